@@ -1,0 +1,63 @@
+# `make` alone lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install run test unit integration lint format docs lock clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: .venv/installed node_modules/installed ## make the environment in .venv
+
+run: .venv/installed ## start everything on this machine, show the sample query, serve until Ctrl-C
+	@$(BIN)/python -m local.run
+
+test: install ## run every test, the real broker included
+	@$(BIN)/pytest
+
+unit: install ## run the tests that need no broker
+	@$(BIN)/pytest tests/unit
+
+integration: install ## run the tests over a real broker
+	@$(BIN)/pytest tests/integration tests/e2e
+
+lint: .venv/installed ## check style, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: .venv/installed ## format and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: .venv/installed ## write the AsyncAPI documents
+	@mkdir -p asyncapi
+	@$(BIN)/faststream docs gen publisher_app.main:app --yaml -o asyncapi/publisher.yaml
+	@$(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
+
+# The services are pinned to the versions that the tests run with.
+COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock"
+lock: .venv/installed ## pin the newest versions of what pyproject.toml asks for
+	@$(BIN)/$(COMPILE) --group dev -o requirements-dev.txt
+	@$(BIN)/$(COMPILE) --group publisher -c requirements-dev.txt -o publisher_app/requirements.txt
+	@$(BIN)/$(COMPILE) --group consumer -c requirements-dev.txt -o consumer_app/requirements.txt
+
+clean: ## remove the environment, the data and every cache
+	@rm -rf .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit( \
+		"Python 3.11, 3.12 or 3.13 is needed; %s is %d.%d. Name another: make PYTHON=python3.12" \
+		% (sys.executable, v[0], v[1]))'
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+node_modules/installed: package.json package-lock.json .npmrc
+	@npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,1 @@
+"""Stores medication events and answers in which periods a patient was on each medication."""

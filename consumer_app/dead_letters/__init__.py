@@ -1,0 +1,57 @@
+"""Dead letters: messages that can never be stored, kept whole with the reason beside them."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Self
+
+from faststream.rabbit import RabbitBroker, RabbitMessage
+
+from contracts.topology import DEAD_LETTER_EXCHANGE
+
+logger = logging.getLogger(__name__)
+
+REASON_HEADER = "dead-letter-reason"
+TIME_HEADER = "dead-letter-time"
+ORIGIN_HEADER = "dead-letter-origin"
+
+_CONFIRM_TIMEOUT = 30.0
+
+
+class Death(NamedTuple):
+    """Why a message is a dead letter, since when, and the exchange that it came from."""
+
+    reason: str
+    time: str
+    origin: str
+
+    @classmethod
+    def of(cls, headers: Mapping[str, Any]) -> Self:
+        """Read the headers of a dead letter, ours or those that RabbitMQ itself adds."""
+        if REASON_HEADER in headers:
+            return cls(*(str(headers.get(name, "")) for name in _HEADERS))
+        death = next(iter(headers.get("x-death") or ()), {})
+        return cls(*(str(death.get(name, "unknown")) for name in ("reason", "time", "exchange")))
+
+
+_HEADERS = (REASON_HEADER, TIME_HEADER, ORIGIN_HEADER)
+
+
+async def bury(broker: RabbitBroker, message: RabbitMessage, reason: str) -> None:
+    """Publish a message, its body untouched, to the dead letters; return once that is confirmed.
+
+    Raises what the publishing raises; the message must then stay unacknowledged.
+    """
+    raw = message.raw_message
+    death = Death(reason, datetime.now(UTC).isoformat(timespec="seconds"), raw.exchange or "")
+    await broker.publish(
+        message.body,
+        exchange=DEAD_LETTER_EXCHANGE,
+        routing_key=raw.routing_key or "",
+        headers=dict(zip(_HEADERS, death, strict=True)),
+        content_type=message.content_type,
+        message_id=message.message_id,
+        persist=True,
+        timeout=_CONFIRM_TIMEOUT,
+    )
+    logger.warning("a message is a dead letter now: %s", reason)

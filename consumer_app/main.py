@@ -1,0 +1,52 @@
+"""The consumer's composition root: `faststream run consumer_app.main:app`."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from consumer_app.api import queries
+from consumer_app.handlers import handle_events
+from consumer_app.settings import ConsumerSettings
+from consumer_app.store import DatabaseUnavailable, EventStore
+from runtime.asgi import VERSION, Service
+from runtime.broker import broker_trouble, make_broker, make_channel
+from runtime.health import health_router
+from runtime.logs import configure_logs
+from runtime.problems import answer_problems
+from runtime.settings import load_settings
+
+logger = logging.getLogger("consumer_app")
+
+_DESCRIPTION = "Stores medication events and answers in which periods each patient was on each."
+
+
+def make_app(settings: ConsumerSettings) -> Service:
+    """Wire the consumer; nothing is connected or opened before it starts."""
+    store = EventStore.at(settings.database_url)
+    broker = make_broker(settings.rabbitmq_url, logger)
+    handle_events(broker, make_channel(settings.prefetch), store)
+
+    checks = {
+        "broker": partial(broker_trouble, broker, consumers=1),
+        "database": store.trouble,
+    }
+    api = FastAPI(title="Medication periods", version=VERSION, description=_DESCRIPTION)
+    api.include_router(queries(store))
+    api.include_router(health_router(checks))
+    answer_problems(api, unavailable=DatabaseUnavailable)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with store:
+            yield
+        logger.info("stopped")
+
+    return Service(broker, api, description=_DESCRIPTION, logger=logger, lifespan=lifespan)
+
+
+_settings = load_settings(ConsumerSettings)
+configure_logs(_settings.log_level)
+app = make_app(_settings)

@@ -1,0 +1,37 @@
+"""What the services agree on: the event, the message that carries it, and RabbitMQ's topology."""
+
+from contracts.event import (
+    Action,
+    EventId,
+    EventTime,
+    MedicationEvent,
+    MedicationName,
+    OrderId,
+    PatientId,
+    reasons,
+)
+from contracts.message import (
+    MAX_EVENTS,
+    MAX_MESSAGE_BYTES,
+    EventMessage,
+    Received,
+    read_message,
+    write_message,
+)
+
+__all__ = [
+    "MAX_EVENTS",
+    "MAX_MESSAGE_BYTES",
+    "Action",
+    "EventId",
+    "EventMessage",
+    "EventTime",
+    "MedicationEvent",
+    "MedicationName",
+    "OrderId",
+    "PatientId",
+    "Received",
+    "read_message",
+    "reasons",
+    "write_message",
+]

@@ -1,0 +1,44 @@
+"""RabbitMQ's exchanges and queues, declared here once; both services declare them at start."""
+
+from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
+
+ROUTING_KEY = "medication.events"
+
+EVENTS_EXCHANGE = RabbitExchange("medication-events", type=ExchangeType.TOPIC, durable=True)
+DEAD_LETTER_EXCHANGE = RabbitExchange(
+    "medication-events.dead-letter", type=ExchangeType.TOPIC, durable=True
+)
+
+EVENTS_QUEUE = RabbitQueue(
+    "medication-periods",
+    queue_type=QueueType.QUORUM,
+    durable=True,
+    routing_key=ROUTING_KEY,
+    arguments={
+        "x-dead-letter-exchange": DEAD_LETTER_EXCHANGE.name,
+        # At-least-once keeps a dead letter here until the dead-letter queue has confirmed it;
+        # RabbitMQ offers it only together with reject-publish.
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+        # A message that brings the consumer down again and again ends among the dead letters.
+        "x-delivery-limit": 20,
+    },
+)
+DEAD_LETTER_QUEUE = RabbitQueue(
+    "medication-periods.dead-letter",
+    queue_type=QueueType.QUORUM,
+    durable=True,
+    routing_key="#",
+    # Looking at dead letters returns them to the queue, which must never cost one.
+    arguments={"x-delivery-limit": 1_000_000_000},
+)
+
+
+async def declare_topology(broker: RabbitBroker) -> None:
+    """Declare all of it on a connected broker, so that neither service must start first."""
+    for exchange, queue in (
+        (DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE),
+        (EVENTS_EXCHANGE, EVENTS_QUEUE),
+    ):
+        declared = await broker.declare_queue(queue)
+        await declared.bind(await broker.declare_exchange(exchange), queue.routing())

@@ -1,0 +1,1 @@
+"""Everything on one machine: a broker of one's own, and both services with it."""

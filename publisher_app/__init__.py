@@ -1,0 +1,1 @@
+"""Reads medication administration events from files and HTTP, and publishes them."""

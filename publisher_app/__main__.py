@@ -1,0 +1,100 @@
+"""`python -m publisher_app FILE`: publishes a file of events and ends."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from publisher_app.inputs import Tally, publish_input
+from publisher_app.progress import progress
+from publisher_app.publishing import EventPublisher, NotConfirmed
+from publisher_app.settings import PublisherSettings, read_columns, read_zone
+from publisher_app.sources.files import open_input
+from publisher_app.sources.rows import UnreadableInput
+from runtime.logs import configure_logs
+from runtime.settings import load_settings
+
+ALL_PUBLISHED, SOME_REJECTED, FAILED = 0, 1, 2
+
+
+def main(
+    file: Annotated[str, typer.Argument(help="JSON array, JSON Lines or CSV; - is standard input")],
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="Column of a field; repeatable."),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Zone of times without an offset, such as Europe/Berlin.")
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows go. [default: beside FILE]")
+    ] = None,
+) -> None:
+    """Publish a file of medication administration events.
+
+    Exit status: 0 all published, 1 some rows rejected, 2 the input could not be read or RabbitMQ
+    not be reached. Running it again is always safe.
+    """
+    settings = load_settings(PublisherSettings)
+    configure_logs(settings.log_level)
+    given = {
+        "map": _checked("--map", read_columns, map_ or None),
+        "timezone": _checked("--timezone", read_zone, timezone),
+        "rejects": rejects,
+    }
+    settings = settings.model_copy(update={name: value for name, value in given.items() if value})
+    raise typer.Exit(asyncio.run(_publish(file, settings)))
+
+
+def _checked(option: str, read: Callable[[object], object], value: object) -> object:
+    try:
+        return read(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+async def _publish(file: str, settings: PublisherSettings) -> int:
+    _cancel_on_signals()
+    tally = Tally()
+    try:
+        await _publish_file(file, settings, tally)
+    except UnreadableInput as error:
+        return _failed(f"{file} can't be read: {error}", tally)
+    except OSError as error:
+        return _failed(f"the rejects can't be written: {error.strerror}", tally)
+    except NotConfirmed as error:
+        return _failed(str(error), tally)
+    except asyncio.CancelledError:
+        return _failed("interrupted", tally)
+    print(tally)
+    return SOME_REJECTED if tally.rejected else ALL_PUBLISHED
+
+
+async def _publish_file(file: str, settings: PublisherSettings, tally: Tally) -> None:
+    publisher = EventPublisher.of(settings)
+    with open_input(file) as opened, progress() as report:
+        try:
+            await publisher.connect()
+            await publish_input(opened, publisher, settings, tally, report)
+        finally:
+            await publisher.broker.stop()
+
+
+def _cancel_on_signals() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+def _failed(problem: str, tally: Tally) -> int:
+    print(f"{problem}; {tally}. Publishing it again is safe.", file=sys.stderr)
+    return FAILED
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,80 @@
+"""The publisher's composition root: `faststream run publisher_app.main:app`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+from fastapi import FastAPI
+
+from publisher_app.api import receiving
+from publisher_app.inputs import Tally, publish_input
+from publisher_app.progress import progress
+from publisher_app.publishing import EventPublisher, NotConfirmed, logger
+from publisher_app.settings import PublisherSettings
+from publisher_app.sources.files import open_input
+from publisher_app.sources.rows import UnreadableInput
+from runtime.asgi import VERSION, Service
+from runtime.broker import broker_trouble
+from runtime.health import health_router
+from runtime.logs import configure_logs
+from runtime.problems import answer_problems
+from runtime.settings import load_settings
+
+_DESCRIPTION = "Takes medication administration events and publishes them to RabbitMQ, confirmed."
+
+
+def make_app(settings: PublisherSettings) -> Service:
+    """Wire the publisher; nothing is connected or opened before it starts."""
+    publisher = EventPublisher.of(settings)
+    api = FastAPI(title="Medication events", version=VERSION, description=_DESCRIPTION)
+    api.include_router(receiving(publisher, settings))
+    api.include_router(health_router({"broker": partial(broker_trouble, publisher.broker)}))
+    answer_problems(api, unavailable=NotConfirmed)
+    started = asyncio.Event()
+
+    async def mark_started() -> None:
+        started.set()
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async def publish_at_start() -> None:
+            if settings.input is not None:
+                await started.wait()
+                await _publish_file(settings.input, publisher, settings)
+
+        task = asyncio.create_task(publish_at_start())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        logger.info("stopped")
+
+    return Service(
+        publisher.broker,
+        api,
+        description=_DESCRIPTION,
+        logger=logger,
+        lifespan=lifespan,
+        after_startup=(mark_started,),
+    )
+
+
+async def _publish_file(name: str, publisher: EventPublisher, settings: PublisherSettings) -> None:
+    tally = Tally()
+    try:
+        with open_input(name) as opened, progress() as report:
+            await publish_input(opened, publisher, settings, tally, report)
+    except UnreadableInput as error:
+        logger.error("the input can't be read: %s; %s", error, tally)
+    except NotConfirmed as error:
+        logger.error("%s; %s", error, tally)
+    except OSError as error:
+        logger.error("the rejects can't be written: %s; %s", error.strerror, tally)
+    else:
+        logger.info("the input is published: %s", tally)
+
+
+_settings = load_settings(PublisherSettings)
+configure_logs(_settings.log_level)
+app = make_app(_settings)

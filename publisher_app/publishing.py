@@ -1,0 +1,80 @@
+"""Publishing: an event counts as published when RabbitMQ has confirmed that it is in a queue."""
+
+import asyncio
+import logging
+from typing import Self
+
+import stamina
+from aio_pika.exceptions import AMQPError
+from faststream.rabbit import RabbitBroker
+
+from contracts import EventMessage, MedicationEvent, write_message
+from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
+from publisher_app.settings import PublisherSettings
+from runtime.broker import make_broker, make_channel
+
+logger = logging.getLogger("publisher_app")
+
+_CONFIRM_TIMEOUT = 10.0
+
+
+class NotConfirmed(Exception):
+    """RabbitMQ has not confirmed a message; publishing it again is safe."""
+
+
+class EventPublisher:
+    """Publishes events through a broker, each message confirmed."""
+
+    def __init__(self, broker: RabbitBroker, *, give_up_after: float) -> None:
+        """``give_up_after`` is the time in seconds for which anything is tried again."""
+        self.broker = broker
+        self._publisher = broker.publisher(
+            exchange=EVENTS_EXCHANGE,
+            routing_key=ROUTING_KEY,
+            persist=True,
+            mandatory=True,
+            schema=EventMessage,
+            title=EVENTS_EXCHANGE.name,
+            description="Medication events as they were reported, one or a list of them.",
+        )
+        self._give_up_after = give_up_after
+
+    @classmethod
+    def of(cls, settings: PublisherSettings) -> Self:
+        """Make the publisher, and the broker under it, that the settings describe."""
+        broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
+        return cls(broker, give_up_after=settings.give_up_after)
+
+    async def connect(self) -> None:
+        """Connect and declare the topology, where no FastStream app does it.
+
+        Raises:
+            NotConfirmed: RabbitMQ could not be reached until the time was up.
+        """
+        try:
+            async with asyncio.timeout(self._give_up_after):
+                await self.broker.start()
+                await declare_topology(self.broker)
+        except (AMQPError, OSError, RuntimeError) as error:
+            raise NotConfirmed(f"RabbitMQ can't be reached: {type(error).__name__}") from error
+
+    async def publish(self, events: list[MedicationEvent]) -> None:
+        """Publish up to 1,000 events as one message; return once it is confirmed.
+
+        Raises:
+            NotConfirmed: no queue took it, or no confirmation came, until the time was up.
+        """
+        body = write_message(events)
+        async for attempt in stamina.retry_context(
+            NotConfirmed, attempts=None, timeout=self._give_up_after
+        ):
+            with attempt:
+                await self._publish_once(body)
+
+    async def _publish_once(self, body: bytes) -> None:
+        try:
+            # The publisher's own time limit begins only once there is a connection.
+            async with asyncio.timeout(_CONFIRM_TIMEOUT):
+                await self._publisher.publish(body, content_type="application/json")
+        except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
+            raise NotConfirmed(f"RabbitMQ has not confirmed: {type(error).__name__}") from error

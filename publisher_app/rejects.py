@@ -1,0 +1,46 @@
+"""Rejects: the rows that are no events, kept as they were with the reason beside them."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Self
+
+from publisher_app.sources.files import STANDARD_INPUT
+from publisher_app.sources.rows import Row
+
+
+def rejects_path(name: str) -> Path:
+    """Name the rejects file of an input: beside a file, here for standard input."""
+    return Path("stdin" if name == STANDARD_INPUT else name).with_suffix(".rejects.jsonl")
+
+
+class Rejects:
+    """A file of JSON Lines, made when the first row is rejected and replaced by the next run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, row: Row, reason: str) -> None:
+        """Write a row down.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        if self._file is None:
+            # The rows name patients: nobody else may read them.
+            with suppress(FileNotFoundError):
+                self.path.unlink()
+            self.path.touch(mode=0o600)
+            self._file = self.path.open("w", encoding="ascii")
+        reject = {"line": row.line, "reason": reason, "row": row.content}
+        self._file.write(json.dumps(reject) + "\n")
+        self.count += 1

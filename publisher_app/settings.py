@@ -1,0 +1,68 @@
+"""The publisher's settings."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from contracts import MedicationEvent
+from runtime.settings import ServiceSettings
+
+
+def read_columns(value: object) -> object:
+    """Read ``field=column`` pairs, such as ``patient_id=MRN``, parted by commas or in a list.
+
+    Raises:
+        ValueError: a pair is not one, or names no field of an event.
+    """
+    pairs = value.split(",") if isinstance(value, str) else value
+    if not isinstance(pairs, list):
+        return value
+    columns = {}
+    for pair in filter(None, pairs):
+        field, _, column = (part.strip() for part in str(pair).partition("="))
+        if field not in MedicationEvent.model_fields or not column:
+            fields = ", ".join(MedicationEvent.model_fields)
+            raise ValueError(f"write FIELD=COLUMN, such as patient_id=MRN; the fields are {fields}")
+        columns[field] = column
+    return columns
+
+
+def read_zone(value: object) -> object:
+    """Read the name of a time zone.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is no known time zone: write it like Europe/Berlin") from None
+
+
+class PublisherSettings(ServiceSettings):
+    """Read from the environment: RABBITMQ_URL, and PUBLISHER_… for the rest."""
+
+    model_config = SettingsConfigDict(env_prefix="PUBLISHER_", arbitrary_types_allowed=True)
+
+    input: str | None = None
+    """A file that the service publishes at its start; ``-`` is standard input."""
+    map: Annotated[dict[str, str], NoDecode, BeforeValidator(read_columns)] = {}
+    """The columns that hold the fields of an event, where they have other names."""
+    timezone: Annotated[ZoneInfo | None, BeforeValidator(read_zone)] = None
+    """The zone of times without an offset; without it they are rejected."""
+    rejects: Path | None = None
+    """Where rejected rows go; by default beside the input."""
+    batch_size: Annotated[int, Field(ge=1, le=1_000)] = 500
+    """Events in a message at most."""
+    window: Annotated[int, Field(ge=1, le=1_000)] = 16
+    """Messages that wait for RabbitMQ's confirmation at once."""
+    give_up_after: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds for which a message is tried again before the publisher gives up."""
+    max_body_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
+    """What one HTTP request may carry."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

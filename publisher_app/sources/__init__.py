@@ -1,0 +1,1 @@
+"""Where events come from: inputs are taken apart into rows, and rows are read as events."""

@@ -1,0 +1,58 @@
+"""Batches: a blocking iterator, read beside the event loop, group by group."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import islice
+from threading import Thread
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_PATIENCE = 0.1
+
+
+async def in_batches(items: Iterator[Item], size: int) -> AsyncIterator[list[Item]]:
+    """Group items by ``size``; those that have waited for a moment leave in a smaller group.
+
+    So a file goes out in full messages, and a trickle on standard input without delay.
+    """
+    waiting: list[Item] = []
+
+    def fill() -> bool:
+        count = 0
+        for item in islice(items, size):
+            waiting.append(item)
+            count += 1
+        return count < size
+
+    ended = False
+    while not ended:
+        filling = asyncio.ensure_future(_in_daemon_thread(fill))
+        while not filling.done():
+            await asyncio.wait({filling}, timeout=_PATIENCE)
+            if batch := waiting[:]:
+                del waiting[: len(batch)]
+                yield batch
+        ended = filling.result()
+
+
+async def _in_daemon_thread(function: Callable[[], Result]) -> Result:
+    """Run a function that may block for ever; a daemon thread does not keep the process alive."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def settle(settle_future: Callable[..., None], outcome: object) -> None:
+        if not future.done():
+            settle_future(outcome)
+
+    def run() -> None:
+        try:
+            result = function()
+        except BaseException as error:
+            loop.call_soon_threadsafe(settle, future.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(settle, future.set_result, result)
+
+    Thread(target=run, daemon=True).start()
+    return await future

@@ -1,0 +1,183 @@
+"""Rows: how JSON arrays, JSON Lines and CSV are taken apart, whatever a row holds."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import IO, NamedTuple
+
+MAX_ROW = 1024 * 1024
+"""Characters in one row at most; it bounds the memory that a broken file can take."""
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+_DELIMITERS = ",;\t"
+_CHUNK = 64 * 1024
+
+
+class UnreadableInput(Exception):
+    """The input can't be read, or not any further."""
+
+
+class Row(NamedTuple):
+    """One row as it was, from the line where it begins; or why it can't be taken apart."""
+
+    line: int
+    content: object
+    problem: str | None = None
+
+
+def rows_of(text: IO[str]) -> Iterator[Row]:
+    """Take an input apart; its first character that is no space says in which format it is.
+
+    Raises:
+        UnreadableInput: the rest can't be taken apart.
+    """
+    skipped = 0
+    for first in iter(lambda: text.readline(MAX_ROW), ""):
+        if first.strip():
+            break
+        skipped += 1
+    else:
+        return
+    take_apart = _FORMATS.get(first.lstrip()[0], _csv_rows)
+    for row in take_apart(first, text):
+        yield row._replace(line=row.line + skipped)
+
+
+def _json_lines(first: str, text: IO[str]) -> Iterator[Row]:
+    for number, line in enumerate(chain([first], _lines(text)), start=1):
+        if len(line) >= MAX_ROW:
+            yield Row(number, None, f"is longer than {MAX_ROW} characters")
+        elif content := line.strip():
+            yield _json_row(number, content)
+
+
+def _json_row(number: int, line: str) -> Row:
+    try:
+        return Row(number, json.loads(line))
+    except json.JSONDecodeError as error:
+        return Row(number, line, f"is not JSON: {error.msg} at column {error.colno}")
+    except (RecursionError, ValueError):
+        return Row(number, line, "is JSON that is nested too deeply or holds too long a number")
+
+
+def _lines(text: IO[str]) -> Iterator[str]:
+    """Yield line by line; of a line that is too long only its beginning."""
+    while line := text.readline(MAX_ROW):
+        yield line
+        while len(line) >= MAX_ROW and not line.endswith("\n"):
+            line = text.readline(MAX_ROW)
+
+
+def _csv_rows(first: str, text: IO[str]) -> Iterator[Row]:
+    delimiter = max(_DELIMITERS, key=first.count)
+    seen: list[str] = []
+    reader = csv.reader(_remembered(chain([first], _lines(text)), seen), delimiter=delimiter)
+    header: list[str] = []
+    while True:
+        line = reader.line_num + 1
+        seen.clear()
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(line, "".join(seen), f"is not CSV: {error}")
+            continue
+        if not header:
+            header = [name.strip() for name in values]
+        elif len(values) == len(header):
+            yield Row(line, dict(zip(header, values, strict=True)))
+        elif values:
+            problem = f"has {len(values)} values where the header names {len(header)}"
+            yield Row(line, "".join(seen), problem)
+
+
+def _remembered(lines: Iterable[str], seen: list[str]) -> Iterator[str]:
+    for line in lines:
+        seen.append(line)
+        yield line
+
+
+def _json_array(first: str, text: IO[str]) -> Iterator[Row]:
+    """Yield the elements one by one.
+
+    The standard decoder is fed a window of the text, as streaming JSON parsers tell no line
+    numbers and can't show a broken element as it was.
+    """
+    window = _Window(chain([first], iter(lambda: text.read(_CHUNK), "")))
+    window.skip("[")
+    if window.next_character() == "]":
+        window.skip("]")
+    else:
+        while True:
+            yield Row(*window.element())
+            if window.next_character() != ",":
+                window.skip("]")
+                break
+            window.skip(",")
+    if window.next_character():
+        raise UnreadableInput(f"line {window.line}: there is more behind the end of the array")
+
+
+class _Window:
+    """The part of a JSON text that is being read."""
+
+    def __init__(self, chunks: Iterator[str]) -> None:
+        self._chunks = chunks
+        self._text = ""
+        self._position = 0
+        self._decode = json.JSONDecoder().raw_decode
+        self.line = 1
+
+    def next_character(self) -> str:
+        """Move to the next character that is no space and return it; "" at the end."""
+        while True:
+            blank = _BLANK.match(self._text, self._position)
+            self._advance(blank.end() if blank else self._position)
+            if self._position < len(self._text):
+                return self._text[self._position]
+            if not self._more():
+                return ""
+
+    def skip(self, character: str) -> None:
+        """Move behind a character that must come next."""
+        if self.next_character() != character:
+            raise UnreadableInput(f"line {self.line}: expected {character!r} in the JSON array")
+        self._advance(self._position + 1)
+
+    def element(self) -> tuple[int, object]:
+        """Read the next element and the line where it begins."""
+        self.next_character()
+        line = self.line
+        while True:
+            try:
+                value, end = self._decode(self._text, self._position)
+            except json.JSONDecodeError as error:
+                if len(self._text) - self._position < MAX_ROW and self._more():
+                    continue
+                line += self._text.count("\n", self._position, error.pos)
+                raise UnreadableInput(f"line {line}: is not JSON: {error.msg}") from None
+            except (RecursionError, ValueError):
+                raise UnreadableInput(f"line {line}: JSON nested too deeply") from None
+            # A number at the edge of the window may go on behind it.
+            if end < len(self._text) or not self._more():
+                self._advance(end)
+                return line, value
+
+    def _advance(self, position: int) -> None:
+        self.line += self._text.count("\n", self._position, position)
+        self._position = position
+
+    def _more(self) -> bool:
+        chunk = next(self._chunks, "")
+        self._text = self._text[self._position :] + chunk
+        self._position = 0
+        return bool(chunk)
+
+
+_FORMATS: dict[str, Callable[[str, IO[str]], Iterator[Row]]] = {
+    "[": _json_array,
+    "{": _json_lines,
+}

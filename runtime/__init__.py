@@ -1,0 +1,1 @@
+"""What both services stand on: settings, logs, the connection to RabbitMQ, and HTTP."""

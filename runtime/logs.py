@@ -1,0 +1,36 @@
+"""Logs: one line an event on standard error, without patients and without medications."""
+
+import logging
+
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
+logger = logging.getLogger(__name__)
+
+
+def configure_logs(level: str) -> None:
+    """Send all logs to standard error, and libraries' only from WARNING on."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING
+    )
+    for name in ("consumer_app", "publisher_app", "runtime"):
+        logging.getLogger(name).setLevel(level)
+    set_on_retry_hooks([_log_retry])
+
+
+def _log_retry(retry: RetryDetails) -> None:
+    logger.warning("%s: trying again in %.1f s", retry.caused_by, retry.wait_for)
+
+
+class WithoutQuery(logging.Filter):
+    """Cuts the query string, which names a patient, off uvicorn's access log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and len(record.args) == 5:
+            client, method, path, version, status = record.args
+            record.args = (client, method, str(path).partition("?")[0], version, status)
+        return True
+
+
+def keep_queries_out_of_access_log() -> None:
+    """Call once uvicorn has set its loggers up."""
+    logging.getLogger("uvicorn.access").addFilter(WithoutQuery())

@@ -1,0 +1,74 @@
+"""How HTTP tells a caller what was wrong: by parameter, in words that show a valid value."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+
+
+class Problem(BaseModel):
+    """One thing wrong with a request."""
+
+    parameter: str = Field(description="What is wrong.", examples=["patient_id"])
+    reason: str = Field(description="Why.", examples=["Field required"])
+    example: str | None = Field(default=None, description="A valid value.", examples=["2"])
+
+
+class Problems(BaseModel):
+    """All that is wrong with a request."""
+
+    detail: list[Problem]
+
+
+class Unavailable(BaseModel):
+    """What the service needs is away; the request may be repeated as it is."""
+
+    detail: str = Field(examples=["RabbitMQ has not confirmed: TimeoutError"])
+
+
+class BadParameter(Exception):
+    """A parameter that is wrong only together with another."""
+
+    def __init__(self, parameter: str, reason: str, example: str) -> None:
+        super().__init__(reason)
+        self.problem = Problem(parameter=parameter, reason=reason, example=example)
+
+
+def answer_problems(api: FastAPI, *, unavailable: type[Exception]) -> None:
+    """Make an app answer bad requests with 422 and ``Problems``, and ``unavailable`` with 503."""
+
+    @api.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        examples = _examples(request.scope["route"])
+        return _answer([_problem(each, examples) for each in error.errors()])
+
+    @api.exception_handler(BadParameter)
+    async def contradictory(_: Request, error: BadParameter) -> JSONResponse:
+        return _answer([error.problem])
+
+    @api.exception_handler(unavailable)
+    async def away(_: Request, error: Exception) -> JSONResponse:
+        detail = f"{error}; repeating the request is safe"
+        return JSONResponse(Unavailable(detail=detail).model_dump(), status_code=503)
+
+
+def _examples(route: APIRoute) -> dict[str, str]:
+    """Find the first example that a route declares for each of its query parameters."""
+    return {
+        parameter.alias: str(parameter.field_info.examples[0])
+        for parameter in route.dependant.query_params
+        if parameter.field_info.examples
+    }
+
+
+def _problem(error: dict[str, Any], examples: dict[str, str]) -> Problem:
+    parameter = str(error["loc"][1])
+    return Problem(parameter=parameter, reason=error["msg"], example=examples.get(parameter))
+
+
+def _answer(problems: Sequence[Problem]) -> JSONResponse:
+    return JSONResponse(Problems(detail=list(problems)).model_dump(), status_code=422)
