@@ -34,8 +34,8 @@ format: .venv/installed ## format and mend what can be mended
 
 docs: .venv/installed ## write the AsyncAPI documents
 	@mkdir -p asyncapi
-	@$(BIN)/faststream docs gen publisher_app.main:app --yaml -o asyncapi/publisher.yaml
-	@$(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
+	@env -u RABBITMQ_URL $(BIN)/faststream docs gen publisher_app.main:app --yaml -o asyncapi/publisher.yaml
+	@env -u RABBITMQ_URL $(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
 
 # The services are pinned to the versions that the tests run with.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

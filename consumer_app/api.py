@@ -54,8 +54,7 @@ Medications = Annotated[
     Query(description="Only these medications; repeat it for several.", examples=["Heparin"]),
 ]
 MergeGap = Annotated[
-    timedelta,
-    BeforeValidator(_read_gap),
+    Annotated[timedelta, BeforeValidator(_read_gap)] | None,
     Query(
         description="Join a medication's periods with a gap of at most this ISO 8601 duration: "
         "PT0S joins those that touch, P30D is the OMOP drug era's window.",
@@ -150,7 +149,7 @@ def queries(store: EventStore) -> APIRouter:
             EventTime | None,
             Query(description="Periods that hold at that instant.", examples=_INSTANT),
         ] = None,
-        merge_gap: MergeGap | None = None,
+        merge_gap: MergeGap = None,
         explain: Annotated[
             bool,
             Query(description="Tell which events made each period, and why.", examples=["true"]),
@@ -164,7 +163,9 @@ def queries(store: EventStore) -> APIRouter:
         """
         if from_ is not None and to is not None and to < from_:
             raise BadParameter(
-                "to", "is before `from`: the window is [from, to)", from_.isoformat().replace("+00:00", "Z")
+                "to",
+                "is before `from`: the window is [from, to)",
+                from_.isoformat().replace("+00:00", "Z"),
             )
         events = await store.events_of(patient_id, medication_name)
         found = medication_periods(events, merge_gap)

@@ -25,6 +25,7 @@ def check_database_url(url: str) -> str:
 
     Raises:
         ValueError: it does not.
+
     """
     try:
         known = make_url(url).drivername in _DRIVERS
@@ -69,6 +70,7 @@ async def migrate(engine: AsyncEngine) -> None:
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError, OSError: the database can't be written now.
+
     """
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)

@@ -45,4 +45,4 @@ async def _let_others_go_first(message: RabbitMessage) -> None:
     order all but the guilty one are stored before they reach the delivery limit.
     """
     if int(message.headers.get("x-delivery-count", 0)) >= _SUSPICIOUS_DELIVERIES:
-        await asyncio.sleep(random.uniform(0, _LONGEST_HOLD))
+        await asyncio.sleep(random.uniform(0, _LONGEST_HOLD))  # noqa: S311 - no secret

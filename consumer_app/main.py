@@ -13,7 +13,7 @@ from consumer_app.settings import ConsumerSettings
 from consumer_app.store import DatabaseUnavailable, EventStore
 from runtime.asgi import VERSION, Service
 from runtime.broker import broker_trouble, make_broker, make_channel
-from runtime.health import health_router
+from runtime.health import Check, health_router
 from runtime.logs import configure_logs
 from runtime.problems import answer_problems
 from runtime.settings import load_settings
@@ -29,7 +29,7 @@ def make_app(settings: ConsumerSettings) -> Service:
     broker = make_broker(settings.rabbitmq_url, logger)
     handle_events(broker, make_channel(settings.prefetch), store)
 
-    checks = {
+    checks: dict[str, Check] = {
         "broker": partial(broker_trouble, broker, consumers=1),
         "database": store.trouble,
     }

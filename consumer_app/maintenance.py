@@ -28,7 +28,7 @@ cli = typer.Typer(help=__doc__, no_args_is_help=True)
 def migrate() -> None:
     """Bring the schema to its newest version, as the consumer does at its start."""
 
-    async def migrated(store: EventStore) -> str:
+    async def migrated(_: EventStore) -> str:
         return "the schema is the newest"
 
     _with_store(migrated)

@@ -131,7 +131,7 @@ def medication_periods(
     """
     periods: defaultdict[str, list[Period]] = defaultdict(list)
     verdicts: list[Verdict] = []
-    for history in _histories(events):
+    for history in histories(events):
         judged = judge(history)
         periods[history[0].medication_name] += _periods(judged)
         verdicts += judged
@@ -150,11 +150,12 @@ def judge(history: Iterable[MedicationEvent]) -> list[Verdict]:
     return verdicts
 
 
-def _histories(events: Iterable[MedicationEvent]) -> Iterable[list[MedicationEvent]]:
-    histories: defaultdict[tuple[str, str | None], list[MedicationEvent]] = defaultdict(list)
+def histories(events: Iterable[MedicationEvent]) -> Iterable[list[MedicationEvent]]:
+    """Part one patient's events into histories: those of one medication and order."""
+    parted: defaultdict[tuple[str, str | None], list[MedicationEvent]] = defaultdict(list)
     for event in events:
-        histories[event.medication_name, event.order_id].append(event)
-    return histories.values()
+        parted[event.medication_name, event.order_id].append(event)
+    return parted.values()
 
 
 def _in_time_order(history: Iterable[MedicationEvent]) -> list[MedicationEvent]:
@@ -215,12 +216,12 @@ def _periods(verdicts: Iterable[Verdict]) -> Iterator[Period]:
 def _join(periods: list[Period], merge_gap: timedelta | None) -> list[Period]:
     """Rules 4 and 5, over the periods of one medication."""
     joined: list[Period] = []
-    for period in sorted(periods, key=lambda period: (period.start, _end(period))):
+    for period in sorted(periods, key=_place):
         if joined and _belong_together(joined[-1], period, merge_gap):
-            first = joined.pop()
-            last = max(first, period, key=_end)
-            period = replace(first, end=last.end, closed_by=last.closed_by)
-        joined.append(period)
+            last = max(joined[-1], period, key=_end)
+            joined[-1] = replace(joined[-1], end=last.end, closed_by=last.closed_by)
+        else:
+            joined.append(period)
     return joined
 
 
@@ -229,6 +230,11 @@ def _belong_together(earlier: Period, later: Period, merge_gap: timedelta | None
     if earlier.end is None or later.start < earlier.end:
         return True
     return merge_gap is not None and later.start - earlier.end <= merge_gap
+
+
+def _place(period: Period) -> tuple[datetime, datetime, str]:
+    """Order periods by time; of equal ones the order_id decides whose events a joined one shows."""
+    return period.start, _end(period), period.opened_by.order_id or ""
 
 
 def _end(period: Period) -> datetime:

@@ -1,10 +1,12 @@
 """Retention: which histories are over for good, and their deletion."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from consumer_app.periods import medication_periods
-from consumer_app.store import EventStore
+from consumer_app.periods import Role, histories, judge
+from consumer_app.store import EventStore, HistoryKey
+from contracts import MedicationEvent
 
 
 @dataclass
@@ -22,14 +24,25 @@ async def purge_histories(store: EventStore, before: datetime, *, dry_run: bool)
 
     Raises:
         DatabaseUnavailable: the database can't be read or written; what is deleted stays so.
+
     """
     purged = Purged()
-    async for history, events in store.histories_before(before):
-        if any(period.end is None for period in medication_periods(events).periods):
-            purged.still_open += 1
-            continue
-        purged.histories += 1
-        purged.events += len(events)
+    async for patient_id in store.patients_before(before):
+        over: list[HistoryKey] = []
+        for history in histories(await store.events_of(patient_id)):
+            if max(event.event_time for event in history) >= before:
+                continue
+            if _is_open(history):
+                purged.still_open += 1
+                continue
+            purged.events += len(history)
+            over.append(HistoryKey(patient_id, history[0].medication_name, history[0].order_id))
+        purged.histories += len(over)
         if not dry_run:
-            await store.delete(history, before)
+            await store.delete(over, before)
     return purged
+
+
+def _is_open(history: Sequence[MedicationEvent]) -> bool:
+    roles = [verdict.role for verdict in judge(history)]
+    return roles.count(Role.OPENED) > roles.count(Role.CLOSED)

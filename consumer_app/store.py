@@ -9,11 +9,21 @@ from typing import Annotated, Any, NamedTuple, Self
 
 import stamina
 from pydantic import Field
-from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlmodel import col
+from sqlmodel import SQLModel
 
 from consumer_app.commits import GroupCommit
 from consumer_app.database import migrate, open_database
@@ -22,20 +32,23 @@ from contracts import Action, EventId, EventTime, MedicationEvent, MedicationNam
 
 logger = logging.getLogger(__name__)
 
-_TABLE = StoredEvent.__table__  # type: ignore[attr-defined]
+_TABLE = SQLModel.metadata.tables[StoredEvent.__tablename__]
 _COLUMNS = tuple(_TABLE.columns)
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERTS: dict[str, Callable[[Any], Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 _HISTORY = (
-    col(StoredEvent.patient_id),
-    col(StoredEvent.medication_name),
-    col(StoredEvent.order_id),
+    _TABLE.c.patient_id,
+    _TABLE.c.medication_name,
+    _TABLE.c.order_id,
 )
 _PAGE_ORDER = (
-    col(StoredEvent.event_time),
-    col(StoredEvent.medication_name),
-    col(StoredEvent.action),
-    col(StoredEvent.order_id),
-    col(StoredEvent.event_id),
+    _TABLE.c.event_time,
+    _TABLE.c.medication_name,
+    _TABLE.c.action,
+    _TABLE.c.order_id,
+    _TABLE.c.event_id,
 )
 
 
@@ -110,44 +123,45 @@ class EventStore:
         self, patient_id: str, medication_names: Collection[str] = ()
     ) -> list[MedicationEvent]:
         """Read a patient's events, of all medications or of those named, in no set order."""
-        statement = select(*_COLUMNS).where(col(StoredEvent.patient_id) == patient_id)
+        statement = select(*_COLUMNS).where(_TABLE.c.patient_id == patient_id)
         if medication_names:
-            statement = statement.where(col(StoredEvent.medication_name).in_(medication_names))
-        return await self._events(statement)
+            statement = statement.where(_TABLE.c.medication_name.in_(medication_names))
+        return [MedicationEvent.model_construct(**row) for row in await self._read(statement)]
 
     async def page_of(
         self, patient_id: str, limit: int, after: PageKey | None = None
     ) -> list[ReceivedEvent]:
         """Read up to ``limit`` of a patient's events in time order, from behind ``after``."""
-        statement = select(*_COLUMNS).where(col(StoredEvent.patient_id) == patient_id)
+        statement = select(*_COLUMNS).where(_TABLE.c.patient_id == patient_id)
         if after is not None:
-            key = (literal(value, column.type) for value, column in zip(after, _PAGE_ORDER))
+            key = (
+                literal(value, column.type)
+                for value, column in zip(after, _PAGE_ORDER, strict=True)
+            )
             statement = statement.where(tuple_(*_PAGE_ORDER) > tuple_(*key))
         rows = await self._read(statement.order_by(*_PAGE_ORDER).limit(limit))
-        return [ReceivedEvent.model_construct(**row._mapping) for row in rows]
+        return [ReceivedEvent.model_construct(**row) for row in rows]
 
-    async def histories_before(
-        self, before: datetime
-    ) -> AsyncIterator[tuple[HistoryKey, list[MedicationEvent]]]:
-        """Yield the histories without an event at or after a time, with their events."""
-        keys = (
-            select(*_HISTORY)
-            .group_by(*_HISTORY)
-            .having(func.max(col(StoredEvent.event_time)) < before)
+    async def patients_before(self, before: datetime) -> AsyncIterator[str]:
+        """Yield the patients that have an event before a time."""
+        patients = (
+            select(_TABLE.c.patient_id)
+            .group_by(_TABLE.c.patient_id)
+            .having(func.min(_TABLE.c.event_time) < before)
         )
         with _named_trouble("read"):
             async with self._engine.connect() as connection:
                 await connection.execution_options(read_only=True)
-                async for row in await connection.stream(keys):
-                    key = HistoryKey(*row)
-                    yield key, await self._events(select(*_COLUMNS).where(_is(key)))
+                async for (patient_id,) in await connection.stream(patients):
+                    yield patient_id
 
-    async def delete(self, history: HistoryKey, before: datetime) -> None:
-        """Delete a history, unless an event at or after a time has come in the meantime."""
-        newer = select(1).where(_is(history), col(StoredEvent.event_time) >= before)
+    async def delete(self, histories: Sequence[HistoryKey], before: datetime) -> None:
+        """Delete histories, but those to which an event at or after a time has come meanwhile."""
         with _named_trouble("written"):
             async with self._engine.begin() as connection:
-                await connection.execute(delete(_TABLE).where(_is(history), ~newer.exists()))
+                for key in histories:
+                    newer = select(1).where(_is(key), _TABLE.c.event_time >= before)
+                    await connection.execute(delete(_TABLE).where(_is(key), ~newer.exists()))
 
     async def trouble(self) -> str | None:
         """Say why events can't be stored or read now, or None."""
@@ -159,17 +173,14 @@ class EventStore:
             return str(error)
         return None
 
-    async def _read(self, statement: Select[Any]) -> Sequence[Any]:
+    async def _read(self, statement: Select[Any]) -> Sequence[RowMapping]:
         with _named_trouble("read"):
             await self._migrate()
             async with self._engine.connect() as connection:
                 await connection.execution_options(read_only=True)
-                return (await connection.execute(statement)).all()
-
-    async def _events(self, statement: Select[Any]) -> list[MedicationEvent]:
-        return [
-            MedicationEvent.model_construct(**row._mapping) for row in await self._read(statement)
-        ]
+                result = await connection.execute(statement)
+                rows: Sequence[RowMapping] = result.mappings().all()
+                return rows
 
     async def _migrate(self) -> None:
         async with self._migration:
@@ -190,7 +201,9 @@ class EventStore:
         )
 
     async def _insert(self, rows: Sequence[tuple[object, ...]]) -> None:
-        async for attempt in stamina.retry_context(DatabaseUnavailable, attempts=None, timeout=None):
+        async for attempt in stamina.retry_context(
+            DatabaseUnavailable, attempts=None, timeout=None
+        ):
             with attempt:
                 await self._insert_once(rows)
 

@@ -1,7 +1,7 @@
 """The message: what one delivery from RabbitMQ carries, and how it is read and written."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, RootModel, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -21,7 +21,7 @@ class EventMessage(
     """One event, or a list of up to 1,000 events."""
 
     @classmethod
-    def of(cls, events: list[MedicationEvent]) -> Self:
+    def of(cls, events: list[MedicationEvent]) -> "EventMessage":
         """Wrap events that are valid already."""
         return cls.model_construct(events[0] if len(events) == 1 else events)
 

@@ -130,7 +130,7 @@ class PrivateBroker:
         (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugin_ports)}].\n")
 
     def _environment(self) -> dict[str, str]:
-        """Settings that only the environment has; nothing else of this program's passes on."""
+        """Make the server's whole environment; nothing else of this program's passes on."""
         folder = str(self.folder)
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -154,7 +154,7 @@ class PrivateBroker:
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             # Without a supervising shell: a signal reaches the server itself.
             "RUNNING_UNDER_SYSTEMD": "true",
-            # Threads that sleep at once, or are tied to a core, treble the start on a shared machine.
+            # Threads that sleep at once, or are tied to a core, treble the start on few cores.
             "RABBITMQ_SCHEDULER_BUSY_WAIT_THRESHOLD": "short",
             "RABBITMQ_SCHEDULER_BIND_TYPE": "u",
         }

@@ -50,3 +50,5 @@ class ChildGroup:
         os.killpg(self._leader.pid, signal.SIGKILL)
         for child in (*self._children, self._leader):
             child.wait()
+        if self._leader.stdin is not None:
+            self._leader.stdin.close()

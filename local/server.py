@@ -46,9 +46,9 @@ def install_server() -> None:
     """Install rabbitmq-server by apt, without starting the service that comes with it."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ServerMissingError(
-            "There is no rabbitmq-server here. Install it (Debian and Ubuntu: "
-            "apt-get install rabbitmq-server; macOS: brew install rabbitmq), or run this as root "
-            "on Debian or Ubuntu, which installs it."
+            "There is no RabbitMQ. Name one with RABBITMQ_URL, start one on this machine, start "
+            "Docker, install rabbitmq-server (Debian and Ubuntu: apt-get install "
+            "rabbitmq-server), or run this as root on Debian or Ubuntu, which installs it."
         )
     print("Installing rabbitmq-server by apt: it is not on this machine.", file=sys.stderr)
     with _no_service_starts():

@@ -126,7 +126,7 @@ def _request_content() -> dict[str, Any]:
 
 
 def _event_schema() -> dict[str, Any]:
-    """The event's schema with its references resolved, as OpenAPI keeps them elsewhere."""
+    """Give the event's schema with references resolved, as OpenAPI keeps them elsewhere."""
     schema = MedicationEvent.model_json_schema()
     action = schema.pop("$defs")["Action"]
     del schema["properties"]["action"]["$ref"]

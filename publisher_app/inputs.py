@@ -53,6 +53,7 @@ async def publish_input(
         UnreadableInput: the input can't be read, or not any further.
         NotConfirmed: RabbitMQ has not confirmed in time.
         OSError: the rejects can't be written.
+
     """
     with Rejects(settings.rejects or rejects_path(opened.name)) as rejects:
         tally.size, tally.rejects = opened.size, rejects.path

@@ -50,19 +50,22 @@ class EventPublisher:
 
         Raises:
             NotConfirmed: RabbitMQ could not be reached until the time was up.
+
         """
         try:
             async with asyncio.timeout(self._give_up_after):
                 await self.broker.start()
                 await declare_topology(self.broker)
-        except (AMQPError, OSError, RuntimeError) as error:
-            raise NotConfirmed(f"RabbitMQ can't be reached: {type(error).__name__}") from error
+        except TimeoutError:
+            limit = f"{self._give_up_after:g} s"
+            raise NotConfirmed(f"RabbitMQ can't be reached within {limit}") from None
 
     async def publish(self, events: list[MedicationEvent]) -> None:
         """Publish up to 1,000 events as one message; return once it is confirmed.
 
         Raises:
             NotConfirmed: no queue took it, or no confirmation came, until the time was up.
+
         """
         body = write_message(events)
         async for attempt in stamina.retry_context(

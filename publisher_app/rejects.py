@@ -34,6 +34,7 @@ class Rejects:
 
         Raises:
             OSError: the file can't be written.
+
         """
         if self._file is None:
             # The rows name patients: nobody else may read them.

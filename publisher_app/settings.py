@@ -16,6 +16,7 @@ def read_columns(value: object) -> object:
 
     Raises:
         ValueError: a pair is not one, or names no field of an event.
+
     """
     pairs = value.split(",") if isinstance(value, str) else value
     if not isinstance(pairs, list):
@@ -35,6 +36,7 @@ def read_zone(value: object) -> object:
 
     Raises:
         ValueError: there is no such zone.
+
     """
     if not isinstance(value, str):
         return value
@@ -51,7 +53,7 @@ class PublisherSettings(ServiceSettings):
 
     input: str | None = None
     """A file that the service publishes at its start; ``-`` is standard input."""
-    map: Annotated[dict[str, str], NoDecode, BeforeValidator(read_columns)] = {}
+    map: Annotated[dict[str, str], NoDecode, BeforeValidator(read_columns)] = Field(default={})
     """The columns that hold the fields of an event, where they have other names."""
     timezone: Annotated[ZoneInfo | None, BeforeValidator(read_zone)] = None
     """The zone of times without an offset; without it they are rejected."""

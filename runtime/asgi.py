@@ -1,8 +1,8 @@
 """A FastStream app that serves HTTP too."""
 
 import logging
-from contextlib import AbstractAsyncContextManager
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI

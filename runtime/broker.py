@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from typing import Any
 
+import stamina
+from aio_pika import RobustConnection
 from aio_pika.exceptions import AMQPError
 from faststream.rabbit import Channel, RabbitBroker
 from pydantic import AmqpDsn
@@ -14,18 +15,47 @@ _PATIENCE = 5.0
 _RECONNECT_INTERVAL = 1.0
 
 
-def make_broker(url: AmqpDsn, logger: logging.Logger, **options: Any) -> RabbitBroker:
-    """Build a broker that keeps trying to connect, and raises when no queue takes a message."""
-    return RabbitBroker(
+class BrokerUnavailable(Exception):
+    """RabbitMQ can't be reached now."""
+
+
+class PatientBroker(RabbitBroker):
+    """A broker that tries to connect for as long as it takes."""
+
+    async def connect(self) -> RobustConnection:
+        """Connect, again and again; cancel it to give up."""
+        async for attempt in stamina.retry_context(BrokerUnavailable, attempts=None, timeout=None):
+            with attempt:
+                return await self._connect_once()
+        raise AssertionError("unreachable: the attempts have no end")
+
+    async def _connect_once(self) -> RobustConnection:
+        connecting = asyncio.ensure_future(super().connect())
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # aio-pika's own task takes no cancelling, and would keep the process from ending.
+            # It comes to its end by itself within the time limit of a connection.
+            await asyncio.gather(connecting, return_exceptions=True)
+            raise
+        except (AMQPError, OSError) as error:
+            cause = str(error) or type(error).__name__
+            raise BrokerUnavailable(f"RabbitMQ can't be reached: {cause}") from error
+
+
+def make_broker(
+    url: AmqpDsn, logger: logging.Logger, default_channel: Channel | None = None
+) -> RabbitBroker:
+    """Build the broker that both services use."""
+    return PatientBroker(
         str(url),
-        fail_fast=False,
         reconnect_interval=_RECONNECT_INTERVAL,
         timeout=_PATIENCE,
         logger=logger,
         # FastStream logs two lines a message at this level.
         log_level=logging.DEBUG,
         description="Carries medication events from the publishers to the consumers.",
-        **options,
+        default_channel=default_channel,
     )
 
 

@@ -17,15 +17,18 @@ def configure_logs(level: str) -> None:
     set_on_retry_hooks([_log_retry])
 
 
-def _log_retry(retry: RetryDetails) -> None:
-    logger.warning("%s: trying again in %.1f s", retry.caused_by, retry.wait_for)
+def _log_retry(details: RetryDetails) -> None:
+    logger.warning("%s: trying again in %.1f s", details.caused_by, details.wait_for)
+
+
+_ACCESS_ARGUMENTS = 5
 
 
 class WithoutQuery(logging.Filter):
     """Cuts the query string, which names a patient, off uvicorn's access log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple) and len(record.args) == 5:
+        if isinstance(record.args, tuple) and len(record.args) == _ACCESS_ARGUMENTS:
             client, method, path, version, status = record.args
             record.args = (client, method, str(path).partition("?")[0], version, status)
         return True

@@ -30,7 +30,7 @@ class Death(NamedTuple):
         """Read the headers of a dead letter, ours or those that RabbitMQ itself adds."""
         if REASON_HEADER in headers:
             return cls(*(str(headers.get(name, "")) for name in _HEADERS))
-        death = next(iter(headers.get("x-death") or ()), {})
+        death: Mapping[str, Any] = next(iter(headers.get("x-death") or ()), {})
         return cls(*(str(death.get(name, "unknown")) for name in ("reason", "time", "exchange")))
 
 

@@ -51,7 +51,9 @@ def drop(
 ) -> None:
     """Delete dead letters for good."""
     if not yes:
-        typer.confirm(f"Delete {'all dead letters' if number is None else f'number {number}'}?", abort=True)
+        typer.confirm(
+            f"Delete {'all dead letters' if number is None else f'number {number}'}?", abort=True
+        )
     _run(_drop(number))
 
 

@@ -1,8 +1,7 @@
 """Alembic's entry: runs the migrations on the connection that the consumer hands over."""
 
 from alembic import context
-
-from consumer_app.tables import SQLModel
+from sqlmodel import SQLModel
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=SQLModel.metadata

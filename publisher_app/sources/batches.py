@@ -1,7 +1,7 @@
 """Batches: a blocking iterator, read beside the event loop, group by group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import islice
 from threading import Thread
 from typing import TypeVar
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 _PATIENCE = 0.1
 
 
-async def in_batches(items: Iterator[Item], size: int) -> AsyncIterator[list[Item]]:
+async def in_batches(items: Iterator[Item], size: int) -> AsyncGenerator[list[Item], None]:
     """Group items by ``size``; those that have waited for a moment leave in a smaller group.
 
     So a file goes out in full messages, and a trickle on standard input without delay.
@@ -49,7 +49,7 @@ async def _in_daemon_thread(function: Callable[[], Result]) -> Result:
     def run() -> None:
         try:
             result = function()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
             loop.call_soon_threadsafe(settle, future.set_exception, error)
         else:
             loop.call_soon_threadsafe(settle, future.set_result, result)

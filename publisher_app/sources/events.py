@@ -41,7 +41,7 @@ class EventReader:
         if row.problem is not None:
             raise ValueError(row.problem)
         if not isinstance(row.content, dict):
-            raise ValueError("is not an object with the fields of an event")
+            raise ValueError("is not an object with the fields of an event")  # noqa: TRY004
         return self._repeats.number(MedicationEvent.model_validate(self._fields(row.content)))
 
     def _fields(self, content: Mapping[str, object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from publisher_app.sources.rows import UnreadableInput
@@ -40,6 +41,7 @@ def open_input(name: str) -> Iterator[OpenInput]:
 
     Raises:
         UnreadableInput: there is no such file, or it can't be read (any further).
+
     """
     try:
         with _raw(name) as raw:
@@ -68,4 +70,4 @@ def decode(raw: BinaryIO) -> IO[str]:
 def _raw(name: str) -> BinaryIO:
     if name == STANDARD_INPUT:
         return cast("BinaryIO", open(sys.stdin.fileno(), "rb", buffering=0, closefd=False))
-    return cast("BinaryIO", open(name, "rb", buffering=0))
+    return cast("BinaryIO", Path(name).open("rb", buffering=0))

@@ -32,6 +32,7 @@ def rows_of(text: IO[str]) -> Iterator[Row]:
 
     Raises:
         UnreadableInput: the rest can't be taken apart.
+
     """
     skipped = 0
     for first in iter(lambda: text.readline(MAX_ROW), ""):

@@ -17,6 +17,7 @@ def read_time(value: object, zone: ZoneInfo | None) -> datetime:
 
     Raises:
         ValueError: it is no such time, or has no offset and can't be placed in the zone.
+
     """
     match = _ISO_8601.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +11,6 @@ from consumer_app.periods import MedicationPeriods, Role, Verdict, judge, medica
 from contracts import Action, MedicationEvent
 from tests.unit.periods import reference
 from tests.unit.periods.notation import event, hours
-
-REPORTS = [Action.START, Action.STOP]
 
 event_ids = st.sampled_from([None, "1", "2"])
 instants = st.integers(0, 4)
@@ -29,6 +28,14 @@ one_history = st.lists(
 )
 gaps = st.sampled_from([hours(0), hours(1), hours(2), hours(3)])
 any_gap = st.none() | gaps
+
+
+def mistake(action: str, at: int, later: int) -> tuple[MedicationEvent, MedicationEvent]:
+    """Build an event between the instants, and its cancel."""
+    return event(action, at + 0.5), event(f"cancel_{action}", at + 0.5 + later)
+
+
+mistakes = st.builds(mistake, st.sampled_from(["start", "stop"]), instants, st.integers(1, 5))
 
 
 def everything(
@@ -75,35 +82,30 @@ def test_the_periods_of_an_order_are_sorted_and_never_overlap(
     assert len(periods) == sum(verdict.role is Role.OPENED for verdict in verdicts)
     assert [each.start for each in periods] == sorted(each.start for each in periods)
     assert all(each.end is None or each.start <= each.end for each in periods)
-    for earlier, later in zip(periods, periods[1:], strict=False):
+    for earlier, later in pairwise(periods):
         assert earlier.end is not None
         assert earlier.end <= later.start
 
 
-@given(any_events, any_gap, st.sampled_from(REPORTS), instants, st.integers(1, 5), event_ids)
+@given(any_events, any_gap, mistakes)
 def test_an_event_and_its_cancel_together_leave_the_answer_as_it_was(
     events: list[MedicationEvent],
     gap: timedelta | None,
-    action: Action,
-    before: int,
-    later: int,
-    event_id: str | None,
+    mistake: tuple[MedicationEvent, MedicationEvent],
 ) -> None:
-    kind = {action, f"cancel_{action}"}
-    mistake = event(action, before + 0.5, event_id=event_id)
-    cancel = event(f"cancel_{action}", before + 0.5 + later, event_id=event_id)
-    without = [
+    wrong, cancel = mistake
+    others = [
         each
         for each in events
-        if (each.medication_name, each.order_id) != ("X", None)
-        or each.action not in kind
-        or not mistake.event_time < each.event_time < cancel.event_time
+        if (each.medication_name, each.order_id) != (wrong.medication_name, wrong.order_id)
+        or each.action not in (wrong.action, cancel.action)
+        or not wrong.event_time < each.event_time < cancel.event_time
     ]
 
-    found = medication_periods([*without, mistake, cancel], gap)
-    expected = medication_periods(without, gap)
+    with_both = medication_periods([*others, wrong, cancel], gap)
+    without = medication_periods(others, gap)
 
-    assert (found.periods, found.anomalies) == (expected.periods, expected.anomalies)
+    assert (with_both.periods, with_both.anomalies) == (without.periods, without.anomalies)
 
 
 @given(any_events)
@@ -126,15 +128,15 @@ def test_each_event_is_used_or_cancelled_or_reported_exactly_once(
 @given(one_history)
 def test_a_cancel_and_what_it_took_away_name_each_other(history: list[MedicationEvent]) -> None:
     verdicts = {verdict.event: verdict for verdict in judge(history)}
-    for event, role, counterpart in verdicts.values():
+    for judged, role, counterpart in verdicts.values():
         if counterpart is None:
             assert role not in (Role.CANCEL, Role.CANCELLED)
             continue
-        assert verdicts[counterpart].counterpart == event
+        assert verdicts[counterpart].counterpart == judged
         assert {role, verdicts[counterpart].role} == {Role.CANCEL, Role.CANCELLED}
         if role is Role.CANCEL:
-            assert event.action == f"cancel_{counterpart.action}"
-            assert counterpart.event_time <= event.event_time
+            assert judged.action == f"cancel_{counterpart.action}"
+            assert counterpart.event_time <= judged.event_time
 
 
 @given(any_events, any_gap, gaps)

@@ -5,12 +5,7 @@ from itertools import permutations
 import pytest
 
 from consumer_app.periods import Role, judge, medication_periods
-from tests.unit.periods.notation import (
-    events,
-    hours,
-    written_anomalies,
-    written_periods,
-)
+from tests.unit.periods.notation import events, written_anomalies, written_periods
 
 THE_RULES_TABLE = [
     # events, periods, anomalies
@@ -40,11 +35,7 @@ ALSO_WRITTEN_IN_THE_RULES = [
     # Rule 2: each cancel takes one event, the latest that stands; a cancel has an event_id too.
     ("start 0, cancel_start 1, cancel_start 2", "", "cancel_start_without_start 2"),
     ("start 0, start 1, cancel_start 2, cancel_start 3", "", ""),
-    (
-        "start 0#1, start 0#2, cancel_start 1#1, cancel_start 1#2, stop 2",
-        "",
-        "stop_without_start 2",
-    ),
+    ("start 0, start 0#2, cancel_start 1, cancel_start 1#2, stop 2", "", "stop_without_start 2"),
     ("start 0, start 1, cancel_start 2, cancel_start 2, stop 3", "[0,3)", ""),
     ("start 0, stop 1, stop 2, cancel_stop 3", "[0,1)", ""),
     ("start 0, stop 2, stop 1, cancel_stop 1", "[0,2)", ""),
@@ -63,18 +54,6 @@ ALSO_WRITTEN_IN_THE_RULES = [
     ("start 0, stop 0#1, stop 0#2", "[0,0)", "stop_without_start 0"),
     ("start 0, stop 0, start 1", "[0,0) [1,open)", ""),
     ("start 0, start 1, stop 1", "[0,1) [1,open)", ""),
-    # Rule 4: what overlaps joins, what only touches does not.
-    ("A: start 0, stop 4; B: start 1, stop 2", "[0,4)", ""),
-    ("A: start 0, stop 4; B: start 2, stop 2", "[0,4)", ""),
-    ("A: start 0, stop 4; B: start 0, stop 0", "[0,0) [0,4)", ""),
-    ("A: start 0, stop 4; B: start 4, stop 4", "[0,4) [4,4)", ""),
-    ("A: start 2, stop 2; B: start 2, stop 2", "[2,2) [2,2)", ""),
-    ("A: start 0, stop 2; B: start 4, stop 6; C: start 1, stop 5", "[0,6)", ""),
-    ("A: start 0, stop 2; start 1, stop 3", "[0,3)", ""),
-    ("A: start 0; B: start 2, stop 6", "[0,open)", ""),
-    ("A: start 0, stop 3; B: start 2", "[0,open)", ""),
-    ("A: start 0, stop 2; B: start 2", "[0,2) [2,open)", ""),
-    ("A: start 0; B: start 2", "[0,open)", ""),
     # Rule 6 within an order: what another order's period covers is an anomaly all the same.
     ("A: start 0, stop 4; B: stop 2", "[0,4)", "stop_without_start 2"),
 ]
@@ -92,26 +71,6 @@ def test_events_become_periods_and_anomalies_in_whatever_order_they_arrive(
         assert written_anomalies(answer.anomalies) == anomalies
 
 
-@pytest.mark.parametrize(
-    ("reported", "gap", "periods"),
-    [
-        ("A: start 0, stop 2; B: start 2, stop 4", 0, "[0,4)"),
-        ("start 0, stop 2, start 2, stop 4", 0, "[0,4)"),
-        ("A: start 0, stop 4; B: start 0, stop 0", 0, "[0,4)"),
-        ("start 0, stop 2, start 2.001, stop 4", 0, "[0,2) [2.001,4)"),
-        ("start 0, stop 1, start 3, stop 4", 2, "[0,4)"),
-        ("start 0, stop 1, start 3, stop 4", 1.999, "[0,1) [3,4)"),
-        ("start 0, stop 1, start 3, stop 4, start 6", 2, "[0,open)"),
-        ("start 0, stop 1, start 3, stop 4, start 7", 2, "[0,4) [7,open)"),
-        ("A: start 0, stop 9; B: start 1, stop 2; C: start 11, stop 12", 2, "[0,12)"),
-        ("start 0, stop 1, start 721, stop 722", 30 * 24, "[0,722)"),
-        ("start 0, stop 1, start 721.001, stop 722", 30 * 24, "[0,1) [721.001,722)"),
-    ],
-)
-def test_a_gap_of_at_most_the_merge_gap_is_joined(reported: str, gap: float, periods: str) -> None:
-    assert written_periods(medication_periods(events(reported), hours(gap)).periods) == periods
-
-
 def test_one_medications_anomalies_never_hide_anothers_periods() -> None:
     sound = events("start 0, stop 1", medication="A")
     troubled = events("stop 0, cancel_start 0, start 1, start 2", medication="B")
@@ -126,25 +85,12 @@ def test_one_medications_anomalies_never_hide_anothers_periods() -> None:
     )
 
 
-def test_medications_never_join_even_with_a_merge_gap() -> None:
-    both = events("start 0, stop 2", "A") + events("start 1, stop 3", "B")
-    assert written_periods(medication_periods(both, hours(9)).periods) == "[0,2) [1,3)"
-
-
 def test_an_anomaly_names_the_event_by_all_that_tells_it_apart() -> None:
     (anomaly,) = medication_periods(events("A: stop 5#7", medication="Y")).anomalies
     (event,) = events("A: stop 5#7", medication="Y")
 
     assert (anomaly.medication_name, anomaly.order_id, anomaly.event_id) == ("Y", "A", "7")
     assert (anomaly.action, anomaly.event_time) == (event.action, event.event_time)
-
-
-def test_a_joined_period_knows_the_events_at_its_two_ends() -> None:
-    reported = events("A: start 0, stop 2; B: start 1, stop 4; C: start 2, stop 3")
-    (period,) = medication_periods(reported).periods
-
-    assert period.opened_by == events("A: start 0")[0]
-    assert period.closed_by == events("B: stop 4")[0]
 
 
 def test_the_verdicts_say_what_each_event_did() -> None:

@@ -1,0 +1,148 @@
+"""`make run`: both services and a broker on this machine, the example events, the sample query."""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from local.broker import BrokerError
+from local.children import ChildGroup
+from local.ports import free_port, is_free
+from local.server import ServerMissingError
+from local.ways import broker_for_run
+
+EXAMPLES = Path("examples/events.jsonl")
+SAMPLE_QUERY = "/periods?patient_id=2"
+
+_LOGS = Path("data/logs")
+_PATIENCE = 60.0
+_STOP_SECONDS = 30.0
+
+
+class RunError(Exception):
+    """A part of it did not start, or does not answer."""
+
+
+def main() -> int:
+    """Run everything until Ctrl-C or SIGTERM; return the exit status."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--once", action="store_true", help="end behind the sample query")
+    once: bool = arguments.parse_args().once
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _LOGS.mkdir(parents=True, exist_ok=True)
+    try:
+        with broker_for_run(Path("data/broker")) as url, _children() as children:
+            _serve(children, url, once=once)
+    except KeyboardInterrupt:
+        _say("stopped")
+    except (RunError, BrokerError, ServerMissingError) as error:
+        _say(str(error))
+        return 1
+    return 0
+
+
+def _serve(children: ChildGroup, broker_url: str, *, once: bool) -> None:
+    environment = os.environ | {"RABBITMQ_URL": broker_url}
+    consumer = _start(children, "consumer", environment, preferred_port=8000)
+    publisher = _start(children, "publisher", environment, preferred_port=8001)
+    _publish_examples(environment)
+    answer = _wait_for(lambda: _periods(consumer), "the sample query has no answer")
+    for name, address in (("consumer", consumer), ("publisher", publisher)):
+        _say(f"{name}: {address}  queries and documentation at /docs, messages at /asyncapi")
+    _say(f"\n$ curl '{consumer}{SAMPLE_QUERY}'\n{json.dumps(answer, indent=2)}\n")
+    if not once:
+        _say("Serving until Ctrl-C.")
+        signal.pause()
+
+
+def _start(
+    children: ChildGroup, name: str, environment: dict[str, str], *, preferred_port: int
+) -> str:
+    """Start a service, wait until it is ready, and return its address."""
+    port = preferred_port if is_free(preferred_port) else free_port()
+    log = _LOGS / f"{name}.log"
+    log.unlink(missing_ok=True)
+    app = f"{name}_app.main:app"
+    child = children.start(
+        [
+            sys.executable,
+            "-m",
+            "faststream",
+            "run",
+            app,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+        log=log,
+        env=environment,
+    )
+    address = f"http://127.0.0.1:{port}"
+
+    def ready() -> bool:
+        if child.poll() is not None:
+            raise RunError(f"the {name} ended at its start; {log} ends with:\n{_tail(log)}")
+        return _get(f"{address}/health/ready") is not None
+
+    _wait_for(ready, f"the {name} is not ready; see {log}")
+    return address
+
+
+def _publish_examples(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "publisher_app", str(EXAMPLES)]
+    _say(f"$ python -m publisher_app {EXAMPLES}")
+    if subprocess.run(command, env=environment, check=False).returncode != 0:
+        raise RunError("the example events could not be published")
+
+
+def _periods(consumer: str) -> object:
+    answer = _get(consumer + SAMPLE_QUERY)
+    return answer if isinstance(answer, dict) and answer["periods"] else None
+
+
+def _get(url: str) -> object:
+    """Return the JSON of a good answer, or None."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return json.load(response)
+    except (urllib.error.URLError, OSError):
+        return None
+
+
+def _wait_for(find: Callable[[], object], problem: str) -> object:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        if found := find():
+            return found
+        time.sleep(0.1)
+    raise RunError(f"{problem} (waited {_PATIENCE:.0f} s)")
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+
+
+@contextlib.contextmanager
+def _children() -> Iterator[ChildGroup]:
+    group = ChildGroup()
+    try:
+        yield group
+    finally:
+        group.stop(_STOP_SECONDS)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""A real broker for all integration tests, and both services as processes of their own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.broker import PrivateBroker, private_broker
+from local.ports import free_port
+
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
+    with private_broker(tmp_path_factory.mktemp("broker")) as started:
+        yield started
+
+
+class Service:
+    """A service as its user runs it."""
+
+    def __init__(self, name: str, environment: dict[str, str], folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / f"{name}-{self.port}.log"
+        command = [sys.executable, "-m", "faststream", "run", f"{name}_app.main:app"]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*command, "--host", "127.0.0.1", "--port", str(self.port)],
+                env=os.environ | environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                return httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        eventually(ready)
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Wait until something holds, which it does as soon as it can."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"waited {PATIENCE} s in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def environment(broker: PrivateBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("database")
+    return {
+        "RABBITMQ_URL": broker.url,
+        "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'events.db'}",
+        "PUBLISHER_GIVE_UP_AFTER": "10",
+    }
+
+
+@pytest.fixture(scope="session")
+def consumer(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    service = Service("consumer", environment, tmp_path_factory.mktemp("logs"))
+    service.wait_until_ready()
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="session")
+def publisher(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    service = Service("publisher", environment, tmp_path_factory.mktemp("logs"))
+    service.wait_until_ready()
+    yield service
+    service.stop()
+
+
+Publish = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def publish(environment: dict[str, str]) -> Publish:
+    """Run `python -m publisher_app`; `stdin` and single variables may be given."""
+
+    def run(
+        *arguments: str | Path, stdin: str | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "publisher_app", *map(str, arguments)],
+            env=os.environ | environment | variables,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Give a port where something listens and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]

@@ -1,0 +1,65 @@
+"""What can never be stored becomes a dead letter, whole and with its reason."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+
+import aio_pika
+import httpx
+
+from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
+from local.broker import PrivateBroker
+from tests.integration.conftest import Service, eventually
+
+GOOD = {
+    "patient_id": "buried",
+    "medication_name": "X",
+    "action": "start",
+    "event_time": "2021-01-01T00:00:00Z",
+}
+
+
+def dead_letters(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "consumer_app.dead_letters", *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+async def send(broker: PrivateBroker, *bodies: bytes) -> None:
+    async with await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange(EVENTS_EXCHANGE.name)
+        for body in bodies:
+            await exchange.publish(aio_pika.Message(body), ROUTING_KEY)
+
+
+def test_a_bad_message_is_kept_whole_and_the_consumer_goes_on(
+    broker: PrivateBroker, consumer: Service, environment: dict[str, str]
+) -> None:
+    mixed = json.dumps([GOOD, {"patient_id": "secret-patient"}]).encode()
+    asyncio.run(send(broker, b"not json", mixed, json.dumps([GOOD] * 1001).encode()))
+
+    def listed() -> list[str]:
+        return dead_letters(environment, "list").splitlines()
+
+    eventually(lambda: len(listed()) == 3)
+    answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "buried"}).json()
+    assert len(answer["periods"]) == 1, "the good event of the mixed list is stored"
+    assert "secret-patient" not in "".join(listed())
+    assert "Invalid JSON" in listed()[0]
+    assert "element 1: medication_name: Field required" in listed()[1]
+    assert "1001 events" in listed()[2]
+    assert mixed.decode() in dead_letters(environment, "show", "2")
+
+    assert dead_letters(environment, "replay", "1") == "1 replayed\n"
+    eventually(lambda: len(listed()) == 3)
+    assert dead_letters(environment, "drop", "--yes") == "3 dropped\n"
+    assert listed() == []

@@ -1,0 +1,84 @@
+"""What the README shows is what happens."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import PATIENCE, Service, eventually
+
+README = Path("README.md").read_text()
+CONSOLES = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+EXAMPLES = [
+    (line.removeprefix("$ "), following)
+    for console in CONSOLES
+    for line, following in re.findall(r"^(\$ .+)\n((?:[^$].*\n)?)", console, re.MULTILINE)
+    if following
+]
+
+
+def test_the_readme_shows_commands_with_their_output() -> None:
+    assert len(EXAMPLES) == 4
+
+
+@pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[each[0] for each in EXAMPLES])
+def test_a_command_of_the_readme_prints_what_the_readme_says(
+    command: str,
+    output: str,
+    environment: dict[str, str],
+    consumer: Service,
+    publisher: Service,
+) -> None:
+    arguments = [
+        argument.replace(".venv/bin/python", sys.executable)
+        .replace("http://localhost:8000", consumer.url)
+        .replace("http://localhost:8001", publisher.url)
+        for argument in shlex.split(command)
+    ]
+    subprocess.run(
+        [sys.executable, "-m", "publisher_app", "examples/events.jsonl"],
+        env=os.environ | environment,
+        check=True,
+        capture_output=True,
+    )
+
+    def printed() -> str:
+        quiet = ["curl", "--silent"] if arguments[0] == "curl" else arguments[:1]
+        done = subprocess.run(
+            [*quiet, *arguments[1:]],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        return _without_seconds(done.stdout)
+
+    eventually(lambda: printed().strip() == _without_seconds(output).strip())
+
+
+def test_make_run_shows_the_sample_query_with_its_answer(tmp_path: Path) -> None:
+    # Its own broker and database: the shared consumer would take its events.
+    private = {name: value for name, value in os.environ.items() if name != "RABBITMQ_URL"}
+    database = {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db"}
+    done = subprocess.run(
+        [sys.executable, "-m", "local.run", "--once"],
+        env=private | database,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout[done.stdout.index("\n{") :])
+    assert [period["start"] for period in answer["periods"]] == ["2021-01-01T02:00:00Z"]
+
+
+def _without_seconds(text: str) -> str:
+    return re.sub(r"in \d+\.\d s", "in N s", text)

@@ -1,0 +1,119 @@
+"""What one message carries, and what is said of one that breaks the contract."""
+
+import json
+
+import pytest
+
+from contracts import (
+    MAX_EVENTS,
+    MAX_MESSAGE_BYTES,
+    MedicationEvent,
+    read_message,
+    write_message,
+)
+
+EVENT = {
+    "patient_id": "2",
+    "medication_name": "Y",
+    "action": "start",
+    "event_time": "2021-01-01T02:00:00Z",
+}
+BAD = {**EVENT, "action": "pause"}
+WRONG_ACTION = "action: Input should be 'start', 'stop', 'cancel_start' or 'cancel_stop'"
+NOT_JSON = "Invalid JSON: "
+
+
+def body(content: object) -> bytes:
+    return json.dumps(content).encode()
+
+
+def numbered(count: int) -> list[dict[str, str]]:
+    return [{**EVENT, "event_id": str(number)} for number in range(count)]
+
+
+def test_one_event_stands_alone_or_in_a_list() -> None:
+    event = MedicationEvent.model_validate(EVENT)
+    for each in (body(EVENT), body([EVENT]), b"\n " + body(EVENT), b" \r\n\t" + body([EVENT])):
+        assert read_message(each) == ([event], None)
+
+
+def test_a_message_holds_up_to_1_000_events_in_their_order() -> None:
+    events, refusal = read_message(body(numbered(MAX_EVENTS)))
+    assert [event.event_id for event in events] == [str(number) for number in range(1_000)]
+    assert refusal is None
+
+
+@pytest.mark.parametrize("last", [EVENT, BAD])
+def test_a_list_of_more_is_refused_whole(last: dict[str, str]) -> None:
+    assert read_message(body([*numbered(MAX_EVENTS), last])) == (
+        [],
+        "a list of 1001 events: a message holds up to 1000",
+    )
+
+
+def test_an_empty_list_carries_nothing_and_breaks_nothing() -> None:
+    assert read_message(b"[]") == ([], None)
+
+
+def test_of_a_mixed_list_the_good_are_kept_and_the_bad_told_by_their_index() -> None:
+    first, second = numbered(2)
+    events, refusal = read_message(body([first, BAD, second, {"action": "stop"}, 5]))
+    assert [event.event_id for event in events] == ["0", "1"]
+    assert refusal == (
+        f"element 1: {WRONG_ACTION}; element 3: patient_id: Field required; "
+        "medication_name: Field required; event_time: Field required; "
+        "element 4: Input should be a valid dictionary or instance of MedicationEvent"
+    )
+
+
+def test_a_long_refusal_tells_the_first_ten_and_how_many_more() -> None:
+    events, refusal = read_message(body([BAD] * 999 + [EVENT]))
+    assert len(events) == 1
+    assert refusal == "; ".join(f"element {at}: {WRONG_ACTION}" for at in range(10)) + (
+        "; and 989 more"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"", NOT_JSON),
+        (b"bad", NOT_JSON),
+        (b"\xff\xfe{}", NOT_JSON),
+        (b'{"patient_id": "\\ud800"}', NOT_JSON),
+        (body(EVENT)[:-1], NOT_JSON),
+        (body(EVENT) + b"\n" + body(EVENT), NOT_JSON),
+        (body([EVENT])[:-1], NOT_JSON),
+        (b"[" * 100_000, NOT_JSON),
+        (b'{"patient_id":' * 100_000, NOT_JSON),
+        (b"[" + body(EVENT) + b',{"deep":' + b"[" * 9_999 + b"]" * 9_999 + b"}]", NOT_JSON),
+        (b"null", "Input should be an object"),
+        (b'"start"', "Input should be an object"),
+        (b"5", "Input should be an object"),
+        (body(BAD), WRONG_ACTION),
+    ],
+)
+def test_what_is_no_event_is_refused(sent: bytes, reason: str) -> None:
+    events, refusal = read_message(sent)
+    assert events == []
+    assert refusal is not None
+    assert refusal.startswith(reason)
+
+
+def test_a_message_has_a_greatest_size() -> None:
+    fits = body(EVENT).ljust(MAX_MESSAGE_BYTES)
+    assert len(read_message(fits).events) == 1
+    assert read_message(fits + b" ") == ([], "8388609 bytes: a message holds up to 8388608")
+
+
+def test_the_greatest_size_has_room_for_1_000_of_the_longest_events() -> None:
+    lengths = {"patient_id": 128, "medication_name": 256, "order_id": 128, "event_id": 128}
+    longest = {**EVENT, **{field: "💊" * length for field, length in lengths.items()}}
+    escaped = body([{**longest, "action": "cancel_start"}] * MAX_EVENTS)
+    assert len(read_message(escaped).events) == MAX_EVENTS
+
+
+def test_a_lone_event_is_written_as_itself_and_absent_fields_are_left_out() -> None:
+    event = MedicationEvent.model_validate(EVENT)
+    assert json.loads(write_message([event])) == EVENT
+    assert json.loads(write_message([event, event])) == [EVENT, EVENT]

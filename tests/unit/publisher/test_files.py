@@ -1,0 +1,91 @@
+"""Files: what they hold says how they are read; of what can't be read one clear line tells."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from publisher_app.sources.files import open_input
+from publisher_app.sources.rows import Row, UnreadableInput, rows_of
+from tests.unit.publisher.reading import rows
+
+LINES = b"".join(b'{"number": %d}\n' % number for number in range(5_000))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_utf_16_is_refused_and_utf_8_asked_for(
+    encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    with pytest.raises(UnreadableInput, match="it is UTF-16: save it as UTF-8"):
+        rows(pack("\ufeffpatient_id,action\n1,start\n".encode(encoding)))
+
+
+def test_of_a_file_that_is_not_all_utf_8_the_other_rows_are_whole() -> None:
+    assert rows('{"a": "é"}\n'.encode() + b'{"a": "\xe9"}\n{"a": "e"}\n') == [
+        Row(1, {"a": "é"}),
+        Row(2, {"a": "\udce9"}),
+        Row(3, {"a": "e"}),
+    ]
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.gz", "events"])
+def test_the_name_of_a_file_means_nothing(tmp_path: Path, name: str) -> None:
+    for written in (LINES, gzip.compress(LINES)):
+        (tmp_path / name).write_bytes(written)
+        with open_input(str(tmp_path / name)) as opened:
+            assert [row.content for row in rows_of(opened.text)] == [
+                {"number": number} for number in range(5_000)
+            ]
+
+
+def test_gzip_files_one_behind_another_are_one() -> None:
+    assert len(rows(gzip.compress(LINES) + gzip.compress(LINES))) == 10_000
+
+
+def test_at_the_end_the_position_is_the_size_of_the_file_as_it_lies_there(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    file.write_bytes(gzip.compress(LINES))
+    with open_input(str(file)) as opened:
+        assert len(list(rows_of(opened.text))) == 5_000
+        assert opened.position == opened.size == file.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("absent", "No such file or directory"), (".", "Is a directory")]
+)
+def test_a_file_that_cannot_be_opened_is_told_in_a_few_words(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    with pytest.raises(UnreadableInput, match=message), open_input(str(tmp_path / name)):
+        pass
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        gzip.compress(LINES)[:-100],
+        gzip.compress(LINES)[:-1],
+        gzip.compress(LINES)[:200] + b"\x00" * 200,
+        gzip.compress(LINES)[:-8] + b"\x00" * 8,
+        b"\x1f\x8b",
+        b"\x1f\x8bnot gzip",
+    ],
+    ids=["cut", "cut by one byte", "overwritten", "wrong checksum", "beginning", "nonsense"],
+)
+def test_broken_gzip_is_an_unreadable_input(tmp_path: Path, broken: bytes) -> None:
+    (tmp_path / "events").write_bytes(broken)
+    with (
+        pytest.raises(UnreadableInput),
+        open_input(str(tmp_path / "events")) as opened,
+    ):
+        list(rows_of(opened.text))
+
+
+def test_trouble_elsewhere_while_a_file_is_open_is_not_taken_for_trouble_with_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "events").write_bytes(LINES)
+    with pytest.raises(PermissionError), open_input(str(tmp_path / "events")):
+        raise PermissionError(13, "Permission denied", "events.rejects.jsonl")

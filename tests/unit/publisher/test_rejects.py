@@ -1,0 +1,112 @@
+"""Rejected rows are kept, as they were, in a file that only its owner reads."""
+
+import io
+import json
+import stat
+from bisect import bisect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher_app.rejects import Rejects, rejects_path
+from publisher_app.sources.events import EventReader
+from publisher_app.sources.rows import Row, rows_of
+from tests.unit.publisher.reading import rows
+
+
+def written(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
+
+
+def test_each_reject_has_its_line_its_reason_and_the_row_as_it_was(tmp_path: Path) -> None:
+    with Rejects(tmp_path / "rejects") as rejects:
+        rejects.add(Row(3, {"a": "é\n💊", "b": [1, None]}), "action: Field required")
+        rejects.add(Row(7, '{"a":', "is not JSON"), "is not JSON")
+        rejects.add(Row(9, None, "is longer"), "is longer")
+    assert rejects.count == 3
+    assert written(tmp_path / "rejects") == [
+        {"line": 3, "reason": "action: Field required", "row": {"a": "é\n💊", "b": [1, None]}},
+        {"line": 7, "reason": "is not JSON", "row": '{"a":'},
+        {"line": 9, "reason": "is longer", "row": None},
+    ]
+
+
+def test_bytes_that_are_not_utf_8_can_be_written_down_and_recovered(tmp_path: Path) -> None:
+    with Rejects(tmp_path / "rejects") as rejects:
+        for row in rows(b'{"a": "\xe9"}\n'):
+            rejects.add(row, "no text")
+    (reject,) = written(tmp_path / "rejects")
+    assert reject["row"]["a"].encode(errors="surrogateescape") == b"\xe9"
+
+
+def test_without_rejects_there_is_no_file(tmp_path: Path) -> None:
+    with Rejects(tmp_path / "rejects") as rejects:
+        pass
+    assert rejects.count == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_rejects_of_a_run_take_the_place_of_those_before(tmp_path: Path) -> None:
+    for line in (1, 2):
+        with Rejects(tmp_path / "rejects") as rejects:
+            rejects.add(Row(line, "bad"), "bad")
+    assert [reject["line"] for reject in written(tmp_path / "rejects")] == [2]
+
+
+def test_only_the_owner_reads_the_rejects_even_where_all_could_before(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    path.touch(mode=0o666)
+    path.chmod(0o666)
+    with Rejects(path) as rejects:
+        rejects.add(Row(1, "bad"), "bad")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_rejects_file_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
+    with (
+        Rejects(tmp_path / "absent" / "rejects") as rejects,
+        pytest.raises(OSError, match="No such"),
+    ):
+        rejects.add(Row(1, "bad"), "bad")
+
+
+def nested(depth: int) -> str:
+    return '{"a":' + "[" * depth + "]" * depth + "}\n"
+
+
+def test_a_row_as_deeply_nested_as_can_be_read_can_be_written_down(tmp_path: Path) -> None:
+    """The greatest depth depends on the interpreter and its stack: try all those around it."""
+    greatest = bisect(
+        range(100_000), False, key=lambda depth: rows(nested(depth))[0].problem is not None
+    )
+    text = "".join(nested(depth) for depth in range(greatest - 50, greatest + 50))
+    with Rejects(tmp_path / "rejects") as rejects:
+        assert list(EventReader({}, None).read(rows_of(io.StringIO(text)), rejects.add)) == []
+    assert rejects.count == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("events.jsonl", "."),
+        ("some/where/events.csv", "some/where"),
+        ("/data/events", "/data"),
+        ("-", "."),
+    ],
+)
+def test_rejects_lie_beside_the_input(name: str, folder: str) -> None:
+    path = rejects_path(name)
+    assert path.parent == Path(folder)
+    assert path.name.startswith("stdin" if name == "-" else "events")
+    assert path.name.endswith(".rejects.jsonl")
+
+
+def test_the_rejects_of_inputs_that_lie_together_do_not_replace_each_other() -> None:
+    names = ["events.csv", "events.jsonl", "events.json", "events.jsonl.gz", "events", "events.2"]
+    assert len({rejects_path(name) for name in names}) == len(names)
+
+
+def test_the_rejects_of_an_input_are_never_the_input_itself() -> None:
+    for name in ("events.rejects.jsonl", "events.jsonl", ".rejects.jsonl", "stdin"):
+        assert rejects_path(name) != Path(name)

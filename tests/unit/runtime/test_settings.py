@@ -1,0 +1,122 @@
+"""A bad setting ends the start with one line that names it and tells no secret."""
+
+import pytest
+
+from consumer_app.settings import ConsumerSettings
+from publisher_app.settings import PublisherSettings
+from runtime.settings import ServiceSettings, load_settings
+
+SECRET = "hunter2"
+KINDS: dict[str, type[ServiceSettings]] = {
+    "CONSUMER": ConsumerSettings,
+    "PUBLISHER": PublisherSettings,
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RABBITMQ_URL", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for prefix, kind in KINDS.items():
+        for field in kind.model_fields:
+            monkeypatch.delenv(f"{prefix}_{field.upper()}", raising=False)
+
+
+def complaint(kind: type[ServiceSettings], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line on standard error with which loading the settings ends."""
+    with pytest.raises(SystemExit) as caught:
+        load_settings(kind)
+    written = capsys.readouterr()
+    assert (caught.value.code, written.out) == (2, "")
+    assert written.err.endswith("\n")
+    assert len(written.err.splitlines()) == 1
+    return written.err
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> None:
+    assert str(load_settings(kind).rabbitmq_url) == "amqp://guest:guest@localhost:5672/"
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable", "value"),
+    [
+        *[
+            (kind, "RABBITMQ_URL", url)
+            for kind in KINDS.values()
+            for url in (
+                "",
+                "localhost",
+                f"http://guest:{SECRET}@localhost:5672/",
+                f"amqp://guest:{SECRET}@localhost:port/",
+                f"amqp://guest:{SECRET}@local host/",
+                f"amqp://guest:{SECRET}@:5672/",
+                f"guest:{SECRET}@localhost",
+            )
+        ],
+        *[
+            (ConsumerSettings, "DATABASE_URL", url)
+            for url in (
+                "",
+                "data/periods.db",
+                "sqlite:///periods.db",
+                f"mysql://user:{SECRET}@localhost/periods",
+                f"postgresql://user:{SECRET}@localhost/periods",
+                f"postgresql+asyncpg://user:{SECRET}@localhost:port/periods",
+            )
+        ],
+        (ConsumerSettings, "CONSUMER_PREFETCH", "0"),
+        (ConsumerSettings, "CONSUMER_PREFETCH", "many"),
+        (ConsumerSettings, "CONSUMER_LOG_LEVEL", "LOUD"),
+        (PublisherSettings, "PUBLISHER_LOG_LEVEL", "LOUD"),
+        (PublisherSettings, "PUBLISHER_BATCH_SIZE", "0"),
+        (PublisherSettings, "PUBLISHER_BATCH_SIZE", "1001"),
+        (PublisherSettings, "PUBLISHER_BATCH_SIZE", "1.5"),
+        (PublisherSettings, "PUBLISHER_WINDOW", "0"),
+        (PublisherSettings, "PUBLISHER_GIVE_UP_AFTER", "0"),
+        (PublisherSettings, "PUBLISHER_GIVE_UP_AFTER", "soon"),
+        (PublisherSettings, "PUBLISHER_MAX_BODY_BYTES", "-1"),
+        (PublisherSettings, "PUBLISHER_TIMEZONE", "Mars/Olympus_Mons"),
+        (PublisherSettings, "PUBLISHER_TIMEZONE", "../../etc/passwd"),
+        (PublisherSettings, "PUBLISHER_MAP", "MRN"),
+        (PublisherSettings, "PUBLISHER_MAP", "mrn=patient_id"),
+        (PublisherSettings, "PUBLISHER_MAP", "patient_id="),
+    ],
+)
+def test_a_bad_setting_is_named_in_one_line_and_no_password_is_told(
+    kind: type[ServiceSettings],
+    variable: str,
+    value: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, value)
+    told = complaint(kind, capsys)
+    assert told.startswith(f"Bad settings: {variable}: ")
+    assert SECRET not in told
+
+
+def test_all_bad_settings_are_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable in ("RABBITMQ_URL", "DATABASE_URL", "CONSUMER_PREFETCH"):
+        monkeypatch.setenv(variable, "bad")
+    told = complaint(ConsumerSettings, capsys)
+    assert all(f"{variable}: " in told for variable in ("RABBITMQ_URL", "DATABASE_URL"))
+    assert "CONSUMER_PREFETCH: " in told
+
+
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in {
+        "RABBITMQ_URL": "amqps://user:pass@broker/hospital",
+        "PUBLISHER_MAP": "patient_id=MRN, medication_name = Drug name",
+        "PUBLISHER_TIMEZONE": "Europe/Berlin",
+        "PUBLISHER_BATCH_SIZE": "1000",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings(PublisherSettings)
+
+    assert str(settings.rabbitmq_url) == "amqps://user:pass@broker/hospital"
+    assert settings.map == {"patient_id": "MRN", "medication_name": "Drug name"}
+    assert str(settings.timezone) == "Europe/Berlin"
+    assert settings.batch_size == 1000

@@ -1,0 +1,92 @@
+"""The imports run one way, and the period rules know neither transport, storage nor clock."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    # package: the packages of ours that it must not import
+    "contracts": {"consumer_app", "publisher_app", "runtime", "local", "tests"},
+    "runtime": {"consumer_app", "publisher_app", "local", "tests"},
+    "publisher_app": {"consumer_app", "local", "tests"},
+    "consumer_app": {"publisher_app", "local", "tests"},
+}
+PERIODS = ROOT / "consumer_app" / "periods.py"
+CLOCK = {
+    "now",
+    "utcnow",
+    "today",
+    "time",
+    "time_ns",
+    "monotonic",
+    "perf_counter",
+    "localtime",
+    "gmtime",
+}
+
+
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, wherever in it."""
+    for node in ast.walk(parsed(file)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: a relative import"
+            yield node.module or ""
+
+
+def files_of(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@pytest.mark.parametrize(("package", "forbidden"), PACKAGES.items(), ids=PACKAGES)
+def test_imports_run_one_way(package: str, forbidden: set[str]) -> None:
+    files = files_of(package)
+    assert files
+    for file in files:
+        wrong = [module for module in imported(file) if top(module) in forbidden]
+        assert not wrong, f"{file.relative_to(ROOT)} imports {wrong}"
+
+
+def test_the_period_rules_import_the_standard_library_and_the_contract_alone() -> None:
+    modules = {top(module) for module in imported(PERIODS)}
+    assert modules - set(sys.stdlib_module_names) == {"contracts"}
+    assert not modules & {"os", "socket", "sqlite3", "subprocess", "threading", "asyncio", "time"}
+
+
+def test_the_period_rules_read_no_clock() -> None:
+    names = {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(parsed(PERIODS))
+        if isinstance(node, ast.Attribute | ast.Name)
+    }
+    assert "datetime" in names
+    assert not names & CLOCK
+
+
+@pytest.mark.parametrize("module", ["api", "handlers"])
+def test_what_is_asked_over_http_or_by_message_reaches_the_table_through_the_store(
+    module: str,
+) -> None:
+    modules = set(imported(ROOT / "consumer_app" / f"{module}.py"))
+    assert "consumer_app.store" in modules
+    assert not modules & {"consumer_app.tables", "consumer_app.database", "consumer_app.main"}
+    assert not {top(each) for each in modules} & {"sqlalchemy", "sqlmodel", "alembic"}
+
+
+def test_the_store_knows_neither_http_nor_messages() -> None:
+    for module in ("store", "commits", "database", "tables"):
+        modules = {top(each) for each in imported(ROOT / "consumer_app" / f"{module}.py")}
+        assert not modules & {"fastapi", "faststream", "aio_pika"}

@@ -1,0 +1,52 @@
+"""The AsyncAPI documents in asyncapi/ are those that the apps generate."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+SCHEMA = Path("node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json")
+SERVICES = ["publisher", "consumer"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_document_is_the_one_that_the_app_generates(service: str, tmp_path: Path) -> None:
+    generated = tmp_path / "generated.yaml"
+    environment = {name: value for name, value in os.environ.items() if name != "RABBITMQ_URL"}
+    command = [sys.executable, "-m", "faststream", "docs", "gen", f"{service}_app.main:app"]
+    subprocess.run(
+        [*command, "--yaml", "-o", str(generated)],
+        check=True,
+        capture_output=True,
+        env=environment,
+    )
+
+    committed = Path(f"asyncapi/{service}.yaml").read_text()
+    assert generated.read_text() == committed, "asyncapi/ is behind the code: run `make docs`"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_document_is_valid_asyncapi_3(service: str) -> None:
+    jsonschema.validate(document(service), json.loads(SCHEMA.read_text()))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_document_shows_the_contract_and_no_credentials(service: str) -> None:
+    found = document(service)
+    event = found["components"]["schemas"]["MedicationEvent"]["properties"]
+
+    assert "guest" not in json.dumps(found)
+    for name, field in event.items():
+        assert field["description"] or field["anyOf"][0]["description"], name
+        assert field.get("examples") or field["anyOf"][0]["examples"], name
+
+
+def document(service: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(Path(f"asyncapi/{service}.yaml").read_text())
+    return found
