@@ -11,7 +11,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 from contracts import Action, MedicationEvent
 
-_FOREVER = datetime.max.replace(tzinfo=UTC)
 _TIME = attrgetter("event_time")
 
 # Within one instant the reports come before the cancels, which may take away any of them.
@@ -232,13 +231,14 @@ def _belong_together(earlier: Period, later: Period, merge_gap: timedelta | None
     return merge_gap is not None and later.start - earlier.end <= merge_gap
 
 
-def _place(period: Period) -> tuple[datetime, datetime, str]:
+def _place(period: Period) -> tuple[datetime, tuple[bool, datetime], str]:
     """Order periods by time; of equal ones the order_id decides whose events a joined one shows."""
     return period.start, _end(period), period.opened_by.order_id or ""
 
 
-def _end(period: Period) -> datetime:
-    return _FOREVER if period.end is None else period.end
+def _end(period: Period) -> tuple[bool, datetime]:
+    """Order ends by time; behind all of them comes the end that has not come yet."""
+    return period.end is None, period.end or period.start
 
 
 def _anomalies(verdicts: Iterable[Verdict]) -> Iterator[Anomaly]:

@@ -11,7 +11,7 @@ from publisher_app.sources.rows import Row
 
 def rejects_path(name: str) -> Path:
     """Name the rejects file of an input: beside a file, here for standard input."""
-    return Path("stdin" if name == STANDARD_INPUT else name).with_suffix(".rejects.jsonl")
+    return Path(f"{'stdin' if name == STANDARD_INPUT else name}.rejects.jsonl")
 
 
 class Rejects:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from threading import Thread
 from typing import TypeVar
@@ -29,9 +30,9 @@ async def in_batches(items: Iterator[Item], size: int) -> AsyncGenerator[list[It
     ended = False
     while not ended:
         filling = asyncio.ensure_future(_in_daemon_thread(fill))
-        while not filling.done():
+        while waiting or not filling.done():
             await asyncio.wait({filling}, timeout=_PATIENCE)
-            if batch := waiting[:]:
+            if batch := waiting[:size]:
                 del waiting[: len(batch)]
                 yield batch
         ended = filling.result()
@@ -46,13 +47,17 @@ async def _in_daemon_thread(function: Callable[[], Result]) -> Result:
         if not future.done():
             settle_future(outcome)
 
+    def tell(settle_future: Callable[..., None], outcome: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, settle_future, outcome)
+
     def run() -> None:
         try:
             result = function()
         except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
-            loop.call_soon_threadsafe(settle, future.set_exception, error)
+            tell(future.set_exception, error)
         else:
-            loop.call_soon_threadsafe(settle, future.set_result, result)
+            tell(future.set_result, result)
 
     Thread(target=run, daemon=True).start()
     return await future

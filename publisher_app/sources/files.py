@@ -3,14 +3,13 @@
 import gzip
 import io
 import sys
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from publisher_app.sources.rows import UnreadableInput
+from publisher_app.sources.rows import UnreadableInput, reading
 
 STANDARD_INPUT = "-"
 
@@ -40,28 +39,32 @@ def open_input(name: str) -> Iterator[OpenInput]:
     Bytes that are not UTF-8 become lone surrogates, so that only the rows with them are refused.
 
     Raises:
-        UnreadableInput: there is no such file, or it can't be read (any further).
+        UnreadableInput: there is no such file, or it can't be read.
 
     """
-    try:
-        with _raw(name) as raw:
+    with ExitStack() as stack:
+        with reading():
+            raw = stack.enter_context(_raw(name))
             size = raw.seek(0, io.SEEK_END) if raw.seekable() else None
             if size is not None:
                 raw.seek(0)
-            yield OpenInput(name, decode(raw), raw, size)
-    except OSError as error:
-        raise UnreadableInput(f"{error.strerror or error}") from error
-    except (EOFError, zlib.error) as error:
-        raise UnreadableInput(f"the gzip data is broken: {error}") from error
+            text = stack.enter_context(decode(raw))
+        yield OpenInput(name, text, raw, size)
 
 
 def decode(raw: BinaryIO) -> IO[str]:
-    """Read bytes as text: UTF-8 with or without a byte order mark, gzipped or not."""
-    buffered = io.BufferedReader(cast("io.RawIOBase", raw))
-    beginning = buffered.peek(2)[:2]
-    if beginning in _UTF_16:
+    """Read bytes as text: UTF-8 with or without a byte order mark, gzipped or not.
+
+    Raises:
+        UnreadableInput: it is UTF-16.
+        OSError, EOFError, zlib.error: the gzip data is broken.
+
+    """
+    stream: io.BufferedReader | gzip.GzipFile = io.BufferedReader(cast("io.RawIOBase", raw))
+    if stream.peek(2)[:2] == _GZIP:
+        stream = gzip.GzipFile(fileobj=stream)
+    if stream.peek(2)[:2] in _UTF_16:
         raise UnreadableInput("it is UTF-16: save it as UTF-8")
-    stream = gzip.GzipFile(fileobj=buffered) if beginning == _GZIP else buffered
     return io.TextIOWrapper(
         cast("IO[bytes]", stream), encoding="utf-8-sig", errors="surrogateescape", newline=""
     )

@@ -3,7 +3,9 @@
 import csv
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import IO, NamedTuple
 
@@ -11,6 +13,8 @@ MAX_ROW = 1024 * 1024
 """Characters in one row at most; it bounds the memory that a broken file can take."""
 
 _BLANK = re.compile(r"[ \t\r\n]*")
+_END = re.compile(r"[ \t\r\n]*[,\]]")
+_TOO_LONG = f"is longer than {MAX_ROW} characters"
 _DELIMITERS = ",;\t"
 _CHUNK = 64 * 1024
 
@@ -27,29 +31,38 @@ class Row(NamedTuple):
     problem: str | None = None
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn what reading a file raises into ``UnreadableInput``."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableInput(f"{error.strerror or error}") from error
+    except (EOFError, zlib.error) as error:
+        raise UnreadableInput(f"the gzip data is broken: {error}") from error
+
+
 def rows_of(text: IO[str]) -> Iterator[Row]:
     """Take an input apart; its first character that is no space says in which format it is.
 
     Raises:
-        UnreadableInput: the rest can't be taken apart.
+        UnreadableInput: the rest can't be read, or not be taken apart.
 
     """
-    skipped = 0
-    for first in iter(lambda: text.readline(MAX_ROW), ""):
-        if first.strip():
-            break
-        skipped += 1
-    else:
-        return
-    take_apart = _FORMATS.get(first.lstrip()[0], _csv_rows)
-    for row in take_apart(first, text):
-        yield row._replace(line=row.line + skipped)
+    with reading():
+        skipped = 0
+        while (first := text.readline(MAX_ROW)) and not first.strip():
+            skipped += 1
+        if first:
+            take_apart = _FORMATS.get(first.lstrip()[0], _csv_rows)
+            for row in take_apart(first, text):
+                yield row._replace(line=row.line + skipped)
 
 
 def _json_lines(first: str, text: IO[str]) -> Iterator[Row]:
-    for number, line in enumerate(chain([first], _lines(text)), start=1):
+    for number, line in enumerate(_lines(first, text), start=1):
         if len(line) >= MAX_ROW:
-            yield Row(number, None, f"is longer than {MAX_ROW} characters")
+            yield Row(number, None, _TOO_LONG)
         elif content := line.strip():
             yield _json_row(number, content)
 
@@ -63,18 +76,20 @@ def _json_row(number: int, line: str) -> Row:
         return Row(number, line, "is JSON that is nested too deeply or holds too long a number")
 
 
-def _lines(text: IO[str]) -> Iterator[str]:
-    """Yield line by line; of a line that is too long only its beginning."""
-    while line := text.readline(MAX_ROW):
+def _lines(line: str, text: IO[str]) -> Iterator[str]:
+    """Yield this line and all that follow; of a line that is too long only its beginning."""
+    while line:
         yield line
         while len(line) >= MAX_ROW and not line.endswith("\n"):
             line = text.readline(MAX_ROW)
+        line = text.readline(MAX_ROW)
 
 
 def _csv_rows(first: str, text: IO[str]) -> Iterator[Row]:
     delimiter = max(_DELIMITERS, key=first.count)
     seen: list[str] = []
-    reader = csv.reader(_remembered(chain([first], _lines(text)), seen), delimiter=delimiter)
+    # Strict, as a quote that is not closed would otherwise swallow rows in silence.
+    reader = csv.reader(_remembered(_lines(first, text), seen), delimiter=delimiter, strict=True)
     header: list[str] = []
     while True:
         line = reader.line_num + 1
@@ -88,11 +103,17 @@ def _csv_rows(first: str, text: IO[str]) -> Iterator[Row]:
             continue
         if not header:
             header = [name.strip() for name in values]
-        elif len(values) == len(header):
-            yield Row(line, dict(zip(header, values, strict=True)))
         elif values:
-            problem = f"has {len(values)} values where the header names {len(header)}"
-            yield Row(line, "".join(seen), problem)
+            yield _csv_row(line, header, values, seen)
+
+
+def _csv_row(line: int, header: list[str], values: list[str], seen: list[str]) -> Row:
+    if len(seen[-1]) >= MAX_ROW:
+        return Row(line, "".join(seen), _TOO_LONG)
+    if len(values) != len(header):
+        problem = f"has {len(values)} values where the header names {len(header)}"
+        return Row(line, "".join(seen), problem)
+    return Row(line, dict(zip(header, values, strict=True)))
 
 
 def _remembered(lines: Iterable[str], seen: list[str]) -> Iterator[str]:
@@ -156,20 +177,24 @@ class _Window:
             try:
                 value, end = self._decode(self._text, self._position)
             except json.JSONDecodeError as error:
-                if len(self._text) - self._position < MAX_ROW and self._more():
+                if self._may_grow():
                     continue
                 line += self._text.count("\n", self._position, error.pos)
                 raise UnreadableInput(f"line {line}: is not JSON: {error.msg}") from None
             except (RecursionError, ValueError):
                 raise UnreadableInput(f"line {line}: JSON nested too deeply") from None
-            # A number at the edge of the window may go on behind it.
-            if end < len(self._text) or not self._more():
+            # A number may go on behind the edge of the window: what ends it must be in sight.
+            if _END.match(self._text, end) or not self._may_grow():
                 self._advance(end)
                 return line, value
 
     def _advance(self, position: int) -> None:
         self.line += self._text.count("\n", self._position, position)
         self._position = position
+
+    def _may_grow(self) -> bool:
+        """Take more text in, unless the element is too long already."""
+        return len(self._text) - self._position < MAX_ROW and self._more()
 
     def _more(self) -> bool:
         chunk = next(self._chunks, "")

@@ -1,13 +1,13 @@
 """Services that start before the broker, and end when they are told to."""
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from local.broker import PrivateBroker
 from tests.integration.conftest import Service, eventually
-
 
 # uvicorn ends by the signal it was sent, once it has shut down in good order.
 ENDED = {0, -signal.SIGTERM}
@@ -29,7 +29,7 @@ def test_services_that_start_before_the_broker_work_once_it_is_there(tmp_path: P
     services = [Service(name, environment, tmp_path) for name in ("consumer", "publisher")]
     try:
         for service in services:
-            eventually(lambda service=service: _answers(service, 503))
+            eventually(partial(_answers, service, 503))
         queries = httpx.get(f"{services[0].url}/periods", params={"patient_id": "1"})
         assert queries.status_code == 200
 
@@ -50,7 +50,7 @@ def test_a_service_ends_when_told_to_while_the_broker_is_away(
     }
     for name in ("consumer", "publisher"):
         service = Service(name, environment, tmp_path)
-        eventually(lambda service=service: _answers(service, 503))
+        eventually(partial(_answers, service, 503))
         assert service.stop() in ENDED
 
 

@@ -43,7 +43,7 @@ def test_the_document_shows_the_contract_and_no_credentials(service: str) -> Non
 
     assert "guest" not in json.dumps(found)
     for name, field in event.items():
-        assert field["description"] or field["anyOf"][0]["description"], name
+        assert field.get("description") or field["anyOf"][0]["description"], name
         assert field.get("examples") or field["anyOf"][0]["examples"], name
 
 
