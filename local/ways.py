@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import aio_pika
 from aio_pika.exceptions import AMQPError
+from anyio.from_thread import start_blocking_portal
 
 from contracts.topology import EVENTS_QUEUE
 from local.broker import BrokerError, private_broker, speaks_amqp
@@ -70,29 +71,40 @@ def _running_here(_: Path) -> AbstractContextManager[str] | None:
     """Take the broker that runs here, unless another run or a consumer uses it already."""
     if not speaks_amqp(DEFAULT_PORT):
         return None
-    loop = asyncio.new_event_loop()
-    try:
-        connection = loop.run_until_complete(_claim())
-    except (AMQPError, OSError, TimeoutError) as error:
-        loop.close()
-        _say(f"not using the broker on port {DEFAULT_PORT}: {type(error).__name__}")
-        return None
-    if connection is None:
-        loop.close()
-        _say(f"not using the broker on port {DEFAULT_PORT}: another consumer takes its events")
-        return None
-    _say(f"using the broker that runs on port {DEFAULT_PORT}")
-    return _held(loop, connection)
+    with ExitStack() as stack:
+        # A loop of its own answers the broker's heartbeats for as long as the run lasts.
+        portal = stack.enter_context(start_blocking_portal())
+        try:
+            connection = portal.call(_claim)
+        except (AMQPError, OSError) as error:
+            _say(f"not using the broker on port {DEFAULT_PORT}: {type(error).__name__}")
+            return None
+        if connection is None:
+            _say(f"not using the broker on port {DEFAULT_PORT}: another consumer takes its events")
+            return None
+        stack.callback(lambda: portal.call(_release, connection))
+        _say(f"using the broker that runs on port {DEFAULT_PORT}")
+        return _held(stack.pop_all())
+
+
+@contextmanager
+def _held(stack: ExitStack) -> Iterator[str]:
+    with stack:
+        yield DEFAULT_URL
 
 
 async def _claim() -> aio_pika.abc.AbstractConnection | None:
     """Hold a queue that only one connection can hold, so that two runs don't share a broker."""
     async with asyncio.timeout(10):
-        connection = await aio_pika.connect(f"{DEFAULT_URL}?heartbeat=0")
+        connection = await aio_pika.connect(DEFAULT_URL)
         if await _is_marked(connection) or await _has_consumer(connection):
             await connection.close()
             return None
     return connection
+
+
+async def _release(connection: aio_pika.abc.AbstractConnection) -> None:
+    await connection.close()
 
 
 async def _is_marked(connection: aio_pika.abc.AbstractConnection) -> bool:
@@ -111,17 +123,6 @@ async def _has_consumer(connection: aio_pika.abc.AbstractConnection) -> bool:
     except aio_pika.exceptions.ChannelNotFoundEntity:
         return False
     return bool(queue.declaration_result.consumer_count)
-
-
-@contextmanager
-def _held(
-    loop: asyncio.AbstractEventLoop, connection: aio_pika.abc.AbstractConnection
-) -> Iterator[str]:
-    try:
-        yield DEFAULT_URL
-    finally:
-        loop.run_until_complete(connection.close())
-        loop.close()
 
 
 def _docker(_: Path) -> AbstractContextManager[str] | None:
