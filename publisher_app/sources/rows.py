@@ -14,6 +14,8 @@ MAX_ROW = 1024 * 1024
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _END = re.compile(r"[ \t\r\n]*[,\]]")
+_MAX_BRACKETS = 500
+_TOO_DEEP = f"holds more than {_MAX_BRACKETS} lists and objects: it is no event"
 _TOO_LONG = f"is longer than {MAX_ROW} characters"
 _DELIMITERS = ",;\t"
 _CHUNK = 64 * 1024
@@ -68,12 +70,19 @@ def _json_lines(first: str, text: IO[str]) -> Iterator[Row]:
 
 
 def _json_row(number: int, line: str) -> Row:
+    if _may_be_deep(line):
+        return Row(number, line, _TOO_DEEP)
     try:
         return Row(number, json.loads(line))
     except json.JSONDecodeError as error:
         return Row(number, line, f"is not JSON: {error.msg} at column {error.colno}")
     except (RecursionError, ValueError):
         return Row(number, line, "is JSON that is nested too deeply or holds too long a number")
+
+
+def _may_be_deep(text: str) -> bool:
+    """Say whether a row could be nested deeper than it could be written to the rejects."""
+    return text.count("[") + text.count("{") > _MAX_BRACKETS
 
 
 def _lines(line: str, text: IO[str]) -> Iterator[str]:
@@ -134,7 +143,7 @@ def _json_array(first: str, text: IO[str]) -> Iterator[Row]:
         window.skip("]")
     else:
         while True:
-            yield Row(*window.element())
+            yield window.element()
             if window.next_character() != ",":
                 window.skip("]")
                 break
@@ -169,8 +178,8 @@ class _Window:
             raise UnreadableInput(f"line {self.line}: expected {character!r} in the JSON array")
         self._advance(self._position + 1)
 
-    def element(self) -> tuple[int, object]:
-        """Read the next element and the line where it begins."""
+    def element(self) -> Row:
+        """Read the next element, which begins in the row's line."""
         self.next_character()
         line = self.line
         while True:
@@ -185,8 +194,9 @@ class _Window:
                 raise UnreadableInput(f"line {line}: JSON nested too deeply") from None
             # A number may go on behind the edge of the window: what ends it must be in sight.
             if _END.match(self._text, end) or not self._may_grow():
+                text = self._text[self._position : end]
                 self._advance(end)
-                return line, value
+                return Row(line, text, _TOO_DEEP) if _may_be_deep(text) else Row(line, value)
 
     def _advance(self, position: int) -> None:
         self.line += self._text.count("\n", self._position, position)
