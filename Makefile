@@ -21,7 +21,7 @@ unit: install ## run the tests that need no broker
 	@$(BIN)/pytest tests/unit
 
 integration: install ## run the tests over a real broker
-	@$(BIN)/pytest tests/integration tests/e2e
+	@$(BIN)/pytest tests/integration
 
 lint: .venv/installed ## check style, formatting and types
 	@$(BIN)/ruff check .
