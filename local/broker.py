@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.children import ChildGroup
+from local.packages import ProgramMissingError, find_program
 from local.ports import free_port
-from local.server import ServerMissingError, ensure_server, find_program
+from local.server import ensure_server
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
@@ -136,6 +137,7 @@ class PrivateBroker:
             "PATH": os.environ.get("PATH", os.defpath),
             "LC_ALL": "C.UTF-8",
             "HOME": folder,
+            "ERL_CRASH_DUMP": f"{folder}/erl_crash.dump",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_FLAGS": "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
@@ -192,5 +194,5 @@ def _listens(port: int) -> bool:
 def _find_epmd() -> Path:
     found = find_program("epmd")
     if found is None:
-        raise ServerMissingError("epmd is not on the PATH: it comes with Erlang")
+        raise ProgramMissingError("epmd is not on the PATH: it comes with Erlang")
     return found

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from local.broker import BrokerError
 from local.children import ChildGroup
+from local.packages import ProgramMissingError
 from local.ports import free_port, is_free
-from local.server import ServerMissingError
 from local.ways import broker_for_run
 
 EXAMPLES = Path("examples/events.jsonl")
@@ -43,7 +43,7 @@ def main() -> int:
             _serve(children, url, once=once)
     except KeyboardInterrupt:
         _say("stopped")
-    except (RunError, BrokerError, ServerMissingError) as error:
+    except (RunError, BrokerError, ProgramMissingError) as error:
         _say(str(error))
         return 1
     return 0

@@ -36,7 +36,7 @@ def broker_for_run(folder: Path) -> Iterator[str]:
     private rabbitmq-server, which is installed where it is missing and that is possible.
 
     Raises:
-        BrokerError, ServerMissingError: none of them can be had; the text names the ways.
+        BrokerError, ProgramMissingError: none of them can be had; the text names the ways.
 
     """
     ways: list[Callable[[Path], AbstractContextManager[str] | None]] = [
