@@ -9,7 +9,7 @@ DEAD_LETTER_EXCHANGE = RabbitExchange(
     "medication-events.dead-letter", type=ExchangeType.TOPIC, durable=True
 )
 
-EVENTS_QUEUE = RabbitQueue(
+EVENTS_QUEUE = RabbitQueue(  # type: ignore[call-overload] # it knows no x-consumer-timeout
     "medication-periods",
     queue_type=QueueType.QUORUM,
     durable=True,
@@ -22,6 +22,9 @@ EVENTS_QUEUE = RabbitQueue(
         "x-overflow": "reject-publish",
         # A message that brings the consumer down again and again ends among the dead letters.
         "x-delivery-limit": 20,
+        # RabbitMQ takes back what is not acknowledged in time (30 minutes, unless told), which
+        # counts as a delivery: a database may be away for longer than that.
+        "x-consumer-timeout": 24 * 60 * 60 * 1000,
     },
 )
 DEAD_LETTER_QUEUE = RabbitQueue(

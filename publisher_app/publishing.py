@@ -5,13 +5,12 @@ import logging
 from typing import Self
 
 import stamina
-from aio_pika.exceptions import AMQPError
 from faststream.rabbit import RabbitBroker
 
 from contracts import EventMessage, MedicationEvent, write_message
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
 from publisher_app.settings import PublisherSettings
-from runtime.broker import make_broker, make_channel
+from runtime.broker import BrokerUnavailable, broker_errors, make_broker, make_channel
 
 logger = logging.getLogger("publisher_app")
 
@@ -52,13 +51,14 @@ class EventPublisher:
             NotConfirmed: RabbitMQ could not be reached until the time was up.
 
         """
+        limit = f"{self._give_up_after:g} s"
         try:
-            async with asyncio.timeout(self._give_up_after):
-                await self.broker.start()
-                await declare_topology(self.broker)
-        except TimeoutError:
-            limit = f"{self._give_up_after:g} s"
-            raise NotConfirmed(f"RabbitMQ can't be reached within {limit}") from None
+            with broker_errors(f"RabbitMQ can't be reached within {limit}"):
+                async with asyncio.timeout(self._give_up_after):
+                    await self.broker.start()
+                    await declare_topology(self.broker)
+        except BrokerUnavailable as unavailable:
+            raise NotConfirmed(str(unavailable)) from unavailable
 
     async def publish(self, events: list[MedicationEvent]) -> None:
         """Publish up to 1,000 events as one message; return once it is confirmed.
@@ -76,8 +76,9 @@ class EventPublisher:
 
     async def _publish_once(self, body: bytes) -> None:
         try:
-            # The publisher's own time limit begins only once there is a connection.
-            async with asyncio.timeout(_CONFIRM_TIMEOUT):
-                await self._publisher.publish(body, content_type="application/json")
-        except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
-            raise NotConfirmed(f"RabbitMQ has not confirmed: {type(error).__name__}") from error
+            with broker_errors("RabbitMQ has not confirmed"):
+                # The publisher's own time limit begins only once there is a connection.
+                async with asyncio.timeout(_CONFIRM_TIMEOUT):
+                    await self._publisher.publish(body, content_type="application/json")
+        except BrokerUnavailable as unavailable:
+            raise NotConfirmed(str(unavailable)) from unavailable

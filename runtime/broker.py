@@ -2,21 +2,41 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import stamina
 from aio_pika import RobustConnection
 from aio_pika.exceptions import AMQPError
 from faststream.rabbit import Channel, RabbitBroker
 from pydantic import AmqpDsn
+from yarl import URL
 
 from contracts.topology import EVENTS_QUEUE
 
 _PATIENCE = 5.0
 _RECONNECT_INTERVAL = 1.0
+# In seconds: a connection that died without a word is given up after three of them, and one more.
+_HEARTBEAT = 5
 
 
 class BrokerUnavailable(Exception):
-    """RabbitMQ can't be reached now."""
+    """RabbitMQ can't be reached now, or does not answer."""
+
+
+@contextmanager
+def broker_errors(problem: str) -> Iterator[None]:
+    """Turn whatever RabbitMQ's client raises into BrokerUnavailable: the problem and its cause."""
+    try:
+        yield
+    except (AMQPError, OSError, RuntimeError) as error:
+        raise BrokerUnavailable(f"{problem}: {str(error) or type(error).__name__}") from error
+    except asyncio.CancelledError as error:
+        # aio-pika cancels what waits for an answer on a connection that died without a word.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise BrokerUnavailable(f"{problem}: the connection died") from error
 
 
 class PatientBroker(RabbitBroker):
@@ -31,16 +51,14 @@ class PatientBroker(RabbitBroker):
 
     async def _connect_once(self) -> RobustConnection:
         connecting = asyncio.ensure_future(super().connect())
-        try:
-            return await asyncio.shield(connecting)
-        except asyncio.CancelledError:
-            # aio-pika's own task takes no cancelling, and would keep the process from ending.
-            # It comes to its end by itself within the time limit of a connection.
-            await asyncio.gather(connecting, return_exceptions=True)
-            raise
-        except (AMQPError, OSError) as error:
-            cause = str(error) or type(error).__name__
-            raise BrokerUnavailable(f"RabbitMQ can't be reached: {cause}") from error
+        with broker_errors("RabbitMQ can't be reached"):
+            try:
+                return await asyncio.shield(connecting)
+            except asyncio.CancelledError:
+                # aio-pika's own task takes no cancelling, and would keep the process from
+                # ending. It comes to its end by itself within the time limit of a connection.
+                await asyncio.gather(connecting, return_exceptions=True)
+                raise
 
 
 def make_broker(
@@ -48,7 +66,7 @@ def make_broker(
 ) -> RabbitBroker:
     """Build the broker that both services use."""
     return PatientBroker(
-        str(url),
+        str(URL(str(url)).update_query(heartbeat=_HEARTBEAT)),
         reconnect_interval=_RECONNECT_INTERVAL,
         timeout=_PATIENCE,
         logger=logger,
@@ -73,10 +91,11 @@ async def broker_trouble(broker: RabbitBroker, *, consumers: int = 0) -> str | N
     if not await broker.ping(timeout=0.1):
         return "RabbitMQ is not connected"
     try:
-        async with asyncio.timeout(_PATIENCE):
-            subscribed = await _subscribed(broker)
-    except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
-        return f"RabbitMQ does not answer for queue {EVENTS_QUEUE.name}: {type(error).__name__}"
+        with broker_errors(f"RabbitMQ does not answer for queue {EVENTS_QUEUE.name}"):
+            async with asyncio.timeout(_PATIENCE):
+                subscribed = await _subscribed(broker)
+    except BrokerUnavailable as unavailable:
+        return str(unavailable)
     if subscribed < consumers:
         return f"queue {EVENTS_QUEUE.name} has no consumer"
     return None
