@@ -4,62 +4,19 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from local.broker import PrivateBroker, private_broker
-from local.ports import free_port
-
-PATIENCE = 60.0
+from tests.services import PATIENCE, Service
 
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
     with private_broker(tmp_path_factory.mktemp("broker")) as started:
         yield started
-
-
-class Service:
-    """A service as its user runs it."""
-
-    def __init__(self, name: str, environment: dict[str, str], folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder / f"{name}-{self.port}.log"
-        command = [sys.executable, "-m", "faststream", "run", f"{name}_app.main:app"]
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*command, "--host", "127.0.0.1", "--port", str(self.port)],
-                env=os.environ | environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def wait_until_ready(self) -> None:
-        def ready() -> bool:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                return httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        eventually(ready)
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(PATIENCE)
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Wait until something holds, which it does as soon as it can."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, f"waited {PATIENCE} s in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import httpx
 
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from local.broker import PrivateBroker
-from tests.integration.conftest import Service, eventually
+from tests.services import Service, eventually
 
 GOOD = {
     "patient_id": "buried",

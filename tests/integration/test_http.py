@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.conftest import Publish, Service, eventually
+from tests.integration.conftest import Publish
+from tests.services import Service, eventually
 
 EVENT = {
     "patient_id": "http",

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.conftest import Publish, Service, eventually
+from tests.integration.conftest import Publish
+from tests.services import Service, eventually
 
 MIMIC = Path("examples/mimic-iv-demo")
 

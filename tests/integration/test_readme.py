@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import PATIENCE, Service, eventually
+from tests.services import PATIENCE, Service, eventually
 
 README = Path("README.md").read_text()
 CONSOLES = re.findall(r"```console\n(.*?)```", README, re.DOTALL)

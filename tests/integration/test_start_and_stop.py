@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from local.broker import PrivateBroker
-from tests.integration.conftest import Service, eventually
+from tests.services import Service, eventually
 
 # uvicorn ends by the signal it was sent, once it has shut down in good order.
 ENDED = {0, -signal.SIGTERM}

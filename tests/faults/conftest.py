@@ -1,0 +1,88 @@
+"""What the fault tests break: `FAULTS=full` breaks it more often, `FAULTS_SEED` tells when."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from contracts.topology import DEAD_LETTER_QUEUE
+from local.broker import PrivateBroker
+from tests.faults.reports import Reports
+from tests.faults.system import System, delete_queues, waiting
+from tests.services import Service
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether each fault is to happen as often as `make faults` has it."""
+    return os.environ.get("FAULTS") == "full"
+
+
+@pytest.fixture
+def seed(record_property: Callable[[str, object], None]) -> int:
+    chosen = int(os.environ.get("FAULTS_SEED", "1"))
+    record_property("seed", chosen)
+    return chosen
+
+
+@pytest.fixture
+def chance(seed: int) -> random.Random:
+    """When and how to break things."""
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="session")
+def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
+    broker = PrivateBroker(tmp_path_factory.mktemp("broker"), plugins=["rabbitmq_prometheus"])
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def broker(shared_broker: PrivateBroker) -> Iterator[PrivateBroker]:
+    yield shared_broker
+    delete_queues(shared_broker)
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path / 'events.db'}"
+
+
+@pytest.fixture
+def system(broker: PrivateBroker, database_url: str, tmp_path: Path, seed: int) -> Iterator[System]:
+    made = System(broker, database_url, tmp_path, Reports(seed))
+    yield made
+    made.close()
+
+
+class Record(Protocol):
+    def __call__(
+        self, fault: str, times: int, system: System, consumer: Service, dead_letters: int = 0
+    ) -> None: ...
+
+
+@pytest.fixture
+def record(record_property: Callable[[str, object], None]) -> Record:
+    """Judge a system at the end of a test, and keep the figures for the table."""
+
+    def judge(
+        fault: str, times: int, system: System, consumer: Service, dead_letters: int = 0
+    ) -> None:
+        lost, doubled = system.judge(consumer)
+        for name, value in {
+            "fault": fault,
+            "times": times,
+            "events": len(system.reports.distinct),
+            "lost": lost,
+            "doubled": doubled,
+        }.items():
+            record_property(name, value)
+        assert (lost, doubled) == (0, 0)
+        assert waiting(system.broker, DEAD_LETTER_QUEUE.name) == dead_letters
+
+    return judge

@@ -1,0 +1,45 @@
+"""What a process asks its operating system for, in order, as strace tells it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from local.packages import ensure_program
+
+_CALLS = "pwrite64,write,writev,sendto,sendmsg,fsync,fdatasync"
+# AMQP's frame of basic.ack: a method of 13 bytes on some channel, class 60, number 80.
+_ACK = re.compile(r"\\x01\\x..\\x..\\x00\\x00\\x00\\x0d\\x00\\x3c\\x00\\x50")
+_BEGUN = re.compile(r"^(?P<thread>\d+) +(?P<call>.+) <unfinished \.\.\.>$")
+_RESUMED = re.compile(r"^(?P<thread>\d+) +<\.\.\. \w+ resumed>(?P<rest>.*)$")
+
+
+def strace(trace: Path) -> list[str]:
+    """Give the command that runs another one and writes its system calls to a file."""
+    program = str(ensure_program("strace", "strace"))
+    # -D: the process that is started is the traced one, and strace a child of it.
+    shown = ["-f", "-yy", "-x", "-s", "65536", "-e", f"trace={_CALLS}"]
+    return [program, "-D", *shown, "-o", str(trace)]
+
+
+def steps(trace: Path) -> Iterator[str]:
+    """Tell what was done, in the order of its completion: "write", "sync" and "ack".
+
+    A write or sync is one of SQLite's write-ahead log; an ack is told as often as one was sent.
+    """
+    for call in _completed(trace):
+        if "-wal>" in call:
+            yield "sync" if "sync(" in call else "write"
+        elif "<TCP" in call:
+            yield from ("ack" for _ in _ACK.findall(call))
+
+
+def _completed(trace: Path) -> Iterator[str]:
+    """Put the calls together that another thread's calls cut in two."""
+    begun: dict[str, str] = {}
+    for line in trace.read_text().splitlines():
+        if found := _BEGUN.match(line):
+            begun[found["thread"]] = found["call"]
+        elif found := _RESUMED.match(line):
+            yield begun.pop(found["thread"], "") + found["rest"]
+        else:
+            yield line

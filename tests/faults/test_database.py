@@ -1,0 +1,142 @@
+"""The database is locked, full, shared; and nothing is acknowledged before it is durable."""
+
+import contextlib
+import random
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.conftest import Record
+from tests.faults.syscalls import steps, strace
+from tests.faults.system import System, send
+from tests.services import Service, eventually
+
+LONGER_THAN_THE_BUSY_TIMEOUT = 7.0
+
+
+def test_a_database_that_another_program_locks_is_waited_for(
+    system: System, full: bool, record: Record
+) -> None:
+    consumer = system.start_consumer()
+    with system.traffic():
+        with locked(system.folder / "events.db"):
+            ends = time.monotonic() + (60 if full else LONGER_THAN_THE_BUSY_TIMEOUT)
+            eventually(lambda: _database_trouble(consumer).endswith("database is locked"))
+            answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "patient-1"})
+            assert answer.status_code == 200, "reading goes on"
+            time.sleep(max(0.0, ends - time.monotonic()))
+        consumer.wait_until_ready()
+
+    record("database locked by another program for a minute", 1, system, consumer)
+
+
+@contextlib.contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Lock a SQLite file as another program that writes does."""
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+def _database_trouble(consumer: Service) -> str:
+    return (consumer.readiness() or {}).get("database", "")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    mount = shutil.which("mount")
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    made = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], check=False, capture_output=True
+    )
+    if not made or made.returncode != 0:
+        pytest.skip("a small file system can't be mounted: it takes Linux and root")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
+    system: System, small_disk: Path, chance: random.Random, full: bool, record: Record
+) -> None:
+    times = 5 if full else 1
+    system.environment["DATABASE_URL"] = f"sqlite+aiosqlite:///{small_disk / 'events.db'}"
+    consumer = system.start_consumer()
+    with system.traffic():
+        for _ in range(times):
+            time.sleep(chance.uniform(0.5, 2))
+            filler = small_disk / "filler"
+            _fill(filler)
+            eventually(lambda: "full" in _database_trouble(consumer))
+            filler.unlink()
+            consumer.wait_until_ready()
+
+    record("file system of the database full", times, system, consumer)
+
+
+def _fill(filler: Path) -> None:
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_consumers_that_start_together_on_one_new_file_share_it(
+    system: System, full: bool, record: Record
+) -> None:
+    count = 4 if full else 2
+    consumers = [system.start("consumer") for _ in range(count)]
+    for consumer in consumers:
+        consumer.wait_until_ready()
+    with system.traffic():
+        time.sleep(2)
+
+    for consumer in consumers[1:]:
+        consumer.stop()
+    record("several consumers on one SQLite file", count, system, consumers[0])
+    for consumer in consumers:
+        assert "locked" not in consumer.log.read_text()
+
+
+def test_nothing_is_acknowledged_before_its_write_is_synced_to_the_disk(
+    system: System, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+    consumer = system.start_consumer(wrapper=strace(trace))
+    # A report that is there already would change nothing, and so write nothing.
+    for count, report in enumerate(dict.fromkeys(system.reports.take(25)), start=1):
+        send(system.broker, report.line)
+        eventually(partial(_is_acknowledged, trace, count))
+    consumer.kill()
+
+    done = list(steps(trace))
+    for before_the_ack in _split(done[: _last(done, "ack") + 1]):
+        assert "sync" in before_the_ack[before_the_ack.index("write") :]
+
+
+def _is_acknowledged(trace: Path, count: int) -> bool:
+    return list(steps(trace)).count("ack") == count
+
+
+def _last(done: list[str], step: str) -> int:
+    return len(done) - 1 - done[::-1].index(step)
+
+
+def _split(done: list[str]) -> Iterator[list[str]]:
+    """Give what was done before each ack, since the one before."""
+    since: list[str] = []
+    for step in done:
+        if step == "ack":
+            yield since
+            since = []
+        else:
+            since.append(step)

@@ -1,0 +1,103 @@
+"""Live traffic: reports that go on being published, by file and by HTTP, until it is ended."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.faults.reports import Reports
+from tests.services import Service
+
+_AT_ONCE = 20
+_PAUSE = 0.02
+_LONGEST_PUBLISH = 180.0
+
+
+class Source(threading.Thread):
+    """Publishes reports at a steady pace until it is ended."""
+
+    def __init__(self, reports: Reports, publish: Callable[[Reports], None], pause: float) -> None:
+        super().__init__(daemon=True)
+        self._reports = reports
+        self._publish = publish
+        self._pause = pause
+        self._ended = threading.Event()
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            while not self._ended.wait(self._pause):
+                self._publish(self._reports)
+        except BaseException as error:  # noqa: BLE001 - end() raises it
+            self._error = error
+
+    def end(self) -> None:
+        """Return once the last report is handed over; raise what went wrong, if anything did."""
+        self._ended.set()
+        self.join(_LONGEST_PUBLISH)
+        assert not self.is_alive(), "the publisher does not take what it is given"
+        if self._error is not None:
+            raise self._error
+
+
+@contextmanager
+def by_standard_input(
+    reports: Reports, environment: Mapping[str, str], folder: Path
+) -> Iterator[None]:
+    """Write reports to `python -m publisher_app -`; it must end with all of them published."""
+    errors = folder / "publisher-command.log"
+    with errors.open("wb") as log:
+        command = subprocess.Popen(
+            [sys.executable, "-m", "publisher_app", "-"],
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=Path.cwd(),
+        )
+    assert command.stdin is not None
+    pipe = command.stdin
+
+    def write(reports: Reports) -> None:
+        pipe.write(b"".join(report.line for report in reports.take(_AT_ONCE)))
+        pipe.flush()
+
+    source = Source(reports, write, _PAUSE)
+    source.start()
+    try:
+        yield
+        source.end()
+        said, _ = command.communicate(timeout=_LONGEST_PUBLISH)
+        assert (command.returncode, b"rejected 0" in said) == (0, True), errors.read_text()
+    finally:
+        command.kill()
+        command.wait()
+
+
+@contextmanager
+def by_http(reports: Reports, publisher: Service) -> Iterator[None]:
+    """Post reports; what is not answered 202 is posted again, as its senders are told to do."""
+
+    def post(reports: Reports) -> None:
+        rows = [report.row for report in reports.take(_AT_ONCE)]
+        while not _accepted(publisher, rows):
+            pass
+
+    source = Source(reports, post, _PAUSE)
+    source.start()
+    yield
+    source.end()
+
+
+def _accepted(publisher: Service, rows: list[dict[str, str]]) -> bool:
+    try:
+        answer = httpx.post(f"{publisher.url}/events", json=rows, timeout=120)
+    except httpx.TransportError:
+        return False
+    assert answer.status_code in {202, 503}, answer.text
+    return answer.status_code == 202

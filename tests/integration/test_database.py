@@ -1,0 +1,77 @@
+"""SQLite among several programs: writes wait for their turn, and never fail at once."""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from consumer_app.store import EventStore, HistoryKey
+from contracts import MedicationEvent
+
+EVENT = MedicationEvent.model_validate(
+    {
+        "patient_id": "1",
+        "medication_name": "Heparin",
+        "action": "start",
+        "event_time": "2021-01-01T00:00:00Z",
+    }
+)
+LATER = datetime(2022, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "events.db"
+
+
+@pytest.fixture
+def store(file: Path) -> EventStore:
+    return EventStore.at(f"sqlite+aiosqlite:///{file}")
+
+
+def _lock_for(seconds: float, file: Path) -> None:
+    """Hold the write lock for some time, from now on."""
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    threading.Timer(seconds, connection.close).start()
+
+
+async def test_a_write_waits_for_another_program_that_writes(
+    file: Path, store: EventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with store:
+        _lock_for(1, file)
+        with caplog.at_level(logging.WARNING):
+            await store.add([EVENT])
+
+        assert await store.events_of("1") == [EVENT]
+        assert caplog.text == "", "it was waited for, not tried again"
+
+
+async def test_a_deletion_that_reads_first_waits_for_another_program_that_writes(
+    file: Path, store: EventStore
+) -> None:
+    """A reader that turns writer gets "database is locked" at once (aiosqlite#251)."""
+    async with store:
+        await store.add([EVENT])
+        _lock_for(1, file)
+
+        await store.delete([HistoryKey("1", "Heparin", None)], LATER)
+
+        assert await store.events_of("1") == []
+
+
+async def test_stores_that_open_one_new_file_together_take_turns(file: Path) -> None:
+    stores = [EventStore.at(f"sqlite+aiosqlite:///{file}") for _ in range(8)]
+    try:
+        await asyncio.gather(*(store.add([EVENT]) for store in stores))
+
+        assert [await store.events_of("1") for store in stores] == [[EVENT]] * 8
+        assert [await store.trouble() for store in stores] == [None] * 8
+    finally:
+        for store in stores:
+            await store.__aexit__()

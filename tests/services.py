@@ -1,0 +1,72 @@
+"""The services as processes of their own, as their users run them."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from local.ports import free_port
+
+PATIENCE = 60.0
+
+
+class Service:
+    """A service as its user runs it; ``wrapper`` is a command to run it under."""
+
+    def __init__(
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        app: str | None = None,
+        wrapper: Sequence[str] = (),
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / f"{name}-{self.port}.log"
+        command = [sys.executable, "-m", "faststream", "run", app or f"{name}_app.main:app"]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*wrapper, *command, "--host", "127.0.0.1", "--port", str(self.port)],
+                env={**os.environ, **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            return self.readiness() == {}
+
+        eventually(ready)
+
+    def readiness(self) -> dict[str, str] | None:
+        """Return what readiness finds wrong, by part; None when nothing answers."""
+        try:
+            answer = httpx.get(f"{self.url}/health/ready", timeout=20)
+        except httpx.TransportError:
+            return None
+        problems: dict[str, str] = answer.json()["problems"]
+        assert (answer.status_code == 200) == (problems == {})
+        return problems
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+
+def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> None:
+    """Wait until something holds, which it does as soon as it can."""
+    end = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < end, f"waited {patience} s in vain"
+        time.sleep(0.05)
