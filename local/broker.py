@@ -13,7 +13,7 @@ from local.packages import ProgramMissingError, find_program
 from local.ports import free_port
 from local.server import ensure_server
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 STOP_SECONDS = 60.0
 
 # The first bytes of an AMQP 0-9-1 connection, and the type of the frame that answers them.

@@ -46,6 +46,8 @@ def main() -> int:
 
 def _run(seed: int, report: Path) -> int:
     command = [sys.executable, "-m", "pytest", "tests/faults", "--timeout=1200", "-q"]
+    # Most of a fault test is waiting.
+    command += ["--numprocesses=3", "--dist=worksteal"]
     # The newer form of these reports has no place for a test's own figures.
     options = [f"--junitxml={report}", "-o", "junit_family=xunit1"]
     print(f"seed {seed}", flush=True)

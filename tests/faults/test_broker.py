@@ -147,6 +147,24 @@ def test_messages_that_the_broker_takes_back_while_the_database_is_away_are_stor
         broker.kill()
 
 
+def test_a_request_without_a_confirm_is_answered_503_and_may_be_repeated(system: System) -> None:
+    system.environment["PUBLISHER_GIVE_UP_AFTER"] = "2"
+    consumer, publisher = system.start("consumer"), system.start("publisher")
+    publisher.wait_until_ready()
+    rows = [report.row for report in system.reports.take(10)]
+    system.broker.kill()
+
+    refused = httpx.post(f"{publisher.url}/events", json=rows, timeout=60)
+
+    assert refused.status_code == 503
+    assert "has not confirmed" in refused.text
+    system.broker.start()
+    publisher.wait_until_ready()
+    assert httpx.post(f"{publisher.url}/events", json=rows, timeout=60).status_code == 202
+    consumer.wait_until_ready()
+    assert system.judge(consumer) == (0, 0)
+
+
 def test_a_consumer_whose_queue_was_deleted_says_so_and_consumes_again_once_it_is_back(
     system: System,
 ) -> None:

@@ -14,7 +14,7 @@ from tests.faults.reports import Reports
 from tests.services import Service
 
 _AT_ONCE = 20
-_PAUSE = 0.02
+_PAUSE = 0.05
 _LONGEST_PUBLISH = 180.0
 
 
