@@ -160,7 +160,9 @@ def test_a_request_without_a_confirm_is_answered_503_and_may_be_repeated(system:
     assert "has not confirmed" in refused.text
     system.broker.start()
     publisher.wait_until_ready()
-    assert httpx.post(f"{publisher.url}/events", json=rows, timeout=60).status_code == 202
+    eventually(
+        lambda: httpx.post(f"{publisher.url}/events", json=rows, timeout=60).status_code == 202
+    )
     consumer.wait_until_ready()
     assert system.judge(consumer) == (0, 0)
 
