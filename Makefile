@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test unit integration faults lint format docs lock clean
+.PHONY: help install run test unit integration chart faults lint format docs lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,6 +22,9 @@ unit: install ## run the tests that need no broker
 
 integration: install ## run the tests over a real broker
 	@$(BIN)/pytest tests/integration
+
+chart: install ## check the Helm chart, the Dockerfiles and the compose files
+	@$(BIN)/pytest tests/chart
 
 RUNS ?= 1
 faults: install ## break everything in full, RUNS times with different seeds, and print the table

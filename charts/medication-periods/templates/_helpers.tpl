@@ -1,0 +1,227 @@
+{{- define "name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Short enough for what is put behind it, and for the number that a Job's name ends in. */}}
+{{- define "fullname" -}}
+{{- $name := include "name" . }}
+{{- $default := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- default $default .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Takes (list $ COMPONENT), as do all that concern one component. */}}
+{{- define "selector" -}}
+{{- $ := first . -}}
+app.kubernetes.io/name: {{ include "name" $ }}
+app.kubernetes.io/instance: {{ $.Release.Name }}
+app.kubernetes.io/component: {{ last . }}
+{{- end }}
+
+{{- define "labels" -}}
+{{- $ := first . }}
+{{- include "selector" . }}
+app.kubernetes.io/part-of: medication-periods
+app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "metadata" -}}
+{{- $ := first . -}}
+name: {{ include "fullname" $ }}-{{ last . }}
+namespace: {{ $.Release.Namespace }}
+labels:
+  {{- include "labels" . | nindent 2 }}
+{{- end }}
+
+{{- define "serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{/* Takes the component: consumer or publisher. */}}
+{{- define "image" -}}
+{{- $ := first . }}
+{{- $image := (index $.Values (last .)).image }}
+{{- with $.Values.images.registry }}{{ . | trimSuffix "/" }}/{{ end }}{{ $image.repository }}
+{{- with $image.digest }}@{{ . }}{{ else }}:{{ default $.Chart.AppVersion $.Values.images.tag }}{{ end }}
+{{- end }}
+
+{{- define "podLabels" -}}
+{{- $ := first . }}
+{{- include "labels" . }}
+{{- with $.Values.pods.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What all pods have in common; takes (list $ COMPONENT USER). */}}
+{{- define "podSettings" -}}
+{{- $ := index . 0 }}
+{{- $pods := $.Values.pods -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- toYaml $.Values.podSecurityContext | nindent 2 }}
+  {{- if $.Values.setUser }}
+  runAsUser: {{ index . 2 }}
+  runAsGroup: {{ index . 2 }}
+  fsGroup: {{ index . 2 }}
+  fsGroupChangePolicy: OnRootMismatch
+  {{- end }}
+{{- range $setting := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with index $pods $setting }}
+{{ $setting }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with $.Values.images.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* For components with several pods. */}}
+{{- define "topologySpread" -}}
+{{- $ := first . }}
+{{- $component := . }}
+{{- with $.Values.pods.topologySpread }}
+{{- if .enabled -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: {{ .topologyKey }}
+    whenUnsatisfiable: {{ .whenUnsatisfiable }}
+    labelSelector:
+      matchLabels:
+        {{- include "selector" $component | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Startup waits for the broker and migrations; liveness asks whether the process answers, no more:
+     a restart mends no broker. Readiness asks whether it can do its work. */}}
+{{- define "probes" -}}
+startupProbe:
+  httpGet: {path: /health/live, port: http}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 150
+livenessProbe:
+  httpGet: {path: /health/live, port: http}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /health/ready, port: http}
+  periodSeconds: 5
+  # The check itself asks RabbitMQ for up to 5 seconds.
+  timeoutSeconds: 7
+  failureThreshold: 2
+{{- end }}
+
+{{/* The secret that holds RABBITMQ_URL, and its key. */}}
+{{- define "brokerSecret" -}}
+{{- $rabbitmq := .Values.rabbitmq }}
+{{- if $rabbitmq.operator.enabled -}}
+name: {{ include "fullname" . }}-rabbitmq-default-user
+key: connection_string
+{{- else if $rabbitmq.enabled -}}
+name: {{ include "ownBrokerSecretName" . }}
+key: url
+{{- else -}}
+name: {{ $rabbitmq.existingSecret }}
+key: {{ $rabbitmq.existingSecretKey }}
+{{- end }}
+{{- end }}
+
+{{- define "ownBrokerSecretName" -}}
+{{- default (printf "%s-rabbitmq" (include "fullname" .)) .Values.rabbitmq.auth.existingSecret }}
+{{- end }}
+
+{{- define "brokerUrl" -}}
+- name: RABBITMQ_URL
+  valueFrom:
+    secretKeyRef:
+      {{- include "brokerSecret" . | nindent 6 }}
+{{- end }}
+
+{{- define "databaseUrl" -}}
+{{- if eq .Values.database.type "postgresql" -}}
+- name: DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.database.existingSecret }}
+      key: {{ .Values.database.existingSecretKey }}
+{{- else -}}
+- name: DATABASE_URL
+  value: sqlite+aiosqlite:////data/medication-periods.db
+{{- end }}
+{{- end }}
+
+{{- define "publisherSettings" -}}
+{{- $publisher := .Values.publisher }}
+{{- include "brokerUrl" . }}
+- name: PUBLISHER_GIVE_UP_AFTER
+  value: {{ $publisher.giveUpAfter | quote }}
+- name: PUBLISHER_LOG_LEVEL
+  value: {{ $publisher.logLevel }}
+{{- with $publisher.map }}
+- name: PUBLISHER_MAP
+  value: {{ . | quote }}
+{{- end }}
+{{- with $publisher.timezone }}
+- name: PUBLISHER_TIMEZONE
+  value: {{ . }}
+{{- end }}
+{{- with $publisher.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Egress rules of NetworkPolicies. */}}
+{{- define "toDns" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- end }}
+
+{{- define "toPeers" -}}
+- ports:
+    - port: {{ .port }}
+  {{- with .peers }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
+{{- define "toBroker" -}}
+{{- if .Values.rabbitmq.operator.enabled -}}
+- ports:
+    - port: 5672
+  to:
+    - podSelector:
+        matchLabels:
+          {{- include "operatorSelector" . | nindent 10 }}
+{{- else if .Values.rabbitmq.enabled -}}
+- ports:
+    - port: 5672
+  to:
+    - podSelector:
+        matchLabels:
+          {{- include "selector" (list . "rabbitmq") | nindent 10 }}
+{{- else }}
+{{- include "toPeers" .Values.networkPolicy.broker }}
+{{- end }}
+{{- end }}
+
+{{/* What the operator puts on the pods and the service of a cluster. */}}
+{{- define "operatorSelector" -}}
+app.kubernetes.io/name: {{ include "fullname" . }}-rabbitmq
+app.kubernetes.io/component: rabbitmq
+{{- end }}

@@ -1,0 +1,67 @@
+"""The ways in which the chart is installed."""
+
+from typing import Any
+
+POSTGRESQL = {"database.type": "postgresql", "database.existingSecret": "medication-database"}
+EXISTING_BROKER = {"rabbitmq.enabled": False, "rabbitmq.existingSecret": "hospital-broker"}
+OPERATOR = {"rabbitmq.enabled": False, "rabbitmq.operator.enabled": True}
+GATEWAY = {"gateway.enabled": True, "gateway.parentRefs": [{"name": "public"}]}
+
+MODES: dict[str, dict[str, Any]] = {
+    "trying out": {},
+    "SQLite on a claim of one's own": {
+        "consumer.persistence.existingClaim": "events",
+        "rabbitmq.persistence.enabled": False,
+        "rabbitmq.auth.existingSecret": "broker",
+    },
+    "PostgreSQL": POSTGRESQL | {"consumer.replicas": 3},
+    "PostgreSQL, scaled by CPU": POSTGRESQL | {"consumer.autoscaling.enabled": True},
+    "PostgreSQL, scaled by queue": POSTGRESQL
+    | {"consumer.autoscaling.enabled": True, "consumer.autoscaling.by": "queue"},
+    "existing broker": POSTGRESQL | EXISTING_BROKER,
+    "cluster operator": POSTGRESQL | OPERATOR | {"serviceMonitor.enabled": True},
+    "ingress": {
+        "ingress.enabled": True,
+        "ingress.className": "nginx",
+        "ingress.publisherHost": "events.example.org",
+        "ingress.tlsSecret": "certificate",
+        "serviceMonitor.enabled": True,
+        "serviceMonitor.labels": {"release": "prometheus"},
+    },
+    "gateway": GATEWAY | {"gateway.publisherHost": "events.example.org"},
+    "file from a config map": {
+        "publisher.file.enabled": True,
+        "publisher.file.configMap": "events",
+        "publisher.map": "patient_id=MRN,event_time=when",
+        "publisher.timezone": "Europe/Berlin",
+    },
+    "file from a claim": {
+        "publisher.file.enabled": True,
+        "publisher.file.existingClaim": "events",
+        "publisher.file.rejectsClaim": "rejects",
+    },
+    "all settings of pods": {
+        "images.registry": "registry.example.org/hospital",
+        "images.pullSecrets": ["registry"],
+        "consumer.image.digest": "sha256:" + "0" * 64,
+        "consumer.extraEnv": [{"name": "A", "value": "1"}],
+        "publisher.extraEnv": [{"name": "A", "value": "1"}],
+        "consumer.service.annotations": {"a": "1"},
+        "pods.annotations": {"a": "1"},
+        "pods.labels": {"a": "1"},
+        "pods.nodeSelector": {"a": "1"},
+        "pods.tolerations": [{"key": "a", "operator": "Exists"}],
+        "pods.affinity": {"nodeAffinity": {}},
+        "pods.priorityClassName": "high",
+        "serviceAccount.annotations": {"a": "1"},
+        "setUser": False,
+    },
+    "as little as possible": EXISTING_BROKER
+    | {
+        "serviceAccount.create": False,
+        "networkPolicy.enabled": False,
+        "podDisruptionBudget.enabled": False,
+        "pods.topologySpread.enabled": False,
+        "publisher.replicas": 0,
+    },
+}

@@ -1,0 +1,54 @@
+"""What can be said of the images and the compose files without building them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runtime.asgi import VERSION
+from tests.chart.helm import CHART, ROOT, pods, render
+
+_SERVICES = ["consumer", "publisher"]
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_hadolint_finds_nothing(service: str) -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    dockerfile = ROOT / f"{service}_app" / "Dockerfile"
+    done = subprocess.run([hadolint, dockerfile], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_an_image_holds_no_code_of_the_other_service(service: str) -> None:
+    other = _SERVICES[1 - _SERVICES.index(service)]
+    assert f"{other}_app" not in (ROOT / f"{service}_app" / "Dockerfile").read_text()
+
+
+def test_the_publishers_image_holds_no_database_driver() -> None:
+    requirements = (ROOT / "publisher_app" / "requirements.txt").read_text()
+    for package in ("sqlalchemy", "sqlmodel", "asyncpg", "aiosqlite", "alembic"):
+        assert f"\n{package}==" not in requirements
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_what_is_in_an_image_is_pinned_by_hash(service: str) -> None:
+    text = (ROOT / f"{service}_app" / "requirements.txt").read_text()
+    for requirement in text.replace("\\\n", "").splitlines():
+        if "==" in requirement:
+            assert "--hash=sha256:" in requirement
+
+
+def test_compose_and_chart_run_the_same_rabbitmq() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.rabbitmq.yaml").read_text())
+    chart = pods(render())["rabbitmq"]["containers"][0]["image"]
+    assert compose["services"]["rabbitmq"]["image"] == chart
+
+
+def test_one_version_throughout() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == VERSION
+    for service in _SERVICES:
+        assert f"ARG VERSION={VERSION}\n" in (ROOT / f"{service}_app" / "Dockerfile").read_text()

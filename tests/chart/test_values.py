@@ -1,0 +1,63 @@
+"""Values that are wrong, or don't fit together, are refused in words before anything starts."""
+
+from typing import Any
+
+import pytest
+
+from tests.chart.helm import Refused, render
+from tests.chart.modes import POSTGRESQL
+
+_UNCHECKED = "--skip-schema-validation"
+
+
+@pytest.mark.parametrize("options", [(), (_UNCHECKED,)], ids=["schema", "template"])
+@pytest.mark.parametrize(
+    "values", [{"consumer.replicas": 2}, {"consumer.autoscaling.enabled": True}]
+)
+def test_sqlite_with_more_consumers_is_refused_in_words(
+    values: dict[str, Any], options: tuple[str, ...]
+) -> None:
+    with pytest.raises(Refused, match="SQLite serves one consumer"):
+        render(values, *options)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"database.type": "postgresql"}, "database.existingSecret: name the secret"),
+        ({"rabbitmq.enabled": False}, "rabbitmq.existingSecret: name the secret"),
+        ({"rabbitmq.operator.enabled": True}, "exclude each other"),
+        ({"publisher.file.enabled": True}, "either the configMap or the existingClaim"),
+        ({"gateway.enabled": True}, "gateway.parentRefs: name the gateway"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused):
+        render(values)
+    with pytest.raises(Refused, match=message):
+        render(values, _UNCHECKED)
+
+
+def test_more_replicas_at_least_than_at_most_are_refused() -> None:
+    values = POSTGRESQL | {"consumer.autoscaling": {"enabled": True, "minReplicas": 7}}
+    with pytest.raises(Refused, match="minReplicas is more than maxReplicas"):
+        render(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"consumer.replica": 2}, "'/consumer': additional properties 'replica' not allowed"),
+        ({"consumer.replicas": "2"}, "'/consumer/replicas': got string, want integer"),
+        ({"database.type": "mysql"}, "must be one of 'sqlite', 'postgresql'"),
+        ({"rabbitmq.auth.username": "guest"}, "/rabbitmq/auth/username"),
+        ({"rabbitmq.operator.replicas": 2}, "/rabbitmq/operator/replicas"),
+        ({"publisher.map": "MRN"}, "/publisher/map"),
+        ({"networkPolicy.monitoring": []}, "/networkPolicy/monitoring"),
+        ({"consumer.logLevel": "info"}, "/consumer/logLevel"),
+        ({"consumer.image.digest": "latest"}, "/consumer/image/digest"),
+    ],
+)
+def test_the_schema_says_where_a_value_is_wrong(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        render(values)

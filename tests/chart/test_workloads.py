@@ -1,0 +1,156 @@
+"""What runs, how many of it, when it counts as alive, and how it stops."""
+
+from typing import Any
+
+import pytest
+
+from consumer_app.settings import ConsumerSettings
+from contracts.topology import EVENTS_QUEUE
+from publisher_app.settings import PublisherSettings
+from tests.chart.helm import Manifest, pick, pods, render
+from tests.chart.modes import MODES, OPERATOR, POSTGRESQL
+
+
+def _variables(pod: Manifest) -> dict[str, Any]:
+    return {
+        each["name"]: each.get("value", each.get("valueFrom"))
+        for each in pod["containers"][0]["env"]
+    }
+
+
+def test_sqlite_gets_one_consumer_on_a_volume() -> None:
+    consumer = pick(render(), "StatefulSet", "consumer")["spec"]
+    assert consumer["replicas"] == 1
+    assert consumer["volumeClaimTemplates"][0]["spec"]["accessModes"] == ["ReadWriteOnce"]
+    mounts = consumer["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert {"name": "data", "mountPath": "/data"} in mounts
+
+
+def test_postgresql_gets_a_deployment_that_never_has_fewer_than_it_should() -> None:
+    consumer = pick(render(POSTGRESQL | {"consumer.replicas": 3}), "Deployment", "consumer")["spec"]
+    assert consumer["replicas"] == 3
+    assert consumer["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    spread = consumer["template"]["spec"]["topologySpreadConstraints"][0]
+    assert spread["labelSelector"]["matchLabels"] == consumer["selector"]["matchLabels"]
+
+
+@pytest.mark.parametrize("by", ["cpu", "queue"])
+def test_the_autoscaler_alone_decides_on_the_replicas(by: str) -> None:
+    mode = {"cpu": "PostgreSQL, scaled by CPU", "queue": "PostgreSQL, scaled by queue"}[by]
+    manifests = render(MODES[mode])
+    assert "replicas" not in pick(manifests, "Deployment", "consumer")["spec"]
+    scaler = pick(manifests, {"cpu": "HorizontalPodAutoscaler", "queue": "ScaledObject"}[by])
+    assert scaler["spec"]["scaleTargetRef"]["name"] == "medication-periods-consumer"
+
+
+def test_keda_watches_the_queue_that_the_contract_declares() -> None:
+    scaler = pick(render(MODES["PostgreSQL, scaled by queue"]), "ScaledObject")
+    assert scaler["spec"]["triggers"][0]["metadata"]["queueName"] == EVENTS_QUEUE.name
+
+
+@pytest.mark.parametrize("component", ["consumer", "publisher"])
+def test_liveness_asks_for_the_process_and_readiness_for_its_work(component: str) -> None:
+    container = pods(render())[component]["containers"][0]
+    assert container["startupProbe"]["httpGet"]["path"] == "/health/live"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health/live"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+
+
+def test_rabbitmq_has_all_three_probes() -> None:
+    container = pods(render())["rabbitmq"]["containers"][0]
+    assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
+
+
+@pytest.mark.parametrize("component", ["consumer", "publisher"])
+def test_a_service_has_time_to_finish_what_it_has(component: str) -> None:
+    graceful_timeout = 15.0  # FastStream's default for a broker.
+    pod = pods(render())[component]
+    waits = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] > waits + graceful_timeout
+
+
+def test_migrations_run_before_the_rest_on_postgresql_alone() -> None:
+    job = pick(render(POSTGRESQL), "Job", "migrations")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"][1:] == ["-m", "consumer_app.maintenance", "migrate"]
+    assert "migrations" not in pods(render())
+
+
+def test_each_broker_gives_its_url_by_a_secret() -> None:
+    expected = {
+        "trying out": ("medication-periods-rabbitmq", "url"),
+        "existing broker": ("hospital-broker", "url"),
+        "cluster operator": ("medication-periods-rabbitmq-default-user", "connection_string"),
+    }
+    for mode, (name, key) in expected.items():
+        specs = pods(render(MODES[mode]))
+        for component in ("consumer", "publisher"):
+            url = _variables(specs[component])["RABBITMQ_URL"]
+            assert url == {"secretKeyRef": {"name": name, "key": key}}
+
+
+def test_a_broker_of_its_own_exists_only_where_it_is_asked_for() -> None:
+    assert "rabbitmq" not in pods(render(MODES["existing broker"]))
+    manifests = render(POSTGRESQL | OPERATOR)
+    assert "rabbitmq" not in pods(manifests)
+    assert pick(manifests, "RabbitmqCluster")["spec"]["replicas"] == 3
+
+
+def test_every_variable_is_one_that_the_services_read() -> None:
+    specs = pods(render(MODES["file from a config map"]))
+    for component, kind in (
+        ("consumer", ConsumerSettings),
+        ("publisher", PublisherSettings),
+        ("publish-file", PublisherSettings),
+    ):
+        prefix = str(kind.model_config["env_prefix"])
+        known = {
+            str(field.validation_alias or prefix + name).upper()
+            for name, field in kind.model_fields.items()
+        }
+        assert _variables(specs[component]).keys() <= known
+
+
+def test_a_file_is_published_by_a_job_that_no_rejected_row_repeats() -> None:
+    job = pick(render(MODES["file from a config map"]), "Job", "publish-file")["spec"]
+    pod = job["template"]["spec"]
+    command = pod["containers"][0]["command"]
+    assert command == ["python", "-m", "publisher_app", "/input/events.jsonl"]
+    assert _variables(pod)["PUBLISHER_REJECTS"] == "/data/events.jsonl.rejects.jsonl"
+    rule = job["podFailurePolicy"]["rules"][0]
+    assert (rule["action"], rule["onExitCodes"]["values"]) == ("FailJob", [1])
+
+
+@pytest.mark.parametrize("component", ["consumer", "publisher"])
+def test_a_drained_node_takes_one_pod_of_a_service_at_a_time(component: str) -> None:
+    manifests = render(POSTGRESQL | {"consumer.replicas": 2})
+    budget = pick(manifests, "PodDisruptionBudget", component)["spec"]
+    assert budget["maxUnavailable"] == 1
+    workload = pick(manifests, "Deployment", component)["spec"]
+    assert budget["selector"] == workload["selector"]
+
+
+def test_both_ways_in_lead_each_host_to_its_service() -> None:
+    rules = pick(render(MODES["ingress"]), "Ingress")["spec"]["rules"]
+    backends = {
+        rule["host"]: rule["http"]["paths"][0]["backend"]["service"]["name"] for rule in rules
+    }
+    assert backends == {
+        "medication-periods.example.org": "medication-periods-consumer",
+        "events.example.org": "medication-periods-publisher",
+    }
+    routes = [each for each in render(MODES["gateway"]) if each["kind"] == "HTTPRoute"]
+    assert {
+        route["spec"]["hostnames"][0]: route["spec"]["rules"][0]["backendRefs"][0]["name"]
+        for route in routes
+    } == backends
+
+
+def test_images_come_from_the_registry_by_digest_where_one_is_given() -> None:
+    specs = pods(render(MODES["all settings of pods"]))
+    repository = "registry.example.org/hospital/medication-periods"
+    assert specs["consumer"]["containers"][0]["image"] == (
+        f"{repository}-consumer@sha256:{'0' * 64}"
+    )
+    assert specs["publisher"]["containers"][0]["image"] == f"{repository}-publisher:1.0.0"
