@@ -4,10 +4,10 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test unit integration chart faults lint format docs lock clean
+.PHONY: help install run test unit integration chart e2e faults lint format docs lock clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: .venv/installed node_modules/installed ## make the environment in .venv
 
@@ -25,6 +25,9 @@ integration: install ## run the tests over a real broker
 
 chart: install ## check the Helm chart, the Dockerfiles and the compose files
 	@$(BIN)/pytest tests/chart
+
+e2e: install ## build the images, bring them up in a Docker engine, kill and scale them
+	@$(BIN)/pytest tests/e2e
 
 RUNS ?= 1
 faults: install ## break everything in full, RUNS times with different seeds, and print the table

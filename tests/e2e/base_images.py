@@ -1,0 +1,34 @@
+"""Stand-ins, under their names, for the images that the project is based on and can't be pulled.
+
+Each is built on Debian, of the packages that its folder below ``stand-ins`` names.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+from tests.e2e.docker import ROOT, Docker
+from tests.e2e.private_engine import MIRROR, SUITE, run_or_skip
+
+_FOLDER = Path(__file__).parent / "stand-ins"
+
+
+def build_base_images(docker: Docker, folder: Path) -> None:
+    """Build all of them; the folder takes what is needed on the way."""
+    debian = folder / "debian"
+    certificates = "--include=ca-certificates"
+    run_or_skip("debootstrap", "--variant=minbase", certificates, SUITE, debian, MIRROR)
+    pack = f"tar -C {debian} -c . | {docker.program} import - debian:{SUITE}"
+    run_or_skip("sh", "-c", pack, **docker.environment)
+    shutil.rmtree(debian)
+    for image in _base_images(docker):
+        docker.build(image, _FOLDER / image.partition(":")[0])
+
+
+def _base_images(docker: Docker) -> set[str]:
+    """Read from the Dockerfiles and the compose files which images the project is based on."""
+    dockerfiles = (ROOT / f"{name}_app" / "Dockerfile" for name in ("consumer", "publisher"))
+    named = "".join(dockerfile.read_text() for dockerfile in dockerfiles)
+    based_on = set(re.findall(r"^ARG \w+_IMAGE=(.+)$", named, re.MULTILINE))
+    used = docker.run("compose", "--profile", "*", "config", "--images").split()
+    return based_on | {image for image in used if not image.startswith("medication-")}
