@@ -23,7 +23,7 @@ EXAMPLES = [
 
 
 def test_the_readme_shows_commands_with_their_output() -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
 
 
 @pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[each[0] for each in EXAMPLES])
