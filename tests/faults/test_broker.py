@@ -11,8 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from faststream.rabbit import RabbitBroker
 
-from contracts.topology import EVENTS_QUEUE
+from contracts.topology import EVENTS_QUEUE, declare_topology
 from local.broker import PrivateBroker
 from tests.faults.conftest import Record
 from tests.faults.proxy import Proxy
@@ -30,8 +31,17 @@ def broker(tmp_path: Path) -> Iterator[PrivateBroker]:
     """Give a broker of the test's own, as it is taken down."""
     own = PrivateBroker(tmp_path / "broker")
     own.start()
+    # RabbitMQ itself forgets a queue that was declared seconds before it is killed.
+    asyncio.run(_declare(own))
+    own.stop()
+    own.start()
     yield own
     own.kill()
+
+
+async def _declare(broker: PrivateBroker) -> None:
+    async with RabbitBroker(broker.url) as connected:
+        await declare_topology(connected)
 
 
 @pytest.mark.parametrize(
