@@ -76,9 +76,11 @@ class System:
         found: Counter[Report] = Counter()
 
         def stored_all() -> bool:
+            if waiting(self.broker, EVENTS_QUEUE.name) > 0:
+                return False
             found.clear()
             found.update(self.stored(consumer))
-            return len(found) >= expected and waiting(self.broker, EVENTS_QUEUE.name) == 0
+            return len(found) >= expected
 
         try:
             eventually(stored_all, _DRAIN)

@@ -60,7 +60,7 @@ def test_a_broker_that_goes_away_under_load_loses_and_doubles_nothing(
     full: bool,
     record: Record,
 ) -> None:
-    times = 3 if full else 1
+    times = 2 if full else 1
     consumer = system.start_consumer()
     with system.traffic():
         for _ in range(times):
@@ -90,7 +90,7 @@ def proxy(broker: PrivateBroker) -> Iterator[Proxy]:
 def test_connections_that_are_cut_hang_or_crawl_lose_and_double_nothing(
     system: System, proxy: Proxy, chance: random.Random, full: bool, record: Record
 ) -> None:
-    faults = ["reset", "freeze", "delay"] * (3 if full else 1)
+    faults = ["reset", "freeze", "delay"] * (2 if full else 1)
     chance.shuffle(faults)
     system.environment["RABBITMQ_URL"] = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
     consumer = system.start_consumer()

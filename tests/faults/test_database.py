@@ -69,7 +69,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
     system: System, small_disk: Path, chance: random.Random, full: bool, record: Record
 ) -> None:
-    times = 5 if full else 1
+    times = 3 if full else 1
     system.environment["DATABASE_URL"] = f"sqlite+aiosqlite:///{small_disk / 'events.db'}"
     consumer = system.start_consumer()
     with system.traffic():

@@ -18,7 +18,7 @@ MEMORY = 250 * MEGABYTE
 def test_messages_delivered_twice_and_in_reverse_order_are_stored_once(
     system: System, full: bool, record: Record
 ) -> None:
-    messages = 5000 if full else 500
+    messages = 3000 if full else 500
     system.start_consumer().stop()
     reports = system.reports.take(messages * 2)
     pairs = zip(reports[::2], reports[1::2], strict=True)

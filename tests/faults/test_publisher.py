@@ -19,7 +19,7 @@ from tests.services import eventually
 def test_a_file_published_again_after_kills_in_its_middle_loses_and_doubles_nothing(
     system: System, chance: random.Random, full: bool, record: Record, tmp_path: Path
 ) -> None:
-    kills = 20 if full else 2
+    kills = 8 if full else 2
     consumer = system.start_consumer()
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"".join(report.line for report in system.reports.take(20_000)))
