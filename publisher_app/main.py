@@ -27,7 +27,13 @@ _DESCRIPTION = "Takes medication administration events and publishes them to Rab
 def make_app(settings: PublisherSettings) -> Service:
     """Wire the publisher; nothing is connected or opened before it starts."""
     publisher = EventPublisher.of(settings)
-    api = FastAPI(title="Medication events", version=VERSION, description=_DESCRIPTION)
+    api = FastAPI(
+        title="Medication events",
+        version=VERSION,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+    )
     api.include_router(receiving(publisher, settings))
     api.include_router(health_router({"broker": partial(broker_trouble, publisher.broker)}))
     answer_problems(api, unavailable=NotConfirmed)
@@ -57,6 +63,7 @@ def make_app(settings: PublisherSettings) -> Service:
         logger=logger,
         lifespan=lifespan,
         after_startup=(mark_started,),
+        try_it_out=settings.try_it_out,
     )
 
 

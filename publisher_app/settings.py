@@ -67,4 +67,6 @@ class PublisherSettings(ServiceSettings):
     """Seconds for which a message is tried again before the publisher gives up."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
     """What one HTTP request may carry."""
+    try_it_out: bool = False
+    """Whether the AsyncAPI page can publish messages."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -6,19 +6,21 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI
-from faststream.asgi import AsgiFastStream, AsyncAPIRoute
+from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from faststream.rabbit import RabbitBroker
 from faststream.specification import AsyncAPI
 
 from contracts.topology import declare_topology
 from runtime.logs import keep_queries_out_of_access_log
+from runtime.pages import document
+from runtime.try_it_out import ADDRESS, offer_try_it_out
 
 VERSION = "1.0.0"
 
 
 class Service(AsgiFastStream):
-    """FastStream in front, with its own routes; all other requests go to a FastAPI app."""
+    """A FastStream app whose HTTP is a FastAPI app, with the pages that document both."""
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class Service(AsgiFastStream):
         logger: logging.Logger,
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
         after_startup: tuple[Callable[[], Any], ...] = (),
+        try_it_out: bool = False,
     ) -> None:
         async def declare() -> None:
             await declare_topology(broker)
@@ -38,12 +41,18 @@ class Service(AsgiFastStream):
             broker,
             logger=logger,
             specification=AsyncAPI(title=api.title, version=VERSION, description=description),
-            asyncapi_path=AsyncAPIRoute("/asyncapi", try_it_out_path=None),
             lifespan=lifespan,
             on_startup=[keep_queries_out_of_access_log],
             after_startup=[declare, *after_startup],
         )
         self._api = api
+        if try_it_out:
+            offer_try_it_out(api, broker)
+        document(api, self._asyncapi, try_it_out=ADDRESS if try_it_out else None)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._api(scope, receive, send)
+
+    def _asyncapi(self) -> dict[str, Any]:
+        specification: dict[str, Any] = self.schema.to_specification().to_jsonable()
+        return specification

@@ -1,0 +1,96 @@
+"""Pages of HTML that load nothing from elsewhere, and the two that document a service."""
+
+import html
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+_HERE = Path(__file__).parent
+_WEB = _HERE / "web"
+VENDOR = _HERE / "static"
+"""What `make assets` copies out of npm packages."""
+
+_SECURITY = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+# A browser asks each time whether a file has changed, so an upgrade is never half seen.
+_REVALIDATE = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+
+
+class Assets(StaticFiles):
+    """A folder of scripts and styles, which may be there later than the service."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, check_dir=False)
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Answer with the file, or that it has not changed."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(_REVALIDATE)
+        if isinstance(response, FileResponse) and str(full_path).endswith((".js", ".mjs")):
+            # What a system says of these differs, and a browser runs no module of another type.
+            response.headers["Content-Type"] = "text/javascript; charset=utf-8"
+        return response
+
+
+def page(template: Path, needs: str, values: Mapping[str, str]) -> HTMLResponse:
+    """Answer with a page, or say how to build the vendor's file that it needs."""
+    is_built = (VENDOR / needs).exists()
+    text = (template if is_built else _WEB / "not-built.html").read_text(encoding="utf-8")
+    escaped = {name: html.escape(value) for name, value in values.items()}
+    return HTMLResponse(
+        Template(text).safe_substitute(escaped),
+        status_code=200 if is_built else 503,
+        headers=_SECURITY | _REVALIDATE,
+    )
+
+
+def document(
+    api: FastAPI, asyncapi: Callable[[], dict[str, Any]], *, try_it_out: str | None = None
+) -> None:
+    """Serve the pages of a service's OpenAPI and AsyncAPI documents.
+
+    ``try_it_out`` is the address that publishes a message, where that is switched on.
+    """
+    api.mount("/static/vendor", Assets(VENDOR))
+    api.mount("/static/documentation", Assets(_WEB))
+
+    @api.get("/docs", include_in_schema=False)
+    def openapi_page() -> HTMLResponse:
+        needs = "swagger-ui-dist/swagger-ui-bundle.js"
+        return page(_WEB / "openapi.html", needs, {"title": api.title})
+
+    @api.get("/asyncapi", include_in_schema=False)
+    def asyncapi_page() -> HTMLResponse:
+        values = {"title": api.title, "try_it_out": try_it_out or ""}
+        return page(_WEB / "asyncapi.html", "react-component/without-parser.js", values)
+
+    @api.get("/asyncapi.json", include_in_schema=False)
+    def asyncapi_document() -> JSONResponse:
+        return JSONResponse(asyncapi())

@@ -1,0 +1,66 @@
+"""The pages: what they may load, and what they say before their scripts are built."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from consumer_app.pages import show_timeline
+from runtime import pages
+
+PAGES = ["/", "/docs", "/asyncapi"]
+
+
+@pytest.fixture
+def client() -> AsyncClient:
+    api = FastAPI(title="Medication <periods>", docs_url=None, redoc_url=None)
+    pages.document(api, lambda: {"asyncapi": "3.0.0"})
+    show_timeline(api)
+    return AsyncClient(transport=ASGITransport(api), base_url="http://service")
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_that_is_not_built_says_how_to_build_it(
+    client: AsyncClient, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "VENDOR", tmp_path)
+    answer = await client.get(path)
+    assert answer.status_code == 503
+    assert "make assets" in answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_runs_no_script_but_the_services_own(
+    client: AsyncClient, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for needed in (
+        "d3/d3.min.js",
+        "swagger-ui-dist/swagger-ui-bundle.js",
+        "react-component/without-parser.js",
+    ):
+        (tmp_path / needed).parent.mkdir()
+        (tmp_path / needed).touch()
+    monkeypatch.setattr(pages, "VENDOR", tmp_path)
+    answer = await client.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert answer.status_code == 200
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert "http://" not in answer.text
+    assert "https://" not in answer.text
+    assert "<periods>" not in answer.text
+
+
+async def test_scripts_are_served_as_modules_and_revalidated(client: AsyncClient) -> None:
+    answer = await client.get("/static/documentation/asyncapi.mjs")
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    again = await client.get(
+        "/static/documentation/asyncapi.mjs", headers={"if-none-match": answer.headers["etag"]}
+    )
+    assert again.status_code == 304
+
+
+async def test_the_asyncapi_document_is_served_beside_its_page(client: AsyncClient) -> None:
+    assert (await client.get("/asyncapi.json")).json() == {"asyncapi": "3.0.0"}
