@@ -25,6 +25,15 @@ def test_an_image_holds_what_its_service_needs_and_no_more(
     assert "tests" not in listing
 
 
+@_BOTH
+def test_an_image_holds_what_its_pages_load(
+    docker: Docker, images: dict[str, str], service: str, other: str
+) -> None:
+    del other
+    listing = docker.run("run", "--rm", images[service], "ls", "/app/runtime/static").split()
+    assert {"react-component", "swagger-ui-dist"} <= set(listing)
+
+
 def test_the_publishers_image_holds_neither_a_database_driver_nor_pip(
     docker: Docker, images: dict[str, str]
 ) -> None:
@@ -59,7 +68,8 @@ def test_the_code_is_compiled_and_only_the_volume_can_be_written(
 def test_a_change_of_code_installs_no_dependency_again(
     docker: Docker, images: dict[str, str], tmp_path: Path
 ) -> None:
-    for name in ("contracts", "runtime", "consumer_app", ".dockerignore"):
+    single_files = (".dockerignore", ".npmrc", "package.json", "package-lock.json")
+    for name in ("contracts", "runtime", "consumer_app", *single_files):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     (tmp_path / "consumer_app" / "main.py").write_text("changed = True\n")
