@@ -4,14 +4,17 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test unit integration chart e2e faults lint format docs lock clean
+.PHONY: help install assets run test unit integration browser chart e2e faults lint format docs lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-install: .venv/installed node_modules/installed ## make the environment in .venv
+install: .venv/installed runtime/static ## make the environment in .venv
+
+assets: runtime/static ## gather what the pages load, from pinned npm packages
 
 run: .venv/installed ## start everything on this machine, show the sample query, serve until Ctrl-C
+	@$(MAKE) --silent assets || echo "The pages are not built: that takes node with npm. Queries are answered all the same."
 	@$(BIN)/python -m local.run
 
 test: install ## run every test, the real broker included
@@ -22,6 +25,9 @@ unit: install ## run the tests that need no broker
 
 integration: install ## run the tests over a real broker
 	@$(BIN)/pytest tests/integration
+
+browser: install ## test the pages in a real Chromium
+	@$(BIN)/pytest tests/browser
 
 chart: install ## check the Helm chart, the Dockerfiles and the compose files
 	@$(BIN)/pytest tests/chart
@@ -42,10 +48,11 @@ format: .venv/installed ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: .venv/installed ## write the AsyncAPI documents
+docs: install ## write the AsyncAPI documents and the page that shows them
 	@mkdir -p asyncapi
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen publisher_app.main:app --yaml -o asyncapi/publisher.yaml
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
+	@node runtime/asyncapi_page.mjs asyncapi/index.html asyncapi/publisher.yaml asyncapi/consumer.yaml
 
 # The services are pinned to the versions that the tests run with.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -56,7 +63,7 @@ lock: .venv/installed ## pin the newest versions of what pyproject.toml asks for
 	@$(BIN)/$(COMPILE) --group consumer -c requirements-dev.txt -o consumer_app/requirements.txt
 
 clean: ## remove the environment, the data and every cache
-	@rm -rf .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf runtime/static .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: requirements-dev.txt
@@ -70,4 +77,8 @@ clean: ## remove the environment, the data and every cache
 
 node_modules/installed: package.json package-lock.json .npmrc
 	@npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+runtime/static: node_modules/installed runtime/assets.mjs
+	@node runtime/assets.mjs
 	@touch $@

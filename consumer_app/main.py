@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from consumer_app.api import queries
 from consumer_app.handlers import handle_events
+from consumer_app.pages import show_timeline
 from consumer_app.settings import ConsumerSettings
 from consumer_app.store import DatabaseUnavailable, EventStore
 from runtime.asgi import VERSION, Service
@@ -33,9 +34,16 @@ def make_app(settings: ConsumerSettings) -> Service:
         "broker": partial(broker_trouble, broker, consumers=1),
         "database": store.trouble,
     }
-    api = FastAPI(title="Medication periods", version=VERSION, description=_DESCRIPTION)
+    api = FastAPI(
+        title="Medication periods",
+        version=VERSION,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+    )
     api.include_router(queries(store))
     api.include_router(health_router(checks))
+    show_timeline(api)
     answer_problems(api, unavailable=DatabaseUnavailable)
 
     @asynccontextmanager
@@ -44,7 +52,14 @@ def make_app(settings: ConsumerSettings) -> Service:
             yield
         logger.info("stopped")
 
-    return Service(broker, api, description=_DESCRIPTION, logger=logger, lifespan=lifespan)
+    return Service(
+        broker,
+        api,
+        description=_DESCRIPTION,
+        logger=logger,
+        lifespan=lifespan,
+        try_it_out=settings.try_it_out,
+    )
 
 
 _settings = load_settings(ConsumerSettings)

@@ -20,7 +20,8 @@ from local.ports import free_port, is_free
 from local.ways import broker_for_run
 
 EXAMPLES = Path("examples/events.jsonl")
-SAMPLE_QUERY = "/periods?patient_id=2"
+SAMPLE_PATIENT = "2"
+SAMPLE_QUERY = f"/periods?patient_id={SAMPLE_PATIENT}"
 
 _LOGS = Path("data/logs")
 _PATIENCE = 60.0
@@ -55,8 +56,9 @@ def _serve(children: ChildGroup, broker_url: str, *, once: bool) -> None:
     publisher = _start(children, "publisher", environment, preferred_port=8001)
     _publish_examples(environment)
     answer = _wait_for(lambda: _periods(consumer), "the sample query has no answer")
-    for name, address in (("consumer", consumer), ("publisher", publisher)):
-        _say(f"{name}: {address}  queries and documentation at /docs, messages at /asyncapi")
+    _say(f"publisher: {publisher}  events are posted to /events")
+    _say(f"consumer:  {consumer}  both have their documentation at /docs and /asyncapi")
+    _say(f"timeline:  {consumer}/#patient={SAMPLE_PATIENT}")
     _say(f"\n$ curl '{consumer}{SAMPLE_QUERY}'\n{json.dumps(answer, indent=2)}\n")
     if not once:
         _say("Serving until Ctrl-C.")

@@ -15,7 +15,11 @@ PATIENCE = 60.0
 
 
 class Service:
-    """A service as its user runs it; ``wrapper`` is a command to run it under."""
+    """A service as its user runs it.
+
+    ``app`` is another app than the service's own, ``wrapper`` a command to run it under, ``port``
+    that of a service which ran before.
+    """
 
     def __init__(
         self,
@@ -25,12 +29,13 @@ class Service:
         *,
         app: str | None = None,
         wrapper: Sequence[str] = (),
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}-{self.port}.log"
         command = [sys.executable, "-m", "faststream", "run", app or f"{name}_app.main:app"]
-        with self.log.open("wb") as output:
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [*wrapper, *command, "--host", "127.0.0.1", "--port", str(self.port)],
                 env={**os.environ, **environment},

@@ -76,6 +76,7 @@ def test_make_run_shows_the_sample_query_with_its_answer(tmp_path: Path) -> None
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^timeline: +http://127.0.0.1:\d+/#patient=2$", done.stdout, re.MULTILINE)
     answer = json.loads(done.stdout[done.stdout.index("\n{") :])
     assert [period["start"] for period in answer["periods"]] == ["2021-01-01T02:00:00Z"]
 

@@ -1,0 +1,57 @@
+// Which medications are shown: none chosen means all of them.
+
+import { count } from "./words.js";
+
+export class Filter {
+  constructor(onChange) {
+    this.list = document.getElementById("filter-list");
+    this.state = document.getElementById("filter-state");
+    this.search = document.getElementById("filter-search");
+    this.box = document.getElementById("filter");
+    this.search.addEventListener("input", () => this.narrow());
+    this.list.addEventListener("change", () => onChange(this.chosen()));
+    document.getElementById("filter-clear").addEventListener("click", () => onChange([]));
+    this.box.addEventListener("keydown", (event) => this.escape(event));
+    document.addEventListener("pointerdown", (event) => {
+      if (!this.box.contains(event.target)) this.box.open = false;
+    });
+  }
+
+  show(rows, chosen) {
+    this.rows = rows;
+    this.list.replaceChildren(...rows.map((row) => option(row, chosen.includes(row.name))));
+    this.state.textContent = chosen.length ? `${chosen.length} of ${rows.length}` : "all";
+    this.narrow();
+  }
+
+  chosen() {
+    return [...this.list.querySelectorAll("input:checked")].map((input) => input.value);
+  }
+
+  narrow() {
+    const sought = this.search.value.trim().toLocaleLowerCase("en");
+    for (const line of this.list.children) {
+      line.hidden = !line.dataset.name.toLocaleLowerCase("en").includes(sought);
+    }
+  }
+
+  escape(event) {
+    if (event.key !== "Escape") return;
+    this.box.open = false;
+    this.box.firstElementChild.focus();
+  }
+}
+
+function option(row, isChosen) {
+  const line = document.createElement("li");
+  line.dataset.name = row.name;
+  const label = document.createElement("label");
+  const input = Object.assign(document.createElement("input"), {
+    type: "checkbox", value: row.name, checked: isChosen,
+  });
+  const amount = document.createElement("small");
+  amount.textContent = row.ongoing ? "ongoing" : count(row.periods.length, "period");
+  label.append(input, row.name, amount);
+  line.append(label);
+  return line;
+}

@@ -1,0 +1,64 @@
+// What the service knows of a patient.
+
+import { gaps } from "./words.js";
+
+/** An answer that is no answer, in words for the person who asked. */
+export class NoAnswer extends Error {}
+
+export async function findPeriods({ patient, gap }, signal) {
+  const answer = await ask("periods", query(patient, gap), signal);
+  const periods = answer.periods.map((period, index) => ({ ...inMilliseconds(period), index }));
+  const anomalies = answer.anomalies.map((each) => ({ ...each, time: Date.parse(each.event_time) }));
+  return { patient, gap, periods, anomalies };
+}
+
+export async function isKnown(patient, signal) {
+  const answer = await ask("events", new URLSearchParams({ patient_id: patient, limit: 1 }), signal);
+  return answer.events.length > 0;
+}
+
+/** Find a period again with all that made it; one medication's events are few enough to fetch. */
+export async function explain({ patient, gap }, period) {
+  const asked = query(patient, gap);
+  asked.set("explain", "true");
+  asked.set("medication_name", period.medication);
+  const { periods, events } = await ask("periods", asked);
+  const at = periods.findIndex((each) => same(inMilliseconds(each), period));
+  if (at < 0) throw new NoAnswer("The period has changed since: show the patient again.");
+  return { period: periods[at], before: periods[at - 1], after: periods[at + 1], events };
+}
+
+function query(patient, gap) {
+  const asked = new URLSearchParams({ patient_id: patient });
+  if (gaps[gap].duration) asked.set("merge_gap", gaps[gap].duration);
+  return asked;
+}
+
+async function ask(path, asked, signal) {
+  const answer = await reach(`${path}?${asked}`, signal);
+  if (answer.ok) return answer.json();
+  const { detail } = await answer.json().catch(() => ({}));
+  const reason = Array.isArray(detail) ? detail.map((each) => each.reason).join("; ") : detail;
+  throw new NoAnswer(`The service can't answer (${answer.status}): ${reason ?? "no reason given"}.`);
+}
+
+async function reach(address, signal) {
+  try {
+    return await fetch(address, { signal, cache: "no-store" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new NoAnswer("The service does not answer. It may be restarting, or the network is down.");
+  }
+}
+
+function inMilliseconds(period) {
+  return {
+    medication: period.medication_name,
+    start: Date.parse(period.start),
+    end: period.end === null ? null : Date.parse(period.end),
+  };
+}
+
+function same(one, other) {
+  return one.start === other.start && one.end === other.end;
+}
