@@ -83,20 +83,23 @@ def by_standard_input(
 def by_http(reports: Reports, publisher: Service) -> Iterator[None]:
     """Post reports; what is not answered 202 is posted again, as its senders are told to do."""
 
+    client = httpx.Client(base_url=publisher.url, timeout=120)
+
     def post(reports: Reports) -> None:
         rows = [report.row for report in reports.take(_AT_ONCE)]
-        while not _accepted(publisher, rows):
+        while not _accepted(client, rows):
             pass
 
     source = Source(reports, post, _PAUSE)
     source.start()
-    yield
-    source.end()
+    with client:
+        yield
+        source.end()
 
 
-def _accepted(publisher: Service, rows: list[dict[str, str]]) -> bool:
+def _accepted(client: httpx.Client, rows: list[dict[str, str]]) -> bool:
     try:
-        answer = httpx.post(f"{publisher.url}/events", json=rows, timeout=120)
+        answer = client.post("/events", json=rows)
     except httpx.TransportError:
         return False
     assert answer.status_code in {202, 503}, answer.text
