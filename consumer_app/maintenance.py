@@ -3,8 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,14 +11,15 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import make_url
 
-from consumer_app.retention import purge_histories
+from consumer_app.backups import NoBackup, back_up, damage_of
+from consumer_app.retention import Purged, purge_histories
 from consumer_app.settings import ConsumerSettings
 from consumer_app.store import DatabaseUnavailable, EventStore
 from contracts import EventTime, reasons
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
 
-FAILED = 2
+DAMAGED, FAILED = 1, 2
 
 cli = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -28,28 +28,22 @@ cli = typer.Typer(help=__doc__, no_args_is_help=True)
 def migrate() -> None:
     """Bring the schema to its newest version, as the consumer does at its start."""
 
-    async def migrated(_: EventStore) -> str:
-        return "the schema is the newest"
+    async def migrated(store: EventStore) -> None:
+        if problem := await store.trouble():
+            raise DatabaseUnavailable(problem)
+        typer.echo("the schema is the newest")
 
-    _with_store(migrated)
+    _with_store(_database_url(), migrated)
 
 
 @cli.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where the copy goes.")]) -> None:
-    """Copy the database while it is in use; the copy is consistent."""
-    database = _sqlite_file("pg_dump")
-    if file.exists():
-        _fail(f"{file} is there already: name another file")
+    """Copy the database while it is in use; the copy is consistent, and checked for damage."""
     try:
-        # Written beside and renamed, so that a file of that name is always a whole copy.
-        unfinished = file.with_name(file.name + ".unfinished")
-        unfinished.unlink(missing_ok=True)
-        with closing(_open(database)) as source, closing(sqlite3.connect(unfinished)) as copy:
-            source.backup(copy)
-        unfinished.rename(file)
-    except (sqlite3.Error, OSError) as error:
-        _fail(f"the backup failed: {error}")
-    typer.echo(f"{file} holds {_count(file)} events")
+        events = back_up(_sqlite_file("pg_dump"), file)
+    except NoBackup as error:
+        _fail(str(error))
+    typer.echo(f"{file} holds {events} events")
 
 
 @cli.command()
@@ -57,13 +51,12 @@ def check() -> None:
     """Check the database's integrity; exit status 1 when it is damaged."""
     database = _sqlite_file("pg_amcheck")
     try:
-        with closing(_open(database)) as connection:
-            findings = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-    except sqlite3.DatabaseError as error:
-        findings = [str(error)]
-    typer.echo("\n".join(findings))
-    if findings != ["ok"]:
-        raise typer.Exit(1)
+        damage = damage_of(database)
+    except sqlite3.OperationalError as error:
+        _fail(f"{database} can't be checked: {error}")
+    typer.echo("\n".join(damage) or "ok")
+    if damage:
+        raise typer.Exit(DAMAGED)
 
 
 @cli.command()
@@ -74,63 +67,71 @@ def purge(
     """Delete histories that ended before a time: retention.
 
     Goes by whole histories (a patient's medication and order), so that no period that stays
-    changes; where the patient is still on the medication, the history stays.
+    changes; where the patient is still on the medication, the history stays. May be interrupted
+    and run again.
     """
+    time = _past(before)
+    url = _database_url()
+    if _is_sqlite(url):
+        _existing(url)
+
+    async def purged(store: EventStore) -> None:
+        counts = Purged()
+        try:
+            await purge_histories(store, time, counts, dry_run=not yes)
+        finally:
+            done = "deleted" if yes else "would be deleted (give --yes to do it)"
+            typer.echo(
+                f"{counts.events} events in {counts.histories} histories {done}; {counts.kept} "
+                "older histories stay, as they are still open or part of a period that stays"
+            )
+
+    _with_store(url, purged)
+
+
+def _past(text: str) -> datetime:
     try:
-        time: datetime = TypeAdapter(EventTime).validate_python(before)
+        time: datetime = TypeAdapter(EventTime).validate_python(text)
     except ValidationError as error:
         raise typer.BadParameter(reasons(error), param_hint="--before") from None
-
-    async def purged(store: EventStore) -> str:
-        counts = await purge_histories(store, time, dry_run=not yes)
-        done = "deleted" if yes else "would be deleted (give --yes to do it)"
-        return (
-            f"{counts.events} events in {counts.histories} histories {done}; "
-            f"{counts.still_open} older histories stay, as they are still open"
-        )
-
-    _with_store(purged)
+    if time > datetime.now(UTC):
+        raise typer.BadParameter("lies in the future: name one that is over", param_hint="--before")
+    return time
 
 
-def _with_store(command: Callable[[EventStore], Awaitable[str]]) -> None:
-    """Run a command over the opened store and print what it says."""
-
-    async def run() -> str:
-        async with EventStore.at(_settings().database_url) as store:
-            if problem := await store.trouble():
-                raise DatabaseUnavailable(problem)
-            return await command(store)
+def _with_store(url: str, command: Callable[[EventStore], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with EventStore.at(url) as store:
+            await command(store)
 
     try:
-        typer.echo(asyncio.run(run()))
+        asyncio.run(run())
     except DatabaseUnavailable as error:
         _fail(str(error))
 
 
 def _sqlite_file(instead: str) -> Path:
-    url = make_url(_settings().database_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
+    url = _database_url()
+    if not _is_sqlite(url):
         _fail(f"this is for a SQLite file; for PostgreSQL use {instead}")
-    database = Path(url.database)
-    if not database.exists():
-        _fail(f"there is no database {database}")
+    return _existing(url)
+
+
+def _is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def _existing(url: str) -> Path:
+    database = Path(make_url(url).database or "")
+    if not database.is_file():
+        _fail(f"there is no database {database}: DATABASE_URL names it")
     return database
 
 
-def _open(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
-
-
-def _count(database: Path) -> int:
-    with closing(_open(database)) as connection:
-        count: int = connection.execute("SELECT count(*) FROM medication_event").fetchone()[0]
-    return count
-
-
-def _settings() -> ConsumerSettings:
+def _database_url() -> str:
     settings = load_settings(ConsumerSettings)
     configure_logs(settings.log_level)
-    return settings
+    return settings.database_url
 
 
 def _fail(problem: str) -> NoReturn:

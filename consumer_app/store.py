@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, Self
@@ -11,6 +11,7 @@ import stamina
 from pydantic import Field
 from sqlalchemy import (
     ColumnElement,
+    Delete,
     RowMapping,
     Select,
     and_,
@@ -50,6 +51,8 @@ _PAGE_ORDER = (
     _TABLE.c.order_id,
     _TABLE.c.event_id,
 )
+
+_PATIENTS_AT_ONCE = 1_000
 
 
 class PageKey(NamedTuple):
@@ -143,25 +146,36 @@ class EventStore:
         return [ReceivedEvent.model_construct(**row) for row in rows]
 
     async def patients_before(self, before: datetime) -> AsyncIterator[str]:
-        """Yield the patients that have an event before a time."""
-        patients = (
-            select(_TABLE.c.patient_id)
-            .group_by(_TABLE.c.patient_id)
-            .having(func.min(_TABLE.c.event_time) < before)
-        )
-        with _named_trouble("read"):
-            async with self._engine.connect() as connection:
-                await connection.execution_options(read_only=True)
-                async for (patient_id,) in await connection.stream(patients):
-                    yield patient_id
+        """Yield the patients that have an event before a time, in order.
 
-    async def delete(self, histories: Sequence[HistoryKey], before: datetime) -> None:
-        """Delete histories, but those to which an event at or after a time has come meanwhile."""
+        They are read in parts: a read that lasts keeps the database from reusing its log.
+        """
+        column = _TABLE.c.patient_id
+        patients = (
+            select(column)
+            .group_by(column)
+            .having(func.min(_TABLE.c.event_time) < before)
+            .order_by(column)
+            .limit(_PATIENTS_AT_ONCE)
+        )
+        part = await self._read(patients)
+        while part:
+            for row in part:
+                yield row[column]
+            part = await self._read(patients.where(column > part[-1][column]))
+
+    async def delete(self, histories: Mapping[HistoryKey, int]) -> Collection[HistoryKey]:
+        """Delete histories that hold so many events; return which were deleted.
+
+        One that has grown meanwhile stays: what has come may have changed its periods.
+        """
         with _named_trouble("written"):
             async with self._engine.begin() as connection:
-                for key in histories:
-                    newer = select(1).where(_is(key), _TABLE.c.event_time >= before)
-                    await connection.execute(delete(_TABLE).where(_is(key), ~newer.exists()))
+                return [
+                    key
+                    for key, events in histories.items()
+                    if (await connection.execute(_deletion(key, events))).rowcount
+                ]
 
     async def trouble(self) -> str | None:
         """Say why events can't be stored or read now, or None."""
@@ -217,6 +231,11 @@ class EventStore:
             self._write_trouble = str(error)
             raise
         self._write_trouble = None
+
+
+def _deletion(history: HistoryKey, events: int) -> Delete:
+    count = select(func.count()).select_from(_TABLE).where(_is(history))
+    return delete(_TABLE).where(_is(history), count.scalar_subquery() == events)
 
 
 def _is(history: HistoryKey) -> ColumnElement[bool]:

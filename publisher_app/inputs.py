@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contracts import MedicationEvent
 from publisher_app.publishing import EventPublisher
-from publisher_app.rejects import Rejects, rejects_path
+from publisher_app.rejects import Rejects, rejects_path, remove_earlier_rejects
 from publisher_app.settings import PublisherSettings
 from publisher_app.sources.batches import in_batches
 from publisher_app.sources.events import EventReader
@@ -65,6 +65,8 @@ async def publish_input(
                 tally.rejected, tally.bytes_read = rejects.count, opened.position
                 report(tally)
         tally.rejected = rejects.count
+    if not tally.rejected and settings.rejects is None:
+        remove_earlier_rejects(opened.name)
 
 
 async def _publish(

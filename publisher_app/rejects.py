@@ -8,10 +8,32 @@ from typing import IO, Self
 from publisher_app.sources.files import STANDARD_INPUT
 from publisher_app.sources.rows import Row
 
+_BEGINNING = b'{"line": '
+
 
 def rejects_path(name: str) -> Path:
     """Name the rejects file of an input: beside a file, here for standard input."""
     return Path(f"{'stdin' if name == STANDARD_INPUT else name}.rejects.jsonl")
+
+
+def remove_earlier_rejects(name: str) -> None:
+    """Remove what an earlier run wrote beside a file of which no row is rejected any more.
+
+    The rejects of standard input stay: they may be those of another input. So does a file that
+    only has such a name.
+
+    Raises:
+        OSError: the file can't be read or removed.
+
+    """
+    path = rejects_path(name)
+    if name != STANDARD_INPUT and path.is_file() and _holds_rejects(path):
+        path.unlink()
+
+
+def _holds_rejects(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING
 
 
 class Rejects:

@@ -45,11 +45,11 @@ class EventReader:
         return self._repeats.number(MedicationEvent.model_validate(self._fields(row.content)))
 
     def _fields(self, content: Mapping[str, object]) -> dict[str, object]:
-        """Pick the fields out of a row; an empty one is an absent one."""
+        """Pick the fields out of a row; an empty one, or one of spaces, is an absent one."""
         fields = {}
         for field, columns in self._columns.items():
             for column in columns:
-                if (value := content.get(column)) not in (None, ""):
+                if not _is_empty(value := content.get(column)):
                     fields[field] = value
                     break
         if "event_time" in fields:
@@ -58,6 +58,10 @@ class EventReader:
             except ValueError as error:
                 raise ValueError(f"event_time: {error}") from None
         return fields
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 class _Repeats:

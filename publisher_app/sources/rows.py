@@ -110,10 +110,13 @@ def _csv_rows(first: str, text: IO[str]) -> Iterator[Row]:
         except csv.Error as error:
             yield Row(line, "".join(seen), f"is not CSV: {error}")
             continue
-        if not header:
-            header = [name.strip() for name in values]
-        elif values:
+        # Spreadsheets write a row without any content as delimiters alone.
+        if not any(map(str.strip, values)):
+            continue
+        if header:
             yield _csv_row(line, header, values, seen)
+        else:
+            header = [name.strip() for name in values]
 
 
 def _csv_row(line: int, header: list[str], values: list[str], seen: list[str]) -> Row:

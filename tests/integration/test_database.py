@@ -4,7 +4,6 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ EVENT = MedicationEvent.model_validate(
         "event_time": "2021-01-01T00:00:00Z",
     }
 )
-LATER = datetime(2022, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -60,8 +58,8 @@ async def test_a_deletion_that_reads_first_waits_for_another_program_that_writes
         await store.add([EVENT])
         _lock_for(1, file)
 
-        await store.delete([HistoryKey("1", "Heparin", None)], LATER)
-
+        key = HistoryKey("1", "Heparin", None)
+        assert await store.delete({key: 1}) == [key]
         assert await store.events_of("1") == []
 
 
