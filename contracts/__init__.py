@@ -2,6 +2,7 @@
 
 from contracts.event import (
     Action,
+    Event,
     EventId,
     EventTime,
     MedicationEvent,
@@ -18,11 +19,13 @@ from contracts.message import (
     read_message,
     write_message,
 )
+from contracts.plain import PlainEvent, plain_event
 
 __all__ = [
     "MAX_EVENTS",
     "MAX_MESSAGE_BYTES",
     "Action",
+    "Event",
     "EventId",
     "EventMessage",
     "EventTime",
@@ -30,7 +33,9 @@ __all__ = [
     "MedicationName",
     "OrderId",
     "PatientId",
+    "PlainEvent",
     "Received",
+    "plain_event",
     "read_message",
     "reasons",
     "write_message",

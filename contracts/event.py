@@ -4,7 +4,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -93,6 +93,23 @@ EventId = Annotated[
     Field(description="Tells two reports apart that are equal in all else."),
     BeforeValidator(_read_text),
 ]
+
+
+class Event(Protocol):
+    """An event that keeps the contract, in whichever form."""
+
+    @property
+    def patient_id(self) -> str: ...
+    @property
+    def medication_name(self) -> str: ...
+    @property
+    def action(self) -> Action: ...
+    @property
+    def event_time(self) -> datetime: ...
+    @property
+    def order_id(self) -> str | None: ...
+    @property
+    def event_id(self) -> str | None: ...
 
 
 class MedicationEvent(BaseModel):

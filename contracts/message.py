@@ -1,12 +1,13 @@
 """The message: what one delivery from RabbitMQ carries, and how it is read and written."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, cast
 
 from pydantic import Field, RootModel, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from contracts.event import MedicationEvent, reasons
+from contracts.event import Event, MedicationEvent, reasons
+from contracts.plain import PlainEvent, read_plain, write_plain
 
 MAX_EVENTS = 1_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -21,20 +22,20 @@ class EventMessage(
     """One event, or a list of up to 1,000 events."""
 
     @classmethod
-    def of(cls, events: list[MedicationEvent]) -> "EventMessage":
-        """Wrap events that are valid already."""
-        return cls.model_construct(events[0] if len(events) == 1 else events)
+    def of(cls, events: Sequence[Event]) -> "EventMessage":
+        """Wrap events that are valid already, in whichever form."""
+        return cls.model_construct(cast("list[MedicationEvent]", events))
 
     @property
-    def events(self) -> list[MedicationEvent]:
-        """The events, whichever form carries them."""
-        return [self.root] if isinstance(self.root, MedicationEvent) else self.root
+    def events(self) -> Sequence[Event]:
+        """The events, one or several."""
+        return self.root if isinstance(self.root, list) else [self.root]
 
 
 class Received(NamedTuple):
     """What a message body holds: the events that keep the contract, and why others do not."""
 
-    events: list[MedicationEvent]
+    events: list[PlainEvent]
     refusal: str | None = None
 
 
@@ -46,19 +47,26 @@ def read_message(body: bytes) -> Received:
     """Read a message body; what breaks the contract is told in words that repeat no content."""
     if len(body) > MAX_MESSAGE_BYTES:
         return Received([], f"{len(body)} bytes: a message holds up to {MAX_MESSAGE_BYTES}")
+    events = read_plain(body)
+    if events is None:
+        return _read_any(body)
+    return _too_many(events) or Received(events)
+
+
+def _read_any(body: bytes) -> Received:
     try:
         if body.lstrip()[:1] != b"[":
-            return Received([_EVENT.validate_json(body)])
+            return Received([PlainEvent.of(_EVENT.validate_json(body))])
         events = _EVENTS.validate_json(body)
     except ValidationError as error:
         return _salvage(body, error)
-    return _within_limit(events)
+    return _too_many(events) or Received([PlainEvent.of(event) for event in events])
 
 
-def _within_limit(events: list[MedicationEvent]) -> Received:
-    if len(events) > MAX_EVENTS:
-        return Received([], f"a list of {len(events)} events: a message holds up to {MAX_EVENTS}")
-    return Received(events)
+def _too_many(events: Sequence[object]) -> Received | None:
+    if len(events) <= MAX_EVENTS:
+        return None
+    return Received([], f"a list of {len(events)} events: a message holds up to {MAX_EVENTS}")
 
 
 def _salvage(body: bytes, error: ValidationError) -> Received:
@@ -69,24 +77,22 @@ def _salvage(body: bytes, error: ValidationError) -> Received:
         return Received([], reasons(error))
     if not isinstance(elements, list):
         return Received([], reasons(error))
-    if len(elements) > MAX_EVENTS:
-        return _within_limit(elements)
-    good: list[MedicationEvent] = []
+    if too_many := _too_many(elements):
+        return too_many
+    good: list[PlainEvent] = []
     refusals = list(_sort_out(elements, good))
     more = f"; and {len(refusals) - _MAX_REASONS} more" if len(refusals) > _MAX_REASONS else ""
     return Received(good, "; ".join(refusals[:_MAX_REASONS]) + more)
 
 
-def _sort_out(elements: Sequence[object], good: list[MedicationEvent]) -> Iterator[str]:
+def _sort_out(elements: Sequence[object], good: list[PlainEvent]) -> Iterator[str]:
     for index, element in enumerate(elements):
         try:
-            good.append(_EVENT.validate_python(element))
+            good.append(PlainEvent.of(_EVENT.validate_python(element)))
         except ValidationError as error:
             yield f"element {index}: {reasons(error)}"
 
 
-def write_message(events: list[MedicationEvent]) -> bytes:
+def write_message(events: Sequence[PlainEvent]) -> bytes:
     """Write the body of a message: one event as itself, several as a list."""
-    if len(events) == 1:
-        return _EVENT.dump_json(events[0], exclude_none=True)
-    return _EVENTS.dump_json(events, exclude_none=True)
+    return write_plain(events)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from contracts import MedicationEvent
+from contracts import MedicationEvent, PlainEvent
 from publisher_app.publishing import EventPublisher
 from publisher_app.settings import PublisherSettings
 from publisher_app.sources.events import EventReader
@@ -103,10 +103,10 @@ def _numbered(rows: Iterable[Row]) -> Iterable[Row]:
 
 
 async def _publish(
-    publisher: EventPublisher, events: Sequence[MedicationEvent], batch_size: int
+    publisher: EventPublisher, events: Sequence[PlainEvent], batch_size: int
 ) -> None:
     batches = [events[at : at + batch_size] for at in range(0, len(events), batch_size)]
-    await asyncio.gather(*(publisher.publish(list(batch)) for batch in batches))
+    await asyncio.gather(*(publisher.publish(batch) for batch in batches))
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {

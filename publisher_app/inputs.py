@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts import MedicationEvent
+from contracts import PlainEvent
 from publisher_app.publishing import EventPublisher
 from publisher_app.rejects import Rejects, rejects_path, remove_earlier_rejects
 from publisher_app.settings import PublisherSettings
@@ -70,7 +70,7 @@ async def publish_input(
 
 
 async def _publish(
-    batches: AsyncIterator[list[MedicationEvent]], publisher: EventPublisher, window: int
+    batches: AsyncIterator[list[PlainEvent]], publisher: EventPublisher, window: int
 ) -> AsyncIterator[int]:
     """Keep up to ``window`` messages unconfirmed; yield the number of events of each confirmed."""
     in_flight: dict[asyncio.Task[None], int] = {}

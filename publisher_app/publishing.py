@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Self
 
 import stamina
 from faststream.rabbit import RabbitBroker
 
-from contracts import EventMessage, MedicationEvent, write_message
+from contracts import EventMessage, PlainEvent, write_message
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
 from publisher_app.settings import PublisherSettings
 from runtime.broker import BrokerUnavailable, broker_errors, make_broker, make_channel
@@ -60,7 +61,7 @@ class EventPublisher:
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable
 
-    async def publish(self, events: list[MedicationEvent]) -> None:
+    async def publish(self, events: Sequence[PlainEvent]) -> None:
         """Publish up to 1,000 events as one message; return once it is confirmed.
 
         Raises:

@@ -1,14 +1,13 @@
 """Batches: a blocking iterator, read beside the event loop, group by group."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+import threading
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from itertools import islice
-from threading import Thread
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 _PATIENCE = 0.1
 
@@ -18,46 +17,76 @@ async def in_batches(items: Iterator[Item], size: int) -> AsyncGenerator[list[It
 
     So a file goes out in full messages, and a trickle on standard input without delay.
     """
-    waiting: list[Item] = []
-
-    def fill() -> bool:
-        count = 0
-        for item in islice(items, size):
-            waiting.append(item)
-            count += 1
-        return count < size
-
-    ended = False
-    while not ended:
-        filling = asyncio.ensure_future(_in_daemon_thread(fill))
-        while waiting or not filling.done():
-            await asyncio.wait({filling}, timeout=_PATIENCE)
-            if batch := waiting[:size]:
-                del waiting[: len(batch)]
+    reading = _Reading(items, size)
+    try:
+        while await reading.goes_on():
+            if batch := reading.take():
                 yield batch
-        ended = filling.result()
+    finally:
+        reading.leave()
+    if reading.error is not None:
+        raise reading.error
 
 
-async def _in_daemon_thread(function: Callable[[], Result]) -> Result:
-    """Run a function that may block for ever; a daemon thread does not keep the process alive."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Result] = loop.create_future()
+class _Reading(Generic[Item]):
+    """A daemon thread that reads on while a batch is handled; it does not keep a process alive."""
 
-    def settle(settle_future: Callable[..., None], outcome: object) -> None:
-        if not future.done():
-            settle_future(outcome)
+    def __init__(self, items: Iterator[Item], size: int) -> None:
+        self._items = items
+        self._size = size
+        self._waiting: list[Item] = []
+        self._ended = False
+        self._left = False
+        self._taken = threading.Event()
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.error: Exception | None = None
+        threading.Thread(target=self._read, daemon=True).start()
 
-    def tell(settle_future: Callable[..., None], outcome: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, settle_future, outcome)
+    async def goes_on(self) -> bool:
+        """Wait until a batch is full, or for a moment; say whether there may be more to take."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while len(self._waiting) < self._size and not self._ended:
+                    self._changed.clear()
+                    await self._changed.wait()
+        return bool(self._waiting) or not self._ended
 
-    def run() -> None:
+    def take(self) -> list[Item]:
+        """Take a batch, or what there is of it."""
+        batch = self._waiting[: self._size]
+        del self._waiting[: len(batch)]
+        self._taken.set()
+        return batch
+
+    def leave(self) -> None:
+        """Let the thread end, once the iterator lets it."""
+        self._left = True
+        self._taken.set()
+
+    def _read(self) -> None:
         try:
-            result = function()
-        except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
-            tell(future.set_exception, error)
-        else:
-            tell(future.set_result, result)
+            while self._read_batch():
+                self._tell()
+                self._let_take()
+        except Exception as error:  # noqa: BLE001 - it is raised behind what was read before it
+            self.error = error
+        self._ended = True
+        self._tell()
 
-    Thread(target=run, daemon=True).start()
-    return await future
+    def _read_batch(self) -> bool:
+        count = 0
+        for item in islice(self._items, self._size):
+            self._waiting.append(item)
+            count += 1
+        return count == self._size and not self._left
+
+    def _let_take(self) -> None:
+        """Wait while a whole batch lies ready."""
+        while len(self._waiting) > self._size and not self._left:
+            self._taken.wait()
+            self._taken.clear()
+
+    def _tell(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._changed.set)

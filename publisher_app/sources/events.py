@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
 from pydantic import ValidationError
 
-from contracts import MedicationEvent, reasons
+from contracts import MedicationEvent, PlainEvent, plain_event, reasons, write_message
 from publisher_app.sources.rows import Row
 from publisher_app.sources.times import read_time
 
@@ -22,12 +23,11 @@ class EventReader:
             field: (columns[field],) if field in columns else _OTHER_NAMES.get(field, (field,))
             for field in MedicationEvent.model_fields
         }
+        self._own_names = not columns
         self._zone = zone
         self._repeats = _Repeats()
 
-    def read(
-        self, rows: Iterable[Row], reject: Callable[[Row, str], None]
-    ) -> Iterator[MedicationEvent]:
+    def read(self, rows: Iterable[Row], reject: Callable[[Row, str], None]) -> Iterator[PlainEvent]:
         """Yield the events; call ``reject`` with each row that is none, and the reason."""
         for row in rows:
             try:
@@ -37,12 +37,13 @@ class EventReader:
             except ValueError as error:
                 reject(row, str(error))
 
-    def _event(self, row: Row) -> MedicationEvent:
+    def _event(self, row: Row) -> PlainEvent:
         if row.problem is not None:
             raise ValueError(row.problem)
         if not isinstance(row.content, dict):
             raise ValueError("is not an object with the fields of an event")  # noqa: TRY004
-        return self._repeats.number(MedicationEvent.model_validate(self._fields(row.content)))
+        event = plain_event(row.content) if self._own_names else None
+        return self._repeats.number(event or self._mended(row.content))
 
     def _fields(self, content: Mapping[str, object]) -> dict[str, object]:
         """Pick the fields out of a row; an empty one, or one of spaces, is an absent one."""
@@ -52,12 +53,18 @@ class EventReader:
                 if not _is_empty(value := content.get(column)):
                     fields[field] = value
                     break
+        return fields
+
+    def _mended(self, content: Mapping[str, object]) -> PlainEvent:
+        fields = self._fields(content)
+        if event := plain_event(fields):
+            return event
         if "event_time" in fields:
             try:
                 fields["event_time"] = read_time(fields["event_time"], self._zone)
             except ValueError as error:
                 raise ValueError(f"event_time: {error}") from None
-        return fields
+        return PlainEvent.of(MedicationEvent.model_validate(fields))
 
 
 def _is_empty(value: object) -> bool:
@@ -74,9 +81,9 @@ class _Repeats:
     def __init__(self) -> None:
         self._counts: dict[bytes, int] = {}
 
-    def number(self, event: MedicationEvent) -> MedicationEvent:
+    def number(self, event: PlainEvent) -> PlainEvent:
         if event.event_id is not None:
             return event
-        key = blake2b(repr(event).encode(errors="replace"), digest_size=16).digest()
+        key = blake2b(write_message([event]), digest_size=16).digest()
         count = self._counts[key] = self._counts.get(key, 0) + 1
-        return event if count == 1 else event.model_copy(update={"event_id": str(count)})
+        return event if count == 1 else replace(event, event_id=str(count))
