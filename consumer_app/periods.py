@@ -9,48 +9,16 @@
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import groupby
+from itertools import starmap, zip_longest
 from operator import attrgetter
 from typing import NamedTuple
 
-from contracts import Action, MedicationEvent
-
-_TIME = attrgetter("event_time")
-
-# Within one instant the reports come before the cancels, which may take away any of them.
-_RANK = {
-    Action.START: 0,
-    Action.STOP: 1,
-    Action.CANCEL_START: 2,
-    Action.CANCEL_STOP: 3,
-}
-_CANCELS = {Action.CANCEL_START: Action.START, Action.CANCEL_STOP: Action.STOP}
-
-
-class Role(StrEnum):
-    """What an event did in its history."""
-
-    OPENED = "opened"
-    CLOSED = "closed"
-    REDUNDANT = "redundant"
-    CANCELLED = "cancelled"
-    CANCEL = "cancel"
-    UNMATCHED = "unmatched"
-
-
-class Verdict(NamedTuple):
-    """An event and its role.
-
-    ``counterpart`` is the cancel of a cancelled event, and the cancelled event of a cancel.
-    """
-
-    event: MedicationEvent
-    role: Role
-    counterpart: MedicationEvent | None = None
+from consumer_app.histories import RANK, Judged, histories, judge
+from contracts import Action, Event
 
 
 class Reason(StrEnum):
@@ -68,20 +36,32 @@ _REASONS = {
     Action.CANCEL_START: Reason.CANCEL_START_WITHOUT_START,
     Action.CANCEL_STOP: Reason.CANCEL_STOP_WITHOUT_STOP,
 }
+_BY_START = attrgetter("opened_by.event_time", "opened_by.medication_name")
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """[start, end) in UTC, with the events that opened and closed it.
+class Period(NamedTuple):
+    """[start, end) in UTC, as the events say that opened and closed it.
 
     ``end`` and ``closed_by`` are None while the patient is still on the medication.
     """
 
-    medication_name: str
-    start: datetime
-    end: datetime | None
-    opened_by: MedicationEvent
-    closed_by: MedicationEvent | None
+    opened_by: Event
+    closed_by: Event | None
+
+    @property
+    def medication_name(self) -> str:
+        """The medication that the patient is on."""
+        return self.opened_by.medication_name
+
+    @property
+    def start(self) -> datetime:
+        """When it began."""
+        return self.opened_by.event_time
+
+    @property
+    def end(self) -> datetime | None:
+        """When it ended, which is outside."""
+        return None if self.closed_by is None else self.closed_by.event_time
 
     def meets(self, start: datetime | None, end: datetime | None) -> bool:
         """Say whether any of [start, end) is in the period; None leaves that side open.
@@ -112,113 +92,47 @@ class Anomaly:
 class MedicationPeriods(NamedTuple):
     """Periods by start and medication; anomalies by event time and medication.
 
-    ``verdicts`` holds each event once, in no set order: the periods and anomalies follow from it.
+    ``histories`` tell what each event did: the periods and anomalies follow from it.
     """
 
     periods: list[Period]
     anomalies: list[Anomaly]
-    verdicts: list[Verdict]
+    histories: list[Judged]
 
 
 def medication_periods(
-    events: Iterable[MedicationEvent], merge_gap: timedelta | None = None
+    events: Iterable[Event], merge_gap: timedelta | None = None
 ) -> MedicationPeriods:
     """Turn one patient's events, in any order and with repeats, into periods and anomalies.
 
     ``merge_gap`` joins neighbouring periods of a medication whose gap is at most that long;
     without it only overlapping periods join. Costs n log n.
     """
-    periods: defaultdict[str, list[Period]] = defaultdict(list)
-    verdicts: list[Verdict] = []
-    for history in histories(events):
-        judged = judge(history)
-        periods[history[0].medication_name] += _periods(judged)
-        verdicts += judged
-    joined = [period for each in periods.values() for period in _join(each, merge_gap)]
-    joined.sort(key=lambda period: (period.start, period.medication_name, _end(period)))
-    return MedicationPeriods(joined, sorted(_anomalies(verdicts), key=_anomaly_order), verdicts)
+    judged = [judge(history) for history in histories(events)]
+    by_medication: defaultdict[str, list[list[Period]]] = defaultdict(list)
+    for history in judged:
+        if periods := _periods(history):
+            by_medication[periods[0].medication_name].append(periods)
+    joined = [period for orders in by_medication.values() for period in _join(orders, merge_gap)]
+    # Of periods that begin together the one that ends first is first already.
+    joined.sort(key=_BY_START)
+    anomalies = [anomaly for history in judged for anomaly in _anomalies(history)]
+    return MedicationPeriods(joined, sorted(anomalies, key=_anomaly_order), judged)
 
 
-def judge(history: Iterable[MedicationEvent]) -> list[Verdict]:
-    """Give each event of one history (a patient's medication and order) its role, by rules 1-3.
-
-    Cancels and what they cancel come first; ``opened`` and ``closed`` alternate in time order.
-    """
-    reports, verdicts = _cancel(_in_time_order(history))
-    verdicts += _fold(reports)
-    return verdicts
+def _periods(history: Judged) -> list[Period]:
+    return list(starmap(Period, zip_longest(history.opened, history.closed)))
 
 
-def histories(events: Iterable[MedicationEvent]) -> Iterable[list[MedicationEvent]]:
-    """Part one patient's events into histories: those of one medication and order."""
-    parted: defaultdict[tuple[str, str | None], list[MedicationEvent]] = defaultdict(list)
-    for event in events:
-        parted[event.medication_name, event.order_id].append(event)
-    return parted.values()
-
-
-def _in_time_order(history: Iterable[MedicationEvent]) -> list[MedicationEvent]:
-    """Rule 1. The key holds all that tells events of a history apart, so repeats fall together."""
-    unique = {
-        (event.event_time, _RANK[event.action], event.event_id or ""): event for event in history
-    }
-    return [unique[key] for key in sorted(unique)]
-
-
-def _cancel(
-    history: list[MedicationEvent],
-) -> tuple[list[MedicationEvent], list[Verdict]]:
-    """Rule 2. Return the reports that stand, at each instant stops before starts."""
-    standing: dict[Action, list[MedicationEvent]] = {Action.START: [], Action.STOP: []}
-    verdicts: list[Verdict] = []
-    for event in history:
-        cancels = _CANCELS.get(event.action)
-        if cancels is None:
-            standing[event.action].append(event)
-        elif standing[cancels]:
-            cancelled = standing[cancels].pop()
-            verdicts.append(Verdict(cancelled, Role.CANCELLED, event))
-            verdicts.append(Verdict(event, Role.CANCEL, cancelled))
-        else:
-            verdicts.append(Verdict(event, Role.UNMATCHED))
-    return sorted(standing[Action.STOP] + standing[Action.START], key=_TIME), verdicts
-
-
-def _fold(reports: list[MedicationEvent]) -> Iterator[Verdict]:
-    """Rule 3. At one instant the stops come first where a period is open, else the starts."""
-    is_open = False
-    for _, same_instant in groupby(reports, key=_TIME):
-        instant = list(same_instant)
-        if not is_open and len(instant) > 1:
-            instant.sort(key=lambda report: _RANK[report.action])
-        for report in instant:
-            if report.action is Action.START:
-                yield Verdict(report, Role.REDUNDANT if is_open else Role.OPENED)
-                is_open = True
-            else:
-                yield Verdict(report, Role.CLOSED if is_open else Role.UNMATCHED)
-                is_open = False
-
-
-def _periods(verdicts: Iterable[Verdict]) -> Iterator[Period]:
-    opened: MedicationEvent | None = None
-    for event, role, _ in verdicts:
-        if role is Role.OPENED:
-            opened = event
-        elif role is Role.CLOSED and opened is not None:
-            yield Period(event.medication_name, opened.event_time, event.event_time, opened, event)
-            opened = None
-    if opened is not None:
-        yield Period(opened.medication_name, opened.event_time, None, opened, None)
-
-
-def _join(periods: list[Period], merge_gap: timedelta | None) -> list[Period]:
-    """Rules 4 and 5, over the periods of one medication."""
+def _join(orders: Sequence[list[Period]], merge_gap: timedelta | None) -> list[Period]:
+    """Rules 4 and 5, over the periods of one medication's orders."""
+    if len(orders) == 1 and merge_gap is None:
+        return orders[0]  # the periods of one order are in order and never overlap
     joined: list[Period] = []
-    for period in sorted(periods, key=_place):
+    for period in sorted((period for periods in orders for period in periods), key=_place):
         if joined and _belong_together(joined[-1], period, merge_gap):
             last = max(joined[-1], period, key=_end)
-            joined[-1] = replace(joined[-1], end=last.end, closed_by=last.closed_by)
+            joined[-1] = joined[-1]._replace(closed_by=last.closed_by)
         else:
             joined.append(period)
     return joined
@@ -241,25 +155,24 @@ def _end(period: Period) -> tuple[bool, datetime]:
     return period.end is None, period.end or period.start
 
 
-def _anomalies(verdicts: Iterable[Verdict]) -> Iterator[Anomaly]:
+def _anomalies(history: Judged) -> Iterator[Anomaly]:
     """Rule 6."""
-    for event, role, _ in verdicts:
-        if role is Role.REDUNDANT or role is Role.UNMATCHED:
-            yield Anomaly(
-                medication_name=event.medication_name,
-                order_id=event.order_id,
-                event_id=event.event_id,
-                action=event.action,
-                event_time=event.event_time,
-                reason=_REASONS[event.action],
-            )
+    for event in (*history.redundant, *history.unmatched):
+        yield Anomaly(
+            medication_name=event.medication_name,
+            order_id=event.order_id,
+            event_id=event.event_id,
+            action=event.action,
+            event_time=event.event_time,
+            reason=_REASONS[event.action],
+        )
 
 
 def _anomaly_order(anomaly: Anomaly) -> tuple[datetime, str, int, str, str]:
     return (
         anomaly.event_time,
         anomaly.medication_name,
-        _RANK[anomaly.action],
+        RANK[anomaly.action],
         anomaly.order_id or "",
         anomaly.event_id or "",
     )

@@ -8,9 +8,10 @@ from itertools import chain, compress
 from operator import not_
 from typing import NamedTuple
 
-from consumer_app.periods import Period, histories, medication_periods
+from consumer_app.histories import histories
+from consumer_app.periods import Period, medication_periods
 from consumer_app.store import EventStore, HistoryKey
-from contracts import MedicationEvent
+from contracts import Event
 
 
 @dataclass
@@ -58,7 +59,7 @@ async def purge_histories(
 
 
 def _medications(
-    patient_id: str, events: Iterable[MedicationEvent], before: datetime
+    patient_id: str, events: Iterable[Event], before: datetime
 ) -> list[list[_History]]:
     """Part one patient's events into histories, and put those of one medication together."""
     medications: defaultdict[str, list[_History]] = defaultdict(list)

@@ -15,7 +15,7 @@ PACKAGES = {
     "publisher_app": {"consumer_app", "local", "tests"},
     "consumer_app": {"publisher_app", "local", "tests"},
 }
-PERIODS = ROOT / "consumer_app" / "periods.py"
+PERIOD_RULES = [ROOT / "consumer_app" / name for name in ("periods.py", "histories.py")]
 CLOCK = {
     "now",
     "utcnow",
@@ -60,19 +60,22 @@ def test_imports_run_one_way(package: str, forbidden: set[str]) -> None:
         assert not wrong, f"{file.relative_to(ROOT)} imports {wrong}"
 
 
-def test_the_period_rules_import_the_standard_library_and_the_contract_alone() -> None:
-    modules = {top(module) for module in imported(PERIODS)}
-    assert modules - set(sys.stdlib_module_names) == {"contracts"}
-    assert not modules & {"os", "socket", "sqlite3", "subprocess", "threading", "asyncio", "time"}
+@pytest.mark.parametrize("rules", PERIOD_RULES, ids=lambda file: file.name)
+def test_the_period_rules_import_the_standard_library_and_the_contract_alone(rules: Path) -> None:
+    modules = set(imported(rules)) - {"consumer_app.histories"}
+    packages = {top(module) for module in modules}
+    assert packages - set(sys.stdlib_module_names) == {"contracts"}
+    assert not packages & {"os", "socket", "sqlite3", "subprocess", "threading", "asyncio", "time"}
 
 
-def test_the_period_rules_read_no_clock() -> None:
+@pytest.mark.parametrize("rules", PERIOD_RULES, ids=lambda file: file.name)
+def test_the_period_rules_read_no_clock(rules: Path) -> None:
     names = {
         node.attr if isinstance(node, ast.Attribute) else node.id
-        for node in ast.walk(parsed(PERIODS))
+        for node in ast.walk(parsed(rules))
         if isinstance(node, ast.Attribute | ast.Name)
     }
-    assert "datetime" in names
+    assert "Action" in names
     assert not names & CLOCK
 
 
@@ -87,6 +90,7 @@ def test_what_is_asked_over_http_or_by_message_reaches_the_table_through_the_sto
 
 
 def test_the_store_knows_neither_http_nor_messages() -> None:
-    for module in ("store", "commits", "database", "tables"):
-        modules = {top(each) for each in imported(ROOT / "consumer_app" / f"{module}.py")}
+    storage = [ROOT / "consumer_app" / f"{name}.py" for name in ("store", "commits", "database")]
+    for file in [*storage, ROOT / "consumer_app" / "tables.py", *files_of("consumer_app/direct")]:
+        modules = {top(each) for each in imported(file)}
         assert not modules & {"fastapi", "faststream", "aio_pika"}

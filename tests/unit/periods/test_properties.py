@@ -7,7 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer_app.periods import MedicationPeriods, Role, Verdict, judge, medication_periods
+from consumer_app.histories import Judged, Role, Verdict, judge
+from consumer_app.periods import MedicationPeriods, medication_periods
 from contracts import Action, MedicationEvent
 from tests.unit.periods import reference
 from tests.unit.periods.notation import event, hours
@@ -41,7 +42,11 @@ mistakes = st.builds(mistake, st.sampled_from(["start", "stop"]), instants, st.i
 def everything(
     answer: MedicationPeriods,
 ) -> tuple[list[object], list[object], set[Verdict]]:
-    return [*answer.periods], [*answer.anomalies], set(answer.verdicts)
+    return [*answer.periods], [*answer.anomalies], set(verdicts_of(answer.histories))
+
+
+def verdicts_of(histories: list[Judged]) -> list[Verdict]:
+    return [verdict for history in histories for verdict in history.verdicts()]
 
 
 @given(any_events, any_gap)
@@ -75,11 +80,12 @@ def test_any_arrival_order_and_any_redelivery_give_the_same_answer(
 def test_the_periods_of_an_order_are_sorted_and_never_overlap(
     history: list[MedicationEvent],
 ) -> None:
-    verdicts = judge(history)
+    judged = judge(history)
     periods = medication_periods(history).periods
 
     # As many as were opened: joining has not mended any that overlapped.
-    assert len(periods) == sum(verdict.role is Role.OPENED for verdict in verdicts)
+    assert len(periods) == len(judged.opened)
+    assert judged.is_open == any(each.end is None for each in periods)
     assert [each.start for each in periods] == sorted(each.start for each in periods)
     assert all(each.end is None or each.start <= each.end for each in periods)
     for earlier, later in pairwise(periods):
@@ -112,7 +118,8 @@ def test_an_event_and_its_cancel_together_leave_the_answer_as_it_was(
 def test_each_event_is_used_or_cancelled_or_reported_exactly_once(
     events: list[MedicationEvent],
 ) -> None:
-    periods, anomalies, verdicts = medication_periods(events)
+    periods, anomalies, histories = medication_periods(events)
+    verdicts = verdicts_of(histories)
 
     assert Counter(verdict.event for verdict in verdicts) == Counter(set(events))
     reported = {verdict.event for verdict in verdicts if verdict.role in ("redundant", "unmatched")}
@@ -127,7 +134,7 @@ def test_each_event_is_used_or_cancelled_or_reported_exactly_once(
 
 @given(one_history)
 def test_a_cancel_and_what_it_took_away_name_each_other(history: list[MedicationEvent]) -> None:
-    verdicts = {verdict.event: verdict for verdict in judge(history)}
+    verdicts = {verdict.event: verdict for verdict in judge(history).verdicts()}
     for judged, role, counterpart in verdicts.values():
         if counterpart is None:
             assert role not in (Role.CANCEL, Role.CANCELLED)

@@ -4,7 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from consumer_app.periods import Role, judge, medication_periods
+from consumer_app.histories import Role, judge
+from consumer_app.periods import medication_periods
 from tests.unit.periods.notation import events, written_anomalies, written_periods
 
 THE_RULES_TABLE = [
@@ -97,7 +98,8 @@ def test_the_verdicts_say_what_each_event_did() -> None:
     start, cancel, later, again, stop, stray = history = events(
         "start 0, cancel_start 1, start 2, start 3, stop 4, stop 5"
     )
-    assert {verdict.event: (verdict.role, verdict.counterpart) for verdict in judge(history)} == {
+    verdicts = judge(history).verdicts()
+    assert {verdict.event: (verdict.role, verdict.counterpart) for verdict in verdicts} == {
         start: (Role.CANCELLED, cancel),
         cancel: (Role.CANCEL, start),
         later: (Role.OPENED, None),
