@@ -25,15 +25,27 @@ cli = typer.Typer(help=__doc__, no_args_is_help=True)
 
 
 @cli.command()
-def migrate() -> None:
+def migrate(
+    partitions: Annotated[
+        int, typer.Option(help="PostgreSQL, new: spread patients over so many.", min=0, max=1024)
+    ] = 0,
+) -> None:
     """Bring the schema to its newest version, as the consumer does at its start."""
+    url = _database_url()
+    if partitions and _is_sqlite(url):
+        _fail("partitions are for PostgreSQL: DATABASE_URL names a SQLite file")
 
     async def migrated(store: EventStore) -> None:
         if problem := await store.trouble():
             raise DatabaseUnavailable(problem)
+        if partitions and (found := await store.partitions()) != partitions:
+            _fail(
+                f"the table is there already, with {found} partitions: "
+                "their number is chosen once, before the consumer's first start"
+            )
         typer.echo("the schema is the newest")
 
-    _with_store(_database_url(), migrated)
+    _with_store(url, migrated, partitions)
 
 
 @cli.command()
@@ -99,9 +111,11 @@ def _past(text: str) -> datetime:
     return time
 
 
-def _with_store(url: str, command: Callable[[EventStore], Awaitable[None]]) -> None:
+def _with_store(
+    url: str, command: Callable[[EventStore], Awaitable[None]], partitions: int = 0
+) -> None:
     async def run() -> None:
-        async with EventStore.at(url) as store:
+        async with EventStore.at(url, partitions) as store:
             await command(store)
 
     try:

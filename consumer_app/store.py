@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, Self
@@ -19,26 +19,25 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import SQLModel
 
 from consumer_app.commits import GroupCommit
 from consumer_app.database import migrate, open_database
-from consumer_app.tables import StoredEvent, microseconds
-from contracts import Action, EventId, EventTime, MedicationEvent, MedicationName, OrderId
+from consumer_app.direct import DRIVER_ERRORS, DirectDatabase, Row
+from consumer_app.direct.postgres import DirectPostgres
+from consumer_app.direct.sqlite import DirectSqlite
+from consumer_app.tables import StoredEvent
+from contracts import Action, Event, EventId, EventTime, MedicationEvent, MedicationName, OrderId
 
 logger = logging.getLogger(__name__)
 
 _TABLE = SQLModel.metadata.tables[StoredEvent.__tablename__]
 _COLUMNS = tuple(_TABLE.columns)
-_INSERTS: dict[str, Callable[[Any], Any]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 _HISTORY = (
     _TABLE.c.patient_id,
     _TABLE.c.medication_name,
@@ -86,23 +85,22 @@ class DatabaseUnavailable(Exception):
 class EventStore:
     """Medication events in a database, each of them once."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, partitions: int = 0) -> None:
+        """``partitions`` is for a database that has no table yet: see ``migrate``."""
         self._engine = engine
+        self._partitions = partitions
+        self._direct: DirectDatabase = (
+            DirectSqlite(engine) if engine.dialect.name == "sqlite" else DirectPostgres(engine)
+        )
         self._commits = GroupCommit(self._insert)
         self._migration = asyncio.Lock()
         self._migrated = False
         self._write_trouble: str | None = None
-        dialect = engine.dialect
-        insert = _INSERTS[dialect.name](_TABLE).on_conflict_do_nothing()
-        self._insert_statement = str(insert.compile(dialect=dialect))
-        self._to_database: Callable[[datetime], object] = (
-            microseconds if dialect.name == "sqlite" else lambda time: time
-        )
 
     @classmethod
-    def at(cls, url: str) -> Self:
+    def at(cls, url: str, partitions: int = 0) -> Self:
         """Make the store for a database URL; ``async with`` opens it."""
-        return cls(open_database(url))
+        return cls(open_database(url), partitions)
 
     async def __aenter__(self) -> Self:
         # A database that is away must not keep the service from starting.
@@ -111,25 +109,24 @@ class EventStore:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._direct.close()
         await self._engine.dispose()
 
-    async def add(self, events: Sequence[MedicationEvent]) -> None:
+    async def add(self, events: Sequence[Event]) -> None:
         """Store events durably; one that is there already changes nothing.
 
         Goes on trying for as long as the database is away, locked or full.
         """
         if events:
-            received_at = self._to_database(datetime.now(UTC))
-            await self._commits.add([self._row(event, received_at) for event in events])
+            await self._commits.add(self._direct.rows(events, datetime.now(UTC)))
 
     async def events_of(
         self, patient_id: str, medication_names: Collection[str] = ()
-    ) -> list[MedicationEvent]:
+    ) -> Sequence[Event]:
         """Read a patient's events, of all medications or of those named, in no set order."""
-        statement = select(*_COLUMNS).where(_TABLE.c.patient_id == patient_id)
-        if medication_names:
-            statement = statement.where(_TABLE.c.medication_name.in_(medication_names))
-        return [MedicationEvent.model_construct(**row) for row in await self._read(statement)]
+        with _named_trouble("read"):
+            await self._migrate()
+            return await self._direct.events_of(patient_id, medication_names)
 
     async def page_of(
         self, patient_id: str, limit: int, after: PageKey | None = None
@@ -177,6 +174,14 @@ class EventStore:
                     if (await connection.execute(_deletion(key, events))).rowcount
                 ]
 
+    async def partitions(self) -> int:
+        """Count the partitions of the table, in PostgreSQL."""
+        counting = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'medication_event'::regclass"
+        with _named_trouble("read"):
+            async with self._engine.connect() as connection:
+                count: int = await connection.scalar(text(counting))
+                return count
+
     async def trouble(self) -> str | None:
         """Say why events can't be stored or read now, or None."""
         if self._write_trouble is not None:
@@ -199,34 +204,22 @@ class EventStore:
     async def _migrate(self) -> None:
         async with self._migration:
             if not self._migrated:
-                await migrate(self._engine)
+                await migrate(self._engine, self._partitions)
                 self._migrated = True
 
-    def _row(self, event: MedicationEvent, received_at: object) -> tuple[object, ...]:
-        """Write an event as the table's columns; by hand, as every stored event passes here."""
-        return (
-            event.patient_id,
-            event.medication_name,
-            self._to_database(event.event_time),
-            event.action.value,
-            event.order_id or "",
-            event.event_id or "",
-            received_at,
-        )
-
-    async def _insert(self, rows: Sequence[tuple[object, ...]]) -> None:
+    async def _insert(self, rows: Sequence[Row]) -> None:
         async for attempt in stamina.retry_context(
             DatabaseUnavailable, attempts=None, timeout=None
         ):
             with attempt:
                 await self._insert_once(rows)
 
-    async def _insert_once(self, rows: Sequence[tuple[object, ...]]) -> None:
+    async def _insert_once(self, rows: Sequence[Row]) -> None:
         try:
             with _named_trouble("written"):
                 await self._migrate()
-                async with self._engine.begin() as connection:
-                    await connection.exec_driver_sql(self._insert_statement, list(rows))
+                # In the key's order a tree takes rows fastest, and no two writers deadlock.
+                await self._direct.insert(sorted(rows))
         except DatabaseUnavailable as error:
             self._write_trouble = str(error)
             raise
@@ -248,7 +241,8 @@ def _is(history: HistoryKey) -> ColumnElement[bool]:
 def _named_trouble(what: str) -> Iterator[None]:
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
-        # SQLAlchemy's own text would repeat the statement.
-        cause = getattr(error, "orig", None) or error
+    except (SQLAlchemyError, *DRIVER_ERRORS, OSError) as error:
+        # SQLAlchemy's own text would repeat the statement, PostgreSQL's further lines the row.
+        words = str(getattr(error, "orig", None) or error).splitlines()
+        cause = words[0] if words else type(error).__name__
         raise DatabaseUnavailable(f"the database can't be {what}: {cause}") from error

@@ -1,43 +1,40 @@
 """The one table: events as they were reported, append-only."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, String
+import msgspec
+from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
 from contracts import Action
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
-
-def microseconds(time: datetime) -> int:
-    """Count the microseconds since 1970 began."""
-    return (time - _EPOCH) // _MICROSECOND
+def written_time(time: datetime) -> str:
+    """Write a time in UTC with all its digits, so that texts sort as times do."""
+    text: str = msgspec.to_builtins(time)
+    return text if "." in text else f"{text[:-1]}.000000Z"
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A time in UTC to the microsecond: on SQLite, which has no times, microseconds since 1970."""
+    """A time in UTC to the microsecond: on SQLite, which has no times, a text of fixed length."""
 
-    impl = BigInteger
+    impl = String
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        kind: TypeEngine[Any] = (
-            BigInteger() if dialect.name == "sqlite" else DateTime(timezone=True)
-        )
+        kind: TypeEngine[Any] = String() if dialect.name == "sqlite" else DateTime(timezone=True)
         return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> object:
         if value is None or dialect.name != "sqlite":
             return value
-        return microseconds(value)
+        return written_time(value)
 
     def process_result_value(self, value: object, dialect: Dialect) -> datetime | None:
-        if isinstance(value, int):
-            return _EPOCH + timedelta(microseconds=value)
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
         return value.astimezone(UTC) if isinstance(value, datetime) else None
 
 

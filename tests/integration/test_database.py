@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from consumer_app.store import EventStore, HistoryKey
-from contracts import MedicationEvent
+from contracts import MedicationEvent, PlainEvent
 
 EVENT = MedicationEvent.model_validate(
     {
@@ -31,6 +31,10 @@ def store(file: Path) -> EventStore:
     return EventStore.at(f"sqlite+aiosqlite:///{file}")
 
 
+async def stored(store: EventStore) -> list[PlainEvent]:
+    return [PlainEvent.of(event) for event in await store.events_of(EVENT.patient_id)]
+
+
 def _lock_for(seconds: float, file: Path) -> None:
     """Hold the write lock for some time, from now on."""
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -46,7 +50,7 @@ async def test_a_write_waits_for_another_program_that_writes(
         with caplog.at_level(logging.WARNING):
             await store.add([EVENT])
 
-        assert await store.events_of("1") == [EVENT]
+        assert await stored(store) == [PlainEvent.of(EVENT)]
         assert caplog.text == "", "it was waited for, not tried again"
 
 
@@ -60,7 +64,7 @@ async def test_a_deletion_that_reads_first_waits_for_another_program_that_writes
 
         key = HistoryKey("1", "Heparin", None)
         assert await store.delete({key: 1}) == [key]
-        assert await store.events_of("1") == []
+        assert await stored(store) == []
 
 
 async def test_stores_that_open_one_new_file_together_take_turns(file: Path) -> None:
@@ -68,7 +72,7 @@ async def test_stores_that_open_one_new_file_together_take_turns(file: Path) -> 
     try:
         await asyncio.gather(*(store.add([EVENT]) for store in stores))
 
-        assert [await store.events_of("1") for store in stores] == [[EVENT]] * 8
+        assert [await stored(store) for store in stores] == [[PlainEvent.of(EVENT)]] * 8
         assert [await store.trouble() for store in stores] == [None] * 8
     finally:
         for store in stores:

@@ -6,13 +6,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from consumer_app.periods import medication_periods
 from consumer_app.store import EventStore
-from contracts import MedicationEvent
+from contracts import Event, MedicationEvent
+from local.postgres import PrivatePostgres
+from tests.databases import PostgresDatabase
 
 STOPS_IN_2019 = ("2019-01-01T00:00:00Z", "2019-01-05T00:00:00Z")
 BEFORE = "2020-01-01T00:00:00Z"
@@ -33,30 +36,42 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "events.db"
 
 
-def store_at(file: Path) -> EventStore:
-    return EventStore.at(f"sqlite+aiosqlite:///{file}")
+def url_of(file: Path) -> str:
+    return f"sqlite+aiosqlite:///{file}"
 
 
 def fill(file: Path, *histories: list[MedicationEvent]) -> None:
+    fill_at(url_of(file), *histories)
+
+
+def fill_at(url: str, *histories: list[MedicationEvent]) -> None:
     async def add() -> None:
-        async with store_at(file) as store:
+        async with EventStore.at(url) as store:
             await store.add([event for history in histories for event in history])
 
     asyncio.run(add())
 
 
-def stored(file: Path, patient: str) -> list[MedicationEvent]:
-    async def read() -> list[MedicationEvent]:
-        async with store_at(file) as store:
+def stored(file: Path, patient: str) -> Sequence[Event]:
+    return stored_at(url_of(file), patient)
+
+
+def stored_at(url: str, patient: str) -> Sequence[Event]:
+    async def read() -> Sequence[Event]:
+        async with EventStore.at(url) as store:
             return await store.events_of(patient)
 
     return asyncio.run(read())
 
 
 def maintenance(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return maintenance_of(url_of(file), *arguments)
+
+
+def maintenance_of(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "consumer_app.maintenance", *arguments],
-        env=os.environ | {"DATABASE_URL": f"sqlite+aiosqlite:///{file}"},
+        env=os.environ | {"DATABASE_URL": url},
         capture_output=True,
         text=True,
         timeout=60,
@@ -72,7 +87,7 @@ def test_a_backup_made_while_events_are_stored_is_whole_and_opens_as_a_database(
 
     def write_on() -> None:
         async def add() -> None:
-            async with store_at(file) as store:
+            async with EventStore.at(url_of(file)) as store:
                 number = 0
                 while not ended.is_set():
                     # Both events of a period in one transaction: never one without the other.
@@ -211,3 +226,27 @@ def test_migrate_makes_the_newest_schema(file: Path) -> None:
 
     assert (done.returncode, done.stdout) == (0, "the schema is the newest\n")
     assert maintenance(file, "check").stdout == "ok\n"
+
+
+def test_patients_are_spread_over_partitions_when_a_new_postgresql_is_told_to(
+    postgres: PrivatePostgres,
+) -> None:
+    url = PostgresDatabase(postgres).url
+
+    assert maintenance_of(url, "migrate", "--partitions", "4").returncode == 0
+    fill_at(url, period("1", *STOPS_IN_2019), period("2", "2021-01-01T00:00:00Z", None))
+    assert len(stored_at(url, "1")) == 2
+    purged = maintenance_of(url, "purge", "--before", BEFORE, "--yes")
+    assert purged.stdout.startswith("2 events in 1 histories deleted")
+    assert stored_at(url, "1") == []
+    assert len(stored_at(url, "2")) == 1
+
+    again = maintenance_of(url, "migrate", "--partitions", "8")
+    assert again.returncode == 2
+    assert again.stderr.startswith("the table is there already, with 4 partitions")
+
+
+def test_a_sqlite_file_has_no_partitions(file: Path) -> None:
+    refused = maintenance(file, "migrate", "--partitions", "4")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("partitions are for PostgreSQL")
