@@ -18,7 +18,7 @@ class Service:
     """A service as its user runs it.
 
     ``app`` is another app than the service's own, ``wrapper`` a command to run it under, ``port``
-    that of a service which ran before.
+    that of a service which ran before, ``options`` more of FastStream's own.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class Service:
         app: str | None = None,
         wrapper: Sequence[str] = (),
         port: int | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -37,7 +38,7 @@ class Service:
         command = [sys.executable, "-m", "faststream", "run", app or f"{name}_app.main:app"]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [*wrapper, *command, "--host", "127.0.0.1", "--port", str(self.port)],
+                [*wrapper, *command, *options, "--host", "127.0.0.1", "--port", str(self.port)],
                 env={**os.environ, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,

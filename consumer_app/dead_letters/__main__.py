@@ -144,8 +144,11 @@ async def _dead_letters() -> AsyncIterator[AbstractQueue]:
 def _run(command: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(command)
+    except TimeoutError:
+        typer.echo(f"RabbitMQ can't be reached within {_CONNECT_TIMEOUT:g} s", err=True)
+        raise typer.Exit(2) from None
     except (AMQPError, OSError) as error:
-        typer.echo(f"RabbitMQ can't be reached, or broke off: {type(error).__name__}", err=True)
+        typer.echo(f"RabbitMQ broke off: {type(error).__name__}", err=True)
         raise typer.Exit(2) from None
 
 

@@ -18,6 +18,7 @@ class Result(NamedTuple):
     """What one fault test found in one run."""
 
     fault: str
+    database: str
     times: int
     events: int
     lost: int
@@ -64,21 +65,22 @@ def _read(report: Path) -> Iterator[Result]:
         if "fault" in found:
             yield Result(
                 str(found["fault"]),
+                str(found["database"]),
                 *(int(found[name]) for name in ("times", "events", "lost", "doubled")),
             )
 
 
 def _print_table(results: list[Result], runs: int, first: int) -> None:
-    by_fault: dict[str, list[Result]] = defaultdict(list)
+    by_fault: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
-        by_fault[result.fault].append(result)
+        by_fault[result.fault, result.database].append(result)
     today = datetime.now(UTC).date()
     print(f"\n`make faults RUNS={runs}`, {today}, seeds {first} to {first + runs - 1}:\n")
-    print("| what was broken | times | events | lost | doubled |")
-    print("|---|---:|---:|---:|---:|")
-    for fault, found in by_fault.items():
-        sums = (sum(figures) for figures in zip(*(each[1:] for each in found), strict=True))
-        print(f"| {fault} |", " | ".join(f"{each:,}" for each in sums), "|")
+    print("| what was broken | database | times | events | lost | doubled |")
+    print("|---|---|---:|---:|---:|---:|")
+    for (fault, database), found in by_fault.items():
+        sums = (sum(figures) for figures in zip(*(each[2:] for each in found), strict=True))
+        print(f"| {fault} | {database} |", " | ".join(f"{each:,}" for each in sums), "|")
 
 
 if __name__ == "__main__":

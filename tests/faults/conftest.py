@@ -1,4 +1,5 @@
-"""What the fault tests break: `FAULTS=full` breaks it more often, `FAULTS_SEED` tells when."""
+"""What the fault tests break: `FAULTS=full` breaks it more often, `FAULTS_SEED` tells when,
+`FAULTS_DATABASES` over which databases."""
 
 import os
 import random
@@ -10,6 +11,7 @@ import pytest
 
 from contracts.topology import DEAD_LETTER_QUEUE
 from local.broker import PrivateBroker
+from tests.databases import KINDS, Database, PostgresDatabase, SqliteFile
 from tests.faults.reports import Reports
 from tests.faults.system import System, delete_queues, waiting
 from tests.services import Service
@@ -48,14 +50,21 @@ def broker(shared_broker: PrivateBroker) -> Iterator[PrivateBroker]:
     delete_queues(shared_broker)
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path / 'events.db'}"
+@pytest.fixture(params=os.environ.get("FAULTS_DATABASES", " ".join(KINDS)).split())
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> Database:
+    record_property("database", request.param)
+    if request.param == "sqlite":
+        return SqliteFile(tmp_path)
+    return PostgresDatabase(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
-def system(broker: PrivateBroker, database_url: str, tmp_path: Path, seed: int) -> Iterator[System]:
-    made = System(broker, database_url, tmp_path, Reports(seed))
+def system(
+    broker: PrivateBroker, database: Database, tmp_path: Path, seed: int
+) -> Iterator[System]:
+    made = System(broker, database, tmp_path, Reports(seed))
     yield made
     made.close()
 

@@ -13,6 +13,7 @@ from consumer_app.periods import medication_periods
 from contracts import MedicationEvent
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, EVENTS_QUEUE, ROUTING_KEY
 from local.broker import PrivateBroker
+from tests.databases import Database
 from tests.faults.reports import PATIENTS, Report, Reports
 from tests.faults.traffic import by_http, by_standard_input
 from tests.services import Service, eventually
@@ -24,14 +25,15 @@ class System:
     """Everything that runs in one fault test."""
 
     def __init__(
-        self, broker: PrivateBroker, database_url: str, folder: Path, reports: Reports
+        self, broker: PrivateBroker, database: Database, folder: Path, reports: Reports
     ) -> None:
         self.broker = broker
+        self.database = database
         self.folder = folder
         self.reports = reports
         self.environment = {
             "RABBITMQ_URL": broker.url,
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": database.url,
             "PUBLISHER_GIVE_UP_AFTER": "600",
         }
         self._services: list[Service] = []
@@ -137,16 +139,16 @@ def waiting(broker: PrivateBroker, queue: str) -> int:
     return asyncio.run(count())
 
 
-def send(broker: PrivateBroker, *bodies: bytes) -> None:
+def send(broker: PrivateBroker, *bodies: bytes, exchange: str = EVENTS_EXCHANGE.name) -> None:
     """Publish message bodies as someone else's program would, and wait for the confirms."""
 
     async def publish() -> None:
         async with channel_to(broker) as channel:
-            exchange = await channel.get_exchange(EVENTS_EXCHANGE.name)
+            target = await channel.get_exchange(exchange)
             for start in range(0, len(bodies), 100):
                 await asyncio.gather(
                     *(
-                        exchange.publish(aio_pika.Message(body), ROUTING_KEY)
+                        target.publish(aio_pika.Message(body), ROUTING_KEY)
                         for body in bodies[start : start + 100]
                     )
                 )

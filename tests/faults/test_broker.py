@@ -15,11 +15,11 @@ from faststream.rabbit import RabbitBroker
 
 from contracts.topology import EVENTS_QUEUE, declare_topology
 from local.broker import PrivateBroker
+from tests.databases import Database
 from tests.faults.conftest import Record
 from tests.faults.proxy import Proxy
 from tests.faults.reports import Reports
 from tests.faults.system import System, channel_to, send, waiting
-from tests.faults.test_database import locked
 from tests.services import Service, eventually
 
 LONGEST_ABSENCE = 5.0
@@ -138,17 +138,17 @@ def test_a_publisher_on_a_dead_connection_gives_up_in_time_and_says_what_is_conf
 
 
 def test_messages_that_the_broker_takes_back_while_the_database_is_away_are_stored_once(
-    tmp_path: Path, database_url: str, seed: int
+    tmp_path: Path, database: Database, seed: int
 ) -> None:
     """RabbitMQ closes the channel of a consumer that takes too long to acknowledge."""
     broker = PrivateBroker(tmp_path / "broker")
     broker.folder.mkdir()
     (broker.folder / "advanced.config").write_text(_IMPATIENT)
     broker.start()
-    system = System(broker, database_url, tmp_path, Reports(seed))
+    system = System(broker, database, tmp_path, Reports(seed))
     try:
         consumer = system.start_consumer()
-        with locked(tmp_path / "events.db"):
+        with database.locked():
             send(broker, *(report.line for report in system.reports.take(10)))
             eventually(lambda: "delivery acknowledgement" in broker.log.read_text())
         assert system.judge(consumer) == (0, 0)

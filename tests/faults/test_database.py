@@ -3,16 +3,16 @@
 import contextlib
 import random
 import shutil
-import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
+from local.postgres import PrivatePostgres, private_postgres
 from tests.faults.conftest import Record
 from tests.faults.syscalls import steps, strace
 from tests.faults.system import System, send
@@ -21,14 +21,18 @@ from tests.services import Service, eventually
 LONGER_THAN_THE_BUSY_TIMEOUT = 7.0
 
 
+def only(database: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("database", [database], indirect=True)
+
+
 def test_a_database_that_another_program_locks_is_waited_for(
     system: System, full: bool, record: Record
 ) -> None:
     consumer = system.start_consumer()
     with system.traffic():
-        with locked(system.folder / "events.db"):
+        with system.database.locked():
             ends = time.monotonic() + (60 if full else LONGER_THAN_THE_BUSY_TIMEOUT)
-            eventually(lambda: _database_trouble(consumer).endswith("database is locked"))
+            eventually(lambda: "lock" in _database_trouble(consumer))
             answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "patient-1"})
             assert answer.status_code == 200, "reading goes on"
             time.sleep(max(0.0, ends - time.monotonic()))
@@ -37,19 +41,46 @@ def test_a_database_that_another_program_locks_is_waited_for(
     record("database locked by another program for a minute", 1, system, consumer)
 
 
-@contextlib.contextmanager
-def locked(database: Path) -> Iterator[None]:
-    """Lock a SQLite file as another program that writes does."""
-    connection = sqlite3.connect(database, isolation_level=None)
-    connection.execute("BEGIN EXCLUSIVE")
-    try:
-        yield
-    finally:
-        connection.close()
-
-
 def _database_trouble(consumer: Service) -> str:
     return (consumer.readiness() or {}).get("database", "")
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PrivatePostgres]:
+    with private_postgres() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("fault", "take_down"),
+    [
+        ("PostgreSQL stopped and started under load", PrivatePostgres.stop),
+        ("PostgreSQL killed (-9) and started under load", PrivatePostgres.kill),
+    ],
+    ids=["stopped", "killed"],
+)
+@only("postgresql")
+def test_a_postgresql_that_goes_away_under_load_loses_and_doubles_nothing(
+    fault: str,
+    take_down: Callable[[PrivatePostgres], None],
+    system: System,
+    own_postgres: PrivatePostgres,
+    chance: random.Random,
+    full: bool,
+    record: Record,
+) -> None:
+    times = 5 if full else 1
+    system.environment["DATABASE_URL"] = own_postgres.url
+    consumer = system.start_consumer()
+    with system.traffic():
+        for _ in range(times):
+            time.sleep(chance.uniform(0.5, 2))
+            take_down(own_postgres)
+            eventually(lambda: _database_trouble(consumer))
+            own_postgres.start()
+            consumer.wait_until_ready()
+
+    record(fault, times, system, consumer)
 
 
 @pytest.fixture
@@ -66,6 +97,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@only("sqlite")
 def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
     system: System, small_disk: Path, chance: random.Random, full: bool, record: Record
 ) -> None:
@@ -90,7 +122,7 @@ def _fill(filler: Path) -> None:
             pass
 
 
-def test_consumers_that_start_together_on_one_new_file_share_it(
+def test_consumers_that_start_together_on_one_new_database_share_it(
     system: System, full: bool, record: Record
 ) -> None:
     count = 4 if full else 2
@@ -102,11 +134,12 @@ def test_consumers_that_start_together_on_one_new_file_share_it(
 
     for consumer in consumers[1:]:
         consumer.stop()
-    record("several consumers on one SQLite file", count, system, consumers[0])
+    record("several consumers on one database", count, system, consumers[0])
     for consumer in consumers:
         assert "locked" not in consumer.log.read_text()
 
 
+@only("sqlite")
 def test_nothing_is_acknowledged_before_its_write_is_synced_to_the_disk(
     system: System, tmp_path: Path
 ) -> None:

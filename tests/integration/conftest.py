@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.broker import PrivateBroker, private_broker
+from tests.databases import KINDS, Database, PostgresDatabase, SqliteFile
 from tests.services import PATIENCE, Service
 
 
@@ -19,12 +20,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
         yield started
 
 
+@pytest.fixture(scope="session", params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    if request.param == "sqlite":
+        return SqliteFile(tmp_path_factory.mktemp("database"))
+    return PostgresDatabase(request.getfixturevalue("postgres"))
+
+
 @pytest.fixture(scope="session")
-def environment(broker: PrivateBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("database")
+def environment(broker: PrivateBroker, database: Database) -> dict[str, str]:
     return {
         "RABBITMQ_URL": broker.url,
-        "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'events.db'}",
+        "DATABASE_URL": database.url,
         "PUBLISHER_GIVE_UP_AFTER": "10",
     }
 

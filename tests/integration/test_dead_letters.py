@@ -11,6 +11,7 @@ import httpx
 
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from local.broker import PrivateBroker
+from local.ports import free_port
 from tests.services import Service, eventually
 
 GOOD = {
@@ -63,3 +64,16 @@ def test_a_bad_message_is_kept_whole_and_the_consumer_goes_on(
     eventually(lambda: len(listed()) == 3)
     assert dead_letters(environment, "drop", "--yes") == "3 dropped\n"
     assert listed() == []
+
+
+def test_a_broker_that_is_away_is_said_in_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "consumer_app.dead_letters", "list"],
+        env=os.environ | {"RABBITMQ_URL": f"amqp://guest:guest@127.0.0.1:{free_port()}/"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "RabbitMQ can't be reached within 10 s\n"
