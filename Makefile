@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install assets run test unit integration browser chart e2e faults lint format docs lock clean
+.PHONY: help install assets run test unit integration browser chart e2e faults bench lint format docs lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,6 +39,9 @@ RUNS ?= 1
 faults: install ## break everything in full, RUNS times with different seeds, and print the table
 	@$(BIN)/python -m tests.faults $(RUNS)
 
+bench: install .venv/bench ## measure the speed against yardsticks, and write docs/performance.md
+	@$(BIN)/python -m benchmarks $(if $(MEMORY),--memory)
+
 lint: .venv/installed ## check style, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -59,6 +62,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --
 	--no-annotate --custom-compile-command "make lock"
 lock: .venv/installed ## pin the newest versions of what pyproject.toml asks for
 	@$(BIN)/$(COMPILE) --group dev -o requirements-dev.txt
+	@$(BIN)/$(COMPILE) --group bench -c requirements-dev.txt -o benchmarks/requirements.txt
 	@$(BIN)/$(COMPILE) --group publisher -c requirements-dev.txt -o publisher_app/requirements.txt
 	@$(BIN)/$(COMPILE) --group consumer -c requirements-dev.txt -o consumer_app/requirements.txt
 
@@ -73,6 +77,10 @@ clean: ## remove the environment, the data and every cache
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/bench: benchmarks/requirements.txt .venv/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 node_modules/installed: package.json package-lock.json .npmrc

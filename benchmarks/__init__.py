@@ -1,0 +1,1 @@
+"""How fast the services are, against what the parts they stand on can do: `make bench`."""

@@ -1,0 +1,73 @@
+"""Events as a hospital's export lists them: many patients, in the order of time."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from contracts import Action, PlainEvent, read_message
+
+_MEDICATIONS = [f"Medication {number} 100 mg" for number in range(200)]
+_BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+_EVENTS_A_PATIENT = 500
+_ORDERS_A_PATIENT = 25
+
+
+def lines(count: int) -> Iterator[str]:
+    """Yield so many events as JSON, always the same: starts and stops in turn in each order."""
+    choose = random.Random(1)
+    patients = max(count // _EVENTS_A_PATIENT, 1)
+    started: set[int] = set()
+    for number in range(count):
+        order = choose.randrange(patients * _ORDERS_A_PATIENT)
+        action = "stop" if order in started else "start"
+        started ^= {order}
+        time = _BEGIN + timedelta(seconds=number * 20)
+        yield (
+            f'{{"patient_id":"{10_000_000 + order % patients}",'
+            f'"medication_name":"{_MEDICATIONS[order % 199]}","action":"{action}",'
+            f'"event_time":"{time:%Y-%m-%dT%H:%M:%SZ}",'
+            f'"order_id":"{30_000_000 + order}","event_id":"emar-{number}"}}'
+        )
+
+
+def write_file(file: Path, count: int) -> Path:
+    """Write so many events as JSON Lines."""
+    with file.open("w") as out:
+        out.writelines(f"{line}\n" for line in lines(count))
+    return file
+
+
+def events(count: int) -> list[PlainEvent]:
+    """Make so many events."""
+    return [event for line in lines(count) for event in read_message(line.encode()).events]
+
+
+def one_history(count: int) -> list[PlainEvent]:
+    """Make one history in shuffled order: a tenth of its events take back the one before."""
+    choose = random.Random(2)
+    made: list[PlainEvent] = []
+    is_open = False
+    while len(made) < count:
+        action = Action.STOP if is_open else Action.START
+        made.append(_event(len(made), action))
+        # One report in nine was a mistake.
+        if choose.randrange(9) == 0:
+            made.append(_event(len(made), Action(f"cancel_{action}")))
+        else:
+            is_open = not is_open
+    choose.shuffle(made)
+    return made[:count]
+
+
+def _event(minute: int, action: Action) -> PlainEvent:
+    return PlainEvent("1", "Heparin", action, _BEGIN + timedelta(minutes=minute))
+
+
+def one_patient(count: int) -> list[PlainEvent]:
+    """Make a patient's events: those of up to 25 orders, a start and a stop in turn in each."""
+    return [
+        event
+        for line in lines(min(count, _EVENTS_A_PATIENT))
+        for event in read_message(line.encode()).events
+    ]

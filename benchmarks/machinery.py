@@ -1,0 +1,179 @@
+"""What the parts of the benchmark share: the system under test, and ways to fill and watch it."""
+
+import asyncio
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import aio_pika
+import asyncpg
+from faststream.rabbit import RabbitBroker
+
+from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, EVENTS_QUEUE, ROUTING_KEY
+from contracts.topology import declare_topology as declare
+from local.broker import PrivateBroker
+from tests.services import Service
+
+_UNCONFIRMED = 500
+_POLL = 0.02
+
+
+class Bench:
+    """A broker, and a folder in which each measurement has a database of its own."""
+
+    def __init__(self, broker: PrivateBroker, folder: Path) -> None:
+        self.broker = broker
+        self.folder = folder
+        self._databases = 0
+
+    def environment(self, database_url: str | None = None) -> dict[str, str]:
+        """Make the services' environment, with a new database unless one is named."""
+        return {
+            "RABBITMQ_URL": self.broker.url,
+            "DATABASE_URL": database_url or f"sqlite+aiosqlite:///{self.new_database()}",
+            "PUBLISHER_GIVE_UP_AFTER": "600",
+        }
+
+    def new_database(self) -> Path:
+        """Name a SQLite file that does not exist yet."""
+        self._databases += 1
+        return self.folder / f"events-{self._databases}.db"
+
+    @contextmanager
+    def consumer(self, environment: Mapping[str, str]) -> Iterator[Service]:
+        """Run a consumer; wait until it answers with ``wait_until_ready``."""
+        service = Service("consumer", environment, self.folder)
+        try:
+            yield service
+        finally:
+            service.stop()
+
+    @contextmanager
+    def empty_queue(self) -> Iterator[None]:
+        """Give empty queues, and leave none behind."""
+        asyncio.run(self._on_channel(_declare_anew(self.broker.url)))
+        yield
+        asyncio.run(self._on_channel(_delete))
+
+    def fill(self, bodies: Sequence[bytes]) -> None:
+        """Publish messages to the events' queue, each confirmed."""
+        asyncio.run(self._on_channel(lambda channel: _publish(channel, bodies)))
+
+    def publish(self, file: Path, environment: Mapping[str, str]) -> "Published":
+        """Run the publisher on a file to its end."""
+        with start_publisher(file, environment) as publisher:
+            return finish(publisher)
+
+    async def _on_channel(
+        self, use: Callable[[aio_pika.abc.AbstractChannel], Awaitable[None]]
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(await aio_pika.connect(self.broker.url))
+            await use(await connection.channel())
+
+
+class Published(NamedTuple):
+    """What a run of the publisher took."""
+
+    events: int
+    seconds: float
+    peak_megabytes: float
+
+
+def start_publisher(file: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Start `python -m publisher_app FILE`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "publisher_app", str(file)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(publisher: subprocess.Popen[str]) -> Published:
+    """Wait for the publisher's end, and read what it says."""
+    peak = 0.0
+    while publisher.poll() is None:
+        peak = max(peak, peak_megabytes(publisher.pid))
+        time.sleep(0.1)
+    said, _ = publisher.communicate()
+    found = re.search(r"published (\d+), rejected 0 in ([\d.]+) s", said)
+    if publisher.returncode != 0 or found is None:
+        raise RuntimeError(f"the publisher failed with status {publisher.returncode}: {said}")
+    return Published(int(found[1]), float(found[2]), peak)
+
+
+def peak_megabytes(pid: int) -> float:
+    """Return the greatest resident size that a process has had, or 0 when it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def stored(database_url: str) -> int:
+    """Count the events in a database, from outside."""
+    if database_url.startswith("postgresql"):
+        return asyncio.run(_stored_in_postgres(database_url.replace("+asyncpg", "")))
+    file = database_url.removeprefix("sqlite+aiosqlite:///")
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            count: int = connection.execute("SELECT count(*) FROM medication_event").fetchone()[0]
+            return count
+    except sqlite3.OperationalError:  # the consumer has not made it yet
+        return 0
+
+
+async def _stored_in_postgres(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        count: int = await connection.fetchval("SELECT count(*) FROM medication_event")
+        return count
+    except asyncpg.UndefinedTableError:
+        return 0
+    finally:
+        await connection.close()
+
+
+def wait_until_stored(database_url: str, count: int, poll: float = _POLL) -> float:
+    """Wait until so many events are stored; return the time of it."""
+    while stored(database_url) < count:
+        time.sleep(poll)
+    return time.monotonic()
+
+
+def _declare_anew(url: str) -> Callable[[aio_pika.abc.AbstractChannel], Awaitable[None]]:
+    async def declare_anew(channel: aio_pika.abc.AbstractChannel) -> None:
+        await _delete(channel)
+        async with RabbitBroker(url, logger=None) as broker:
+            await declare(broker)
+
+    return declare_anew
+
+
+async def _delete(channel: aio_pika.abc.AbstractChannel) -> None:
+    for queue in (EVENTS_QUEUE, DEAD_LETTER_QUEUE):
+        await channel.queue_delete(queue.name)
+
+
+async def _publish(channel: aio_pika.abc.AbstractChannel, bodies: Sequence[bytes]) -> None:
+    exchange = await channel.get_exchange(EVENTS_EXCHANGE.name)
+    for at in range(0, len(bodies), _UNCONFIRMED):
+        await asyncio.gather(
+            *(
+                exchange.publish(
+                    aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT),
+                    ROUTING_KEY,
+                )
+                for body in bodies[at : at + _UNCONFIRMED]
+            )
+        )

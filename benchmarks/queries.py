@@ -1,0 +1,200 @@
+"""How many queries a second are answered, and how soon an event is seen."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from statistics import quantiles
+from typing import NamedTuple
+
+import aio_pika
+import aiohttp
+import httpx
+
+from benchmarks.events import one_history, one_patient
+from benchmarks.machinery import Bench, finish, start_publisher, stored, wait_until_stored
+from contracts import write_message
+from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
+from local.packages import ensure_program
+from local.ports import free_port
+from tests.services import eventually
+
+_CONNECTIONS = 32
+_SECONDS = 6
+_A_SECOND = 200
+_PAUSE = 0.002
+_PATIENT, _PATIENT_OF_ONE_HISTORY = "10000000", "1"
+
+
+class Answers(NamedTuple):
+    """Requests a second."""
+
+    periods: float
+    bare_route: float
+    during_backfill: float
+    stored_meanwhile: int
+
+
+class Latency(NamedTuple):
+    """Milliseconds."""
+
+    p50: float
+    p99: float
+
+
+def answers(bench: Bench, file: Path, count: int) -> Answers:
+    """Query a patient with 100 events: alone, against a bare route, and during a backfill."""
+    environment = bench.environment()
+    with bench.empty_queue(), bench.consumer(environment) as consumer:
+        consumer.wait_until_ready()
+        bench.fill([write_message(one_patient(100))])
+        wait_until_stored(environment["DATABASE_URL"], 100)
+        url = f"{consumer.url}/periods?patient_id={_PATIENT}"
+        answer = bench.folder / "answer.json"
+        answer.write_bytes(httpx.get(url).raise_for_status().content)
+        _load(url, seconds=2)
+        periods = _load(url)
+        bare = _bare_route(answer)
+        with start_publisher(file, environment) as publisher:
+            time.sleep(3)
+            before = stored(environment["DATABASE_URL"])
+            during = _load(url)
+            meanwhile = stored(environment["DATABASE_URL"]) - before
+            finish(publisher)
+        wait_until_stored(environment["DATABASE_URL"], 100 + count, poll=0.2)
+    return Answers(periods, bare, during, meanwhile)
+
+
+def by_history_length(bench: Bench, lengths: list[int]) -> dict[int, float]:
+    """Measure the milliseconds of one query by the number of events of its patient."""
+    found = {}
+    for length in lengths:
+        environment = bench.environment()
+        with bench.empty_queue(), bench.consumer(environment) as consumer:
+            consumer.wait_until_ready()
+            history = one_history(length)
+            bench.fill([write_message(history[at : at + 1000]) for at in range(0, length, 1000)])
+            wait_until_stored(environment["DATABASE_URL"], length)
+            with httpx.Client() as client:
+                url = f"{consumer.url}/periods?patient_id={_PATIENT_OF_ONE_HISTORY}"
+                times = []
+                for _ in range(30):
+                    begin = time.perf_counter()
+                    client.get(url).raise_for_status()
+                    times.append((time.perf_counter() - begin) * 1000)
+            found[length] = sorted(times)[len(times) // 2]
+    return found
+
+
+def _bare_route(answer: Path) -> float:
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare_route:app", "--port", str(port)]
+    with (
+        answer.with_suffix(".log").open("w") as log,
+        subprocess.Popen(command, env=os.environ | {"ANSWER": str(answer)}, stdout=log) as server,
+    ):
+        url = f"http://127.0.0.1:{port}/periods"
+        eventually(lambda: _answers(url))
+        _load(url, seconds=2)
+        rate = _load(url)
+        server.terminate()
+    return rate
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _load(url: str, seconds: int = _SECONDS) -> float:
+    """Ask as fast as it is answered, over 32 connections; return the answers per second."""
+    wrk = ensure_program("wrk", "wrk")
+    command = [str(wrk), "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    if found is None or "Non-2xx" in said:
+        raise RuntimeError(f"not all requests were answered: {said}")
+    return float(found[1])
+
+
+def seen_in_periods(bench: Bench, seconds: int) -> Latency:
+    """Publish 200 events a second; measure from the publish until /periods shows the event."""
+    environment = bench.environment()
+    with bench.empty_queue(), bench.consumer(environment) as consumer:
+        consumer.wait_until_ready()
+        return asyncio.run(_seen(bench.broker.url, consumer.url, seconds))
+
+
+async def _seen(broker: str, consumer: str, seconds: int) -> Latency:
+    async with (
+        await aio_pika.connect(broker) as connection,
+        aiohttp.ClientSession() as client,
+    ):
+        exchange = await (await connection.channel()).get_exchange(EVENTS_EXCHANGE.name)
+
+        async def one(number: int) -> None:
+            patient = f"patient-{number}"
+            body = (
+                f'{{"patient_id":"{patient}","medication_name":"X","action":"start",'
+                '"event_time":"2026-01-01T00:00:00Z"}'
+            )
+            await exchange.publish(aio_pika.Message(body.encode()), ROUTING_KEY)
+            url = f"{consumer}/periods?patient_id={patient}"
+            while True:
+                async with client.get(url) as answer:
+                    if b'"periods":[{' in await answer.read():
+                        return
+                await asyncio.sleep(_PAUSE)
+
+        return await _steadily(one, seconds)
+
+
+def round_trip(bench: Bench, seconds: int) -> Latency:
+    """Publish 200 messages a second; measure from the publish until the same client has it."""
+    return asyncio.run(_round_trips(bench.broker.url, seconds))
+
+
+async def _round_trips(broker: str, seconds: int) -> Latency:
+    arrived: dict[bytes, asyncio.Event] = {}
+
+    async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        await message.ack()
+        arrived[message.body].set()
+
+    async with await aio_pika.connect(broker) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue(
+            "round-trip", durable=True, arguments={"x-queue-type": "quorum"}
+        )
+        await queue.consume(take)
+
+        async def one(number: int) -> None:
+            body = str(number).encode()
+            arrived[body] = asyncio.Event()
+            await channel.default_exchange.publish(aio_pika.Message(body), queue.name)
+            await arrived[body].wait()
+
+        found = await _steadily(one, seconds)
+        await queue.delete(if_unused=False, if_empty=False)
+    return found
+
+
+async def _steadily(one: Callable[[int], Awaitable[None]], seconds: int) -> Latency:
+    """Begin 200 a second, whether those before have ended or not; measure each."""
+    begin = asyncio.get_running_loop().time()
+
+    async def timed(number: int) -> float:
+        await asyncio.sleep(begin + number / _A_SECOND - asyncio.get_running_loop().time())
+        started = time.perf_counter()
+        await one(number)
+        return (time.perf_counter() - started) * 1000
+
+    times = await asyncio.gather(*(timed(number) for number in range(seconds * _A_SECOND)))
+    cuts = quantiles(times[_A_SECOND:], n=100)
+    return Latency(cuts[49], cuts[98])

@@ -1,0 +1,126 @@
+"""What was measured: as a table, as JSON, as the page docs/performance.md, and as a picture."""
+
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import matplotlib as mpl
+
+from benchmarks.throughput import Backfill
+
+mpl.use("svg")
+from matplotlib import pyplot as plt
+
+_DOCS = Path(__file__).parents[1] / "docs"
+_INTRODUCTION = """\
+# Performance
+
+`make bench` measures this in a few minutes (`make bench MEMORY=1` with five million events) on any machine with Debian's packages or RabbitMQ,
+PostgreSQL and wrk on the PATH; it writes this page, [performance.json](performance.json) and the
+picture. What counts are the ratios: both sides of each were measured in the same run.
+"""
+_METHOD = """\
+- The backfill runs from the start of the publisher's process to the last commit, everything
+  durable: quorum queue, confirms, SQLite with `synchronous=FULL`.
+- The do-nothing handler is a FastStream subscriber with the same prefetch that is given one event a
+  message and drops it; `executemany` inserts the same rows into the same table from one process,
+  with a commit per 1,000 rows.
+- The simple peer is an aio-pika consumer with prefetch 1 and a commit per event.
+- The bare route is FastAPI returning the same bytes; both are asked by wrk over 32 connections.
+- The latency is measured at 200 events a second, from the publish until `GET /periods` shows it,
+  asked every 2 ms; the round trip by the same client at the same rate through a quorum queue.
+"""
+
+
+@dataclass
+class Line:
+    """One line of the table: what was measured, against what, and what is to be reached."""
+
+    part: str
+    measured: str
+    yardstick: str
+    ratio: float
+    reach: str
+    reached: bool | None
+
+    def __str__(self) -> str:
+        verdict = {None: "", True: "yes", False: "**no**"}[self.reached]
+        return (
+            f"| {self.part} | {self.measured} | {self.yardstick} | {self.ratio:.2f} "
+            f"| {self.reach} | {verdict} |"
+        )
+
+
+@dataclass
+class Report:
+    """All that one run has measured."""
+
+    lines: list[Line]
+    longest: Backfill
+    by_batch_size: Mapping[int, float]
+    by_history_length: Mapping[int, float]
+    by_consumers: Mapping[int, float]
+
+    def write(self) -> str:
+        """Write the page, the JSON and the picture; return the page."""
+        page = self._page()
+        (_DOCS / "performance.md").write_text(page)
+        (_DOCS / "performance.json").write_text(
+            json.dumps(asdict(self) | {"machine": _machine()}, indent=2) + "\n"
+        )
+        self._draw(_DOCS / "performance.svg")
+        return page
+
+    def _page(self) -> str:
+        longest = self.longest
+        return "\n".join(
+            [
+                _INTRODUCTION,
+                f"{_machine()}, {datetime.now(UTC).date()}.\n",
+                "| part | measured | yardstick | ratio | to reach | reached |",
+                "|---|---:|---:|---:|---:|---|",
+                *map(str, self.lines),
+                "",
+                f"Backfill of {longest.events:,} events: {longest.rate:,.0f} a second; peak memory "
+                f"of the publisher {longest.publisher_megabytes:.0f} MB, of the consumer "
+                f"{longest.consumer_megabytes:.0f} MB.\n",
+                *_table("events in a message", "events/s, backfill", self.by_batch_size),
+                *_table("events of the patient", "ms, one query", self.by_history_length),
+                *_table("consumers on PostgreSQL", "events/s, stored", self.by_consumers),
+                "![Throughput by batch size; query time by history length](performance.svg)\n",
+                "## How\n",
+                _METHOD,
+            ]
+        )
+
+    def _draw(self, file: Path) -> None:
+        mpl.rcParams["svg.hashsalt"] = "medication-periods"
+        figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+        left.loglog(list(self.by_batch_size), list(self.by_batch_size.values()), marker="o")
+        left.set(xlabel="events in a message", ylabel="events per second, durable")
+        right.loglog(
+            list(self.by_history_length), list(self.by_history_length.values()), marker="o"
+        )
+        right.set(xlabel="events of the patient", ylabel="milliseconds for one query")
+        for axes in (left, right):
+            axes.grid(visible=True, which="both", alpha=0.3)
+        figure.savefig(file, metadata={"Date": None})
+
+
+def _table(first: str, second: str, figures: Mapping[int, float]) -> Sequence[str]:
+    rows = [f"| {key:,} | {value:,.{0 if value > 100 else 1}f} |" for key, value in figures.items()]
+    return [f"| {first} | {second} |", "|---:|---:|", *rows, ""]
+
+
+def _machine() -> str:
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"{cores} shared cores ({found[1].strip() if found else platform.machine()}), "
+        f"{platform.system()}, Python {platform.python_version()}"
+    )

@@ -1,0 +1,157 @@
+"""How many events a second are published and stored."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from benchmarks.events import events, lines, write_file
+from benchmarks.machinery import (
+    Bench,
+    finish,
+    peak_megabytes,
+    start_publisher,
+    stored,
+    wait_until_stored,
+)
+from consumer_app.database import migrate, open_database
+from consumer_app.direct import INSERT
+from consumer_app.direct.sqlite import DirectSqlite
+from publisher_app.sources.events import EventReader
+from publisher_app.sources.files import open_input
+from publisher_app.sources.rows import rows_of
+
+_ROWS_A_COMMIT = 1_000
+
+
+class Backfill(NamedTuple):
+    """Events a second from the publisher's start to the last commit; peak memory in MB."""
+
+    events: int
+    rate: float
+    publisher_megabytes: float
+    consumer_megabytes: float
+
+
+def backfill(bench: Bench, file: Path, count: int, **settings: str) -> Backfill:
+    """Publish a file to a running consumer, until all of it is in SQLite."""
+    environment = bench.environment() | settings
+    with bench.empty_queue(), bench.consumer(environment) as consumer:
+        consumer.wait_until_ready()
+        begin = time.monotonic()
+        with start_publisher(file, environment) as publisher:
+            published = finish(publisher)
+        end = wait_until_stored(environment["DATABASE_URL"], count, poll=0.1)
+        memory = peak_megabytes(consumer.process.pid)
+    return Backfill(count, count / (end - begin), published.peak_megabytes, memory)
+
+
+def executemany(bench: Bench, count: int) -> float:
+    """Insert the same rows into the same table from one process, a commit per 1,000 rows."""
+    file = bench.new_database()
+    engine = open_database(f"sqlite+aiosqlite:///{file}")
+    made = events(count)
+    rows = DirectSqlite(engine).rows(made, made[0].event_time)
+    asyncio.run(_migrate(engine))
+    statement = f"{INSERT} VALUES (?, ?, ?, ?, ?, ?, ?)"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        begin = time.monotonic()
+        for at in range(0, count, _ROWS_A_COMMIT):
+            connection.executemany(statement, rows[at : at + _ROWS_A_COMMIT])
+            connection.commit()
+        return count / (time.monotonic() - begin)
+
+
+async def _migrate(engine: object) -> None:
+    await migrate(engine)  # type: ignore[arg-type]
+    await engine.dispose()  # type: ignore[attr-defined]
+
+
+def do_nothing(bench: Bench, count: int) -> float:
+    """Let a handler that does nothing take so many messages of one event."""
+    environment = bench.environment() | {"MESSAGES": str(count)}
+    with bench.empty_queue():
+        bench.fill([line.encode() for line in lines(count)])
+        command = ["-m", "faststream", "run", "benchmarks.do_nothing:app"]
+        return _printed_rate(command, environment)
+
+
+def live(bench: Bench, count: int) -> float:
+    """Let the consumer take so many messages of one event: committed and acknowledged."""
+    environment = bench.environment()
+    url = environment["DATABASE_URL"]
+    with bench.empty_queue():
+        bench.fill([line.encode() for line in lines(count)])
+        with bench.consumer(environment):
+            while (first := stored(url)) == 0:
+                time.sleep(0.005)
+            begin = time.monotonic()
+            return (count - first) / (wait_until_stored(url, count) - begin)
+
+
+def simple_peer(bench: Bench, count: int) -> float:
+    """Let the simple peer store so many events."""
+    with bench.empty_queue():
+        bench.fill([line.encode() for line in lines(count)])
+        command = ["-m", "benchmarks.simple_peer", str(count), str(bench.new_database())]
+        return _printed_rate(command, bench.environment())
+
+
+def _printed_rate(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    with subprocess.Popen(
+        [sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        rate = float(process.stdout.readline())
+        process.terminate()
+    return rate
+
+
+def publish_alone(bench: Bench, file: Path) -> float:
+    """Publish a file while nobody consumes."""
+    with bench.empty_queue():
+        published = bench.publish(file, bench.environment())
+    return published.events / published.seconds
+
+
+def parse_alone(file: Path) -> float:
+    """Parse and validate the same file without a broker."""
+    begin = time.monotonic()
+    with open_input(str(file)) as opened:
+        reader = EventReader({}, ZoneInfo("UTC"))
+        count = sum(1 for _ in reader.read(rows_of(opened.text), _refuse))
+    return count / (time.monotonic() - begin)
+
+
+def _refuse(*_: object) -> None:
+    raise AssertionError("all rows of the benchmark are events")
+
+
+def consumers_on_postgres(bench: Bench, database_url: str, count: int, consumers: int) -> float:
+    """Let several consumers share a full queue, and store it in one PostgreSQL."""
+    environment = bench.environment(database_url)
+    file = write_file(bench.folder / "shared.jsonl", count)
+    with bench.empty_queue(), ExitStack() as stack:
+        bench.publish(file, environment)
+        for _ in range(consumers):
+            stack.enter_context(bench.consumer(environment))
+        while (first := stored(database_url)) == 0:
+            time.sleep(0.02)
+        begin = time.monotonic()
+        return (count - first) / (wait_until_stored(database_url, count, poll=0.1) - begin)
+
+
+def by_batch_size(bench: Bench, counts: Mapping[int, int]) -> dict[int, float]:
+    """Measure the backfill by the number of events in a message; ``counts`` are events by size."""
+    found = {}
+    for size, count in counts.items():
+        file = write_file(bench.folder / "batches.jsonl", count)
+        found[size] = backfill(bench, file, count, PUBLISHER_BATCH_SIZE=str(size)).rate
+    return found
