@@ -20,9 +20,10 @@ _DOCS = Path(__file__).parents[1] / "docs"
 _INTRODUCTION = """\
 # Performance
 
-`make bench` measures this in a few minutes (`make bench MEMORY=1` with five million events) on any machine with Debian's packages or RabbitMQ,
-PostgreSQL and wrk on the PATH; it writes this page, [performance.json](performance.json) and the
-picture. What counts are the ratios: both sides of each were measured in the same run.
+`make bench` measures this in a few minutes (`make bench MEMORY=1` adds five million events) on any
+machine with Debian's packages, or with RabbitMQ, PostgreSQL and wrk on the PATH. It writes this
+page, [performance.json](performance.json) and the picture. What counts are the ratios: both sides
+of each were measured in the same run.
 """
 _METHOD = """\
 - The backfill runs from the start of the publisher's process to the last commit, everything
@@ -99,7 +100,7 @@ class Report:
         )
 
     def _draw(self, file: Path) -> None:
-        mpl.rcParams["svg.hashsalt"] = "medication-periods"
+        mpl.rcParams |= {"svg.hashsalt": "medication-periods", "svg.fonttype": "none"}
         figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
         left.loglog(list(self.by_batch_size), list(self.by_batch_size.values()), marker="o")
         left.set(xlabel="events in a message", ylabel="events per second, durable")
