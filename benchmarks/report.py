@@ -33,8 +33,8 @@ _METHOD = """\
   with a commit per 1,000 rows.
 - The simple peer is an aio-pika consumer with prefetch 1 and a commit per event.
 - The bare route is FastAPI returning the same bytes; both are asked by wrk over 32 connections.
-- The latency is measured at 200 events a second, from the publish until `GET /periods` shows it,
-  asked every 2 ms; the round trip by the same client at the same rate through a quorum queue.
+- The latency is measured at 200 events a second: each tenth from its publish until `GET /periods`,
+  asked every 2 ms, shows it; the round trip by the same client through a quorum queue.
 """
 
 
