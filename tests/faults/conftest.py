@@ -1,5 +1,6 @@
 """What the fault tests break: `FAULTS=full` breaks it more often, `FAULTS_SEED` tells when,
-`FAULTS_DATABASES` over which databases."""
+`FAULTS_DATABASES` over which databases: in full over all.
+"""
 
 import os
 import random
@@ -16,11 +17,19 @@ from tests.faults.reports import Reports
 from tests.faults.system import System, delete_queues, waiting
 from tests.services import Service
 
+FULL = os.environ.get("FAULTS") == "full"
+_DATABASES = os.environ.get("FAULTS_DATABASES", " ".join(KINDS if FULL else KINDS[:1]))
+
+
+def over(*databases: str) -> pytest.MarkDecorator:
+    """Run a test over these databases in any case."""
+    return pytest.mark.parametrize("database", databases, indirect=True)
+
 
 @pytest.fixture(scope="session")
 def full() -> bool:
     """Whether each fault is to happen as often as `make faults` has it."""
-    return os.environ.get("FAULTS") == "full"
+    return FULL
 
 
 @pytest.fixture
@@ -50,7 +59,7 @@ def broker(shared_broker: PrivateBroker) -> Iterator[PrivateBroker]:
     delete_queues(shared_broker)
 
 
-@pytest.fixture(params=os.environ.get("FAULTS_DATABASES", " ".join(KINDS)).split())
+@pytest.fixture(params=_DATABASES.split())
 def database(
     request: pytest.FixtureRequest, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> Database:

@@ -11,7 +11,8 @@ import httpx
 from consumer_app.dead_letters import Death
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_QUEUE
 from local.broker import PrivateBroker
-from tests.faults.conftest import Record
+from tests.databases import KINDS
+from tests.faults.conftest import Record, over
 from tests.faults.system import System, channel_to, dead_letters, send, waiting
 from tests.services import Service, eventually
 
@@ -21,6 +22,7 @@ PREFETCH = 100
 DELIVERY_LIMIT = 20
 
 
+@over(*KINDS)
 def test_a_consumer_killed_again_and_again_under_load_loses_and_doubles_nothing(
     system: System, chance: random.Random, full: bool, record: Record
 ) -> None:

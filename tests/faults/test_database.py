@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from local.postgres import PrivatePostgres, private_postgres
-from tests.faults.conftest import Record
+from tests.databases import KINDS
+from tests.faults.conftest import Record, over
 from tests.faults.syscalls import steps, strace
 from tests.faults.system import System, send
 from tests.services import Service, eventually
@@ -21,10 +22,7 @@ from tests.services import Service, eventually
 LONGER_THAN_THE_BUSY_TIMEOUT = 7.0
 
 
-def only(database: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("database", [database], indirect=True)
-
-
+@over(*KINDS)
 def test_a_database_that_another_program_locks_is_waited_for(
     system: System, full: bool, record: Record
 ) -> None:
@@ -59,7 +57,7 @@ def own_postgres() -> Iterator[PrivatePostgres]:
     ],
     ids=["stopped", "killed"],
 )
-@only("postgresql")
+@over("postgresql")
 def test_a_postgresql_that_goes_away_under_load_loses_and_doubles_nothing(
     fault: str,
     take_down: Callable[[PrivatePostgres], None],
@@ -97,7 +95,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@only("sqlite")
+@over("sqlite")
 def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
     system: System, small_disk: Path, chance: random.Random, full: bool, record: Record
 ) -> None:
@@ -122,6 +120,7 @@ def _fill(filler: Path) -> None:
             pass
 
 
+@over(*KINDS)
 def test_consumers_that_start_together_on_one_new_database_share_it(
     system: System, full: bool, record: Record
 ) -> None:
@@ -139,7 +138,7 @@ def test_consumers_that_start_together_on_one_new_database_share_it(
         assert "locked" not in consumer.log.read_text()
 
 
-@only("sqlite")
+@over("sqlite")
 def test_nothing_is_acknowledged_before_its_write_is_synced_to_the_disk(
     system: System, tmp_path: Path
 ) -> None:
