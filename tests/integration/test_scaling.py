@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.broker import PrivateBroker
+from local.broker import PrivateBroker, private_broker
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase
 from tests.services import Service, eventually
@@ -26,6 +26,13 @@ EVENTS = [
     }
     for number in range(2_000)
 ]
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
+    """Give a broker whose events no consumer of other tests takes."""
+    with private_broker(tmp_path_factory.mktemp("broker")) as started:
+        yield started
 
 
 @pytest.fixture
