@@ -2,20 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from contracts import Action, Event
 
 # Looking a member up in its class takes longer than all that is done with it here.
 _START, _STOP = Action.START, Action.STOP
 _CANCELS = {Action.CANCEL_START: Action.START, Action.CANCEL_STOP: Action.STOP}
-_HISTORY = attrgetter("medication_name", "order_id")
 _TIME = attrgetter("event_time")
-_ACTION = attrgetter("action")
 
 RANK = {
     Action.START: 0,
@@ -48,18 +47,17 @@ class Verdict(NamedTuple):
     counterpart: Event | None = None
 
 
-@dataclass(slots=True)
-class Judged:
+class Judged(Struct):
     """The events of one history (a patient's medication and order) by what they did.
 
     ``opened`` and ``closed`` are in time order and alternate, beginning with an opening one.
     """
 
-    opened: list[Event] = field(default_factory=list)
-    closed: list[Event] = field(default_factory=list)
-    redundant: list[Event] = field(default_factory=list)
-    unmatched: list[Event] = field(default_factory=list)
-    cancelled: list[tuple[Event, Event]] = field(default_factory=list)
+    opened: list[Event] = []
+    closed: list[Event] = []
+    redundant: list[Event] = []
+    unmatched: list[Event] = []
+    cancelled: list[tuple[Event, Event]] = []
     """Events that were taken away, each with the cancel that did."""
 
     @property
@@ -80,7 +78,7 @@ def histories(events: Iterable[Event]) -> Iterable[list[Event]]:
     """Part one patient's events into histories: those of one medication and order."""
     parted: defaultdict[tuple[str, str | None], list[Event]] = defaultdict(list)
     for event in events:
-        parted[_HISTORY(event)].append(event)
+        parted[event.medication_name, event.order_id].append(event)
     return parted.values()
 
 
@@ -99,13 +97,13 @@ def _takes_turns(events: list[Event]) -> bool:
 
     The rules change nothing about such a history, which a glance over it finds out sooner.
     """
-    actions = list(map(_ACTION, events))
-    starts, stops = actions[::2], actions[1::2]
-    return (
-        starts.count(_START) == len(starts)
-        and stops.count(_STOP) == len(stops)
-        and len(set(map(_TIME, events))) == len(events)
-    )
+    expected, next_expected = _START, _STOP
+    before: object = None
+    for event in events:
+        if event.action is not expected or event.event_time == before:
+            return False
+        expected, next_expected, before = next_expected, expected, event.event_time
+    return True
 
 
 def _distinct(events: list[Event]) -> Iterator[Event]:

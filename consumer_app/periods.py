@@ -17,6 +17,9 @@ from itertools import starmap, zip_longest
 from operator import attrgetter
 from typing import NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from consumer_app.histories import RANK, Judged, histories, judge
 from contracts import Action, Event
 
@@ -39,7 +42,7 @@ _REASONS = {
 _BY_START = attrgetter("opened_by.event_time", "opened_by.medication_name")
 
 
-class Period(NamedTuple):
+class Period(Struct, frozen=True, gc=False):
     """[start, end) in UTC, as the events say that opened and closed it.
 
     ``end`` and ``closed_by`` are None while the patient is still on the medication.
@@ -132,7 +135,7 @@ def _join(orders: Sequence[list[Period]], merge_gap: timedelta | None) -> list[P
     for period in sorted((period for periods in orders for period in periods), key=_place):
         if joined and _belong_together(joined[-1], period, merge_gap):
             last = max(joined[-1], period, key=_end)
-            joined[-1] = joined[-1]._replace(closed_by=last.closed_by)
+            joined[-1] = replace(joined[-1], closed_by=last.closed_by)
         else:
             joined.append(period)
     return joined
