@@ -26,7 +26,7 @@ from tests.services import eventually
 _CONNECTIONS = 32
 _SECONDS = 6
 _A_SECOND = 200
-_PAUSE = 0.002
+_PAUSE = 0.0005
 # To follow each of them would measure how many queries a second are answered.
 _FOLLOWED = 10
 _PATIENT, _PATIENT_OF_ONE_HISTORY = "10000000", "1"
