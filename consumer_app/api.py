@@ -16,6 +16,7 @@ from consumer_app.periods import Anomaly, Period, medication_periods
 from consumer_app.store import EventStore, PageKey, ReceivedEvent
 from contracts import Event, EventTime, MedicationEvent, MedicationName, PatientId
 from runtime.problems import BadParameter, Problems, Unavailable
+from runtime.query_route import QueryRoute
 
 _PAGE_KEY = TypeAdapter(PageKey)
 # Years and months have no set length, so they are no gap.
@@ -128,10 +129,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _period(period: Period) -> dict[str, object]:
+    opened_by, closed_by = period.opened_by, period.closed_by
     return {
-        "medication_name": period.medication_name,
-        "start": period.start,
-        "end": period.end,
+        "medication_name": opened_by.medication_name,
+        "start": opened_by.event_time,
+        "end": closed_by and closed_by.event_time,
     }
 
 
@@ -162,7 +164,6 @@ def queries(store: EventStore) -> APIRouter:
     """Make the query routes over a store."""
     router = APIRouter(tags=["queries"], responses=_RESPONSES)
 
-    @router.get("/periods", response_model=PeriodsAnswer | ExplainedAnswer)
     async def periods(
         patient_id: Patient,
         medication_name: Medications = [],  # noqa: B006 - FastAPI copies it
@@ -211,6 +212,13 @@ def queries(store: EventStore) -> APIRouter:
         if explain:
             answer["events"] = _explained_events(found.histories)
         return Response(_encode(answer), media_type="application/json")
+
+    router.add_api_route(
+        "/periods",
+        periods,
+        response_model=PeriodsAnswer | ExplainedAnswer,
+        route_class_override=QueryRoute,
+    )
 
     @router.get("/events")
     async def events(

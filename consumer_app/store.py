@@ -26,11 +26,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import SQLModel
 
-from consumer_app.commits import GroupCommit
 from consumer_app.database import migrate, open_database
 from consumer_app.direct import DRIVER_ERRORS, DirectDatabase, Row
 from consumer_app.direct.postgres import DirectPostgres
 from consumer_app.direct.sqlite import DirectSqlite
+from consumer_app.sharing import SharedTrips
 from consumer_app.tables import StoredEvent
 from contracts import Action, Event, EventId, EventTime, MedicationEvent, MedicationName, OrderId
 
@@ -92,7 +92,7 @@ class EventStore:
         self._direct: DirectDatabase = (
             DirectSqlite(engine) if engine.dialect.name == "sqlite" else DirectPostgres(engine)
         )
-        self._commits = GroupCommit(self._insert)
+        self._commits = SharedTrips(self._insert)
         self._migration = asyncio.Lock()
         self._migrated = False
         self._write_trouble: str | None = None
@@ -118,7 +118,7 @@ class EventStore:
         Goes on trying for as long as the database is away, locked or full.
         """
         if events:
-            await self._commits.add(self._direct.rows(events, datetime.now(UTC)))
+            await self._commits.take(self._direct.rows(events, datetime.now(UTC)))
 
     async def events_of(
         self, patient_id: str, medication_names: Collection[str] = ()
@@ -218,8 +218,7 @@ class EventStore:
         try:
             with _named_trouble("written"):
                 await self._migrate()
-                # In the key's order a tree takes rows fastest, and no two writers deadlock.
-                await self._direct.insert(sorted(rows))
+                await self._direct.insert(rows)
         except DatabaseUnavailable as error:
             self._write_trouble = str(error)
             raise

@@ -20,7 +20,7 @@ INSERT = (
     " (patient_id, medication_name, event_time, action, order_id, event_id, received_at)"
 )
 Row = tuple[Any, ...]
-"""The columns above; rows sort as the table's key does."""
+"""The columns above, the key first."""
 
 
 class DirectDatabase(Protocol):
@@ -30,7 +30,7 @@ class DirectDatabase(Protocol):
         """Write events as rows."""
 
     async def insert(self, rows: Sequence[Row]) -> None:
-        """Store sorted rows durably; those that are there already stay as they are."""
+        """Store rows durably; those that are there already stay as they are."""
 
     async def events_of(
         self, patient_id: str, medication_names: Collection[str]

@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from consumer_app.direct import INSERT, Row, row
 from contracts import Action, Event, PlainEvent
 
+# Two writers that take the same rows in the same order can't deadlock.
 _WRITE = f"""
     {INSERT}
     SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[],
         $5::text[], $6::text[], $7::timestamptz[])
+    ORDER BY 1, 2, 3, 4, 5, 6
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - words of ours alone
 _READ = """

@@ -77,3 +77,27 @@ async def test_stores_that_open_one_new_file_together_take_turns(file: Path) -> 
     finally:
         for store in stores:
             await store.__aexit__()
+
+
+async def test_patients_that_are_asked_for_together_get_their_own_events(
+    store: EventStore,
+) -> None:
+    patients = ["1", "2", 'quo"ted', "back\\slash", "ümlaut 💊", "[]", "{}", "null"]
+    events = [
+        EVENT.model_copy(update={"patient_id": patient, "medication_name": medication})
+        for patient in patients
+        for medication in ("Heparin", "Insulin")
+    ]
+    async with store:
+        await store.add(events)
+        asked = [(patient, ()) for patient in [*patients, "unknown", "1"]]
+        named = [(patient, ("Insulin", "Aspirin")) for patient in patients]
+        found = await asyncio.gather(*(store.events_of(*each) for each in [*asked, *named]))
+
+    for (patient, medications), got in zip([*asked, *named], found, strict=True):
+        assert {(event.patient_id, event.medication_name) for event in got} == {
+            (event.patient_id, event.medication_name)
+            for event in events
+            if event.patient_id == patient
+            and (not medications or event.medication_name in medications)
+        }
