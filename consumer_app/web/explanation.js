@@ -1,44 +1,63 @@
 // Why a period is here: the events that made it, and what became of each.
 
-import { actions, count, duration, extent, gaps, reasons, time } from "./words.js";
+import { explain } from "./service.js";
+import { eventsOf, summary, why } from "./story.js";
+import { actions, extent, time } from "./words.js";
 
-const unmatched = {
-  stop: reasons.stop_without_start,
-  cancel_start: reasons.cancel_start_without_start,
-  cancel_stop: reasons.cancel_stop_without_stop,
-};
+export class Explanation {
+  /** `onTrouble(error)` is called when there is no answer. */
+  constructor(section, onTrouble) {
+    this.section = section;
+    this.onTrouble = onTrouble;
+    section.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.leave();
+    });
+  }
 
-export function showExplanation(section, period, explained, gap, onClose) {
-  const heading = element("h2", period.medication);
-  heading.id = "explanation-heading";
-  const close = element("button", "Close");
-  close.type = "button";
-  close.addEventListener("click", onClose);
-  const top = element("div");
-  top.className = "heading";
-  top.append(heading, close);
-  const list = element("ol");
-  list.append(...eventsOf(explained).map((event) => item(event, explained)));
-  section.replaceChildren(top, element("p", extent(period)), element("p", sum(explained, gap)), list);
-}
+  /** Explain a period of an answer; who closes the explanation is led back to `origin`. */
+  async open(answer, period, origin) {
+    this.close();
+    const { signal } = this.pending = new AbortController();
+    try {
+      const explained = await explain(answer, period, signal);
+      this.origin = origin;
+      this.show(period, explained, answer.gap);
+    } catch (error) {
+      if (!signal.aborted) this.onTrouble(error);
+    }
+  }
 
-/** The events between the neighbouring periods: those that made this one, and those in vain. */
-function eventsOf({ period, before, after, events }) {
-  const from = before ? Date.parse(before.end) : -Infinity;
-  const to = after ? Date.parse(after.start) : Infinity;
-  const others = [before?.opened_by, before?.closed_by, after?.opened_by, after?.closed_by];
-  return events.filter((event) => {
-    const at = Date.parse(event.event_time);
-    if (isSame(event, period.opened_by) || isSame(event, period.closed_by)) return true;
-    return at >= from && at <= to && !others.some((other) => isSame(event, other));
-  });
-}
+  show(period, explained, gap) {
+    const close = element("button", "Close");
+    close.type = "button";
+    close.addEventListener("click", () => this.leave());
+    const heading = element("div");
+    heading.className = "heading";
+    heading.append(element("h2", period.medication), close);
+    heading.firstElementChild.id = "explanation-heading";
+    const list = element("ol");
+    list.append(...eventsOf(explained).map((event) => item(event, explained)));
+    this.section.replaceChildren(
+      heading, element("p", extent(period)), element("p", summary(explained, gap)), list);
+    this.reveal(true);
+    this.section.scrollIntoView({ block: "nearest" });
+    this.section.focus({ preventScroll: true });
+  }
 
-function sum({ period, ...rest }, gap) {
-  const made = eventsOf({ period, ...rest }).filter((event) => event.role === "opened").length;
-  const end = period.closed_by ? "A stop closes it." : "No stop has been reported since: it is ongoing.";
-  const joined = made > 1 ? ` It was joined from ${count(made, "period")} (${gaps[gap].words}).` : "";
-  return `A start opens it. ${end}${joined}`;
+  close() {
+    this.pending?.abort();
+    this.reveal(false);
+  }
+
+  leave() {
+    this.close();
+    this.origin.focus();
+  }
+
+  reveal(open) {
+    this.section.hidden = !open;
+    this.section.parentElement.classList.toggle("explained", open);
+  }
 }
 
 function item(event, explained) {
@@ -56,39 +75,6 @@ function item(event, explained) {
 function marks({ order_id, event_id }) {
   return [["order", order_id], ["event", event_id]].filter(([, id]) => id)
     .map(([name, id]) => Object.assign(element("span", `${name} ${id}`), { className: "mark" }));
-}
-
-function why(event, { period }) {
-  const counterpart = event.counterpart && time(Date.parse(event.counterpart.event_time));
-  switch (event.role) {
-    case "opened":
-      return isSame(event, period.opened_by) ? "Opens the period."
-        : `Begins again ${since(event, period)}; joined with what came before.`;
-    case "closed":
-      return isSame(event, period.closed_by) ? "Closes the period."
-        : "Ends a part of it; joined with what comes after or beside it.";
-    case "redundant":
-      return `Changes nothing: ${lower(reasons.redundant_start)}`;
-    case "cancelled":
-      return `Does not count: cancelled by the report of ${counterpart}.`;
-    case "cancel":
-      return `Takes back the ${event.counterpart.action} of ${counterpart}.`;
-    default:
-      return `Changes nothing: ${lower(unmatched[event.action])}`;
-  }
-}
-
-function since(event, period) {
-  return `${duration(Date.parse(event.event_time) - Date.parse(period.start))} after the first start`;
-}
-
-function lower(sentence) {
-  return sentence[0].toLowerCase() + sentence.slice(1);
-}
-
-function isSame(one, other) {
-  return Boolean(other) && ["action", "event_time", "order_id", "event_id"]
-    .every((field) => one[field] === other[field]);
 }
 
 function element(name, text = "") {

@@ -17,11 +17,17 @@ export class Filter {
     });
   }
 
-  show(rows, chosen) {
-    this.rows = rows;
-    this.list.replaceChildren(...rows.map((row) => option(row, chosen.includes(row.name))));
-    this.state.textContent = chosen.length ? `${chosen.length} of ${rows.length}` : "all";
-    this.narrow();
+  /** Offer the medications of an answer. */
+  offer(rows) {
+    this.list.replaceChildren(...rows.map(option));
+    this.search.value = "";
+  }
+
+  /** Show which are chosen; the boxes stay, and with them the place of who goes by keyboard. */
+  show(chosen) {
+    const boxes = [...this.list.querySelectorAll("input")];
+    for (const box of boxes) box.checked = chosen.includes(box.value);
+    this.state.textContent = chosen.length ? `${chosen.length} of ${boxes.length}` : "all";
   }
 
   chosen() {
@@ -42,16 +48,14 @@ export class Filter {
   }
 }
 
-function option(row, isChosen) {
+function option(row) {
   const line = document.createElement("li");
   line.dataset.name = row.name;
   const label = document.createElement("label");
-  const input = Object.assign(document.createElement("input"), {
-    type: "checkbox", value: row.name, checked: isChosen,
-  });
+  const box = Object.assign(document.createElement("input"), { type: "checkbox", value: row.name });
   const amount = document.createElement("small");
   amount.textContent = row.ongoing ? "ongoing" : count(row.periods.length, "period");
-  label.append(input, row.name, amount);
+  label.append(box, row.name, amount);
   line.append(label);
   return line;
 }

@@ -9,12 +9,31 @@ export function read() {
     patient: (given.get("patient") ?? "").trim(),
     gap: gap in gaps ? gap : "exact",
     medications: given.getAll("medication"),
+    stretch: readStretch(given),
   };
 }
 
-export function write({ patient, gap, medications }) {
+function readStretch(given) {
+  const [from, to] = ["from", "to"].map((name) => Date.parse(given.get(name)));
+  return from < to ? { from, to } : null;
+}
+
+/** Go to a state, from which the back button leads here again. */
+export function go(state) {
+  location.hash = written(state);
+}
+
+/** Keep a state that is no step of its own, as each turn of a wheel would be. */
+export function keep(state) {
+  history.replaceState(null, "", `#${written(state)}`);
+}
+
+function written({ patient, gap, medications, stretch }) {
   const state = new URLSearchParams({ patient });
   if (gap !== "exact") state.set("gap", gap);
   for (const medication of medications) state.append("medication", medication);
-  location.hash = state;
+  for (const [name, instant] of Object.entries(stretch ?? {})) {
+    state.set(name, new Date(instant).toISOString());
+  }
+  return state;
 }

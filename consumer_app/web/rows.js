@@ -1,5 +1,7 @@
 // One row a medication: its periods and anomalies in time order.
 
+import { MINUTE } from "./words.js";
+
 /** What the patient is on now comes first; then by name. */
 export function toRows({ periods, anomalies }) {
   const rows = new Map();
@@ -11,9 +13,21 @@ export function toRows({ periods, anomalies }) {
     row(period.medication).periods.push(period);
     row(period.medication).ongoing ||= period.end === null;
   }
-  for (const anomaly of anomalies) row(anomaly.medication_name).anomalies.push(anomaly);
+  for (const anomaly of anomalies) row(anomaly.medication).anomalies.push(anomaly);
   return [...rows.values()].sort((one, other) =>
     other.ongoing - one.ongoing || one.name.localeCompare(other.name, "en"));
+}
+
+/** All that there is to see: from the first report until the last, or now if something lasts. */
+export function reachOf(rows, now) {
+  const instants = rows.flatMap((row) => [
+    ...row.periods.flatMap(({ start, end }) => [start, end ?? now]),
+    ...row.anomalies.map((anomaly) => anomaly.time),
+  ]);
+  const first = instants.reduce((one, other) => Math.min(one, other));
+  const last = instants.reduce((one, other) => Math.max(one, other));
+  const margin = Math.max((last - first) * 0.04, 30 * MINUTE);
+  return [first - margin, last + margin];
 }
 
 /** The number of medications that the patient is on, from each instant at which it changes. */

@@ -5,9 +5,11 @@ import { firstEndingAfter } from "./rows.js";
 
 const NARROW = 6;
 const MARK = 5;
+// Far outside, coordinates grow beyond what a renderer can hold.
+const MARGIN = 50;
 
 /** Return bars {x, width, kind, from, to}; `from` and `to` are indices of the row's periods. */
-export function toSegments(periods, x, [left, right], width) {
+export function toSegments(periods, { x, left, right, width }) {
   const segments = [];
   // One earlier, as a zero-length period ends where it starts, and its mark is wider than it.
   for (let at = Math.max(0, firstEndingAfter(periods, left) - 1); at < periods.length; at += 1) {
@@ -22,21 +24,23 @@ export function toSegments(periods, x, [left, right], width) {
 }
 
 function toSegment(period, at, x, width) {
-  const start = x(period.start);
+  const found = { from: at, to: at };
+  const start = Math.max(x(period.start), -MARGIN);
   if (period.end === period.start) {
-    return { x: start - MARK, width: 2 * MARK, kind: "instant", from: at, to: at };
+    return { ...found, kind: "instant", x: x(period.start) - MARK, width: 2 * MARK };
   }
-  const end = period.end === null ? Math.max(width, start + NARROW) : x(period.end);
-  // Far outside, coordinates grow beyond what a renderer can hold.
-  const shown = Math.max(start, -50);
-  const length = Math.max(Math.min(end, width + 50) - shown, 2);
-  return { x: shown, width: length, kind: period.end === null ? "ongoing" : "closed", from: at, to: at };
+  if (period.end === null) {
+    return { ...found, kind: "ongoing", x: start, width: Math.max(width - start, NARROW) };
+  }
+  const end = Math.min(x(period.end), width + MARGIN);
+  // A hair's breadth is left between neighbours that touch.
+  return { ...found, kind: "closed", x: start, width: Math.max(end - start - 1, 1.5) };
 }
 
 function isBlurred(last, next) {
   const gap = next.x - (last.x + last.width);
   if (last.kind === "instant" && next.kind === "instant") return gap < -MARK;
-  return gap < 1 && next.kind !== "ongoing" && Math.min(last.width, next.width) < NARROW;
+  return gap < 2 && next.kind !== "ongoing" && Math.min(last.width, next.width) < NARROW;
 }
 
 function absorb(last, next) {

@@ -7,22 +7,24 @@ export class NoAnswer extends Error {}
 
 export async function findPeriods({ patient, gap }, signal) {
   const answer = await ask("periods", query(patient, gap), signal);
-  const periods = answer.periods.map((period, index) => ({ ...inMilliseconds(period), index }));
-  const anomalies = answer.anomalies.map((each) => ({ ...each, time: Date.parse(each.event_time) }));
+  const periods = answer.periods.map(inMilliseconds);
+  const anomalies = answer.anomalies.map(({ medication_name: medication, ...each }) =>
+    ({ ...each, medication, time: Date.parse(each.event_time) }));
   return { patient, gap, periods, anomalies };
 }
 
 export async function isKnown(patient, signal) {
-  const answer = await ask("events", new URLSearchParams({ patient_id: patient, limit: 1 }), signal);
+  const asked = new URLSearchParams({ patient_id: patient, limit: 1 });
+  const answer = await ask("events", asked, signal);
   return answer.events.length > 0;
 }
 
 /** Find a period again with all that made it; one medication's events are few enough to fetch. */
-export async function explain({ patient, gap }, period) {
+export async function explain({ patient, gap }, period, signal) {
   const asked = query(patient, gap);
   asked.set("explain", "true");
   asked.set("medication_name", period.medication);
-  const { periods, events } = await ask("periods", asked);
+  const { periods, events } = await ask("periods", asked, signal);
   const at = periods.findIndex((each) => same(inMilliseconds(each), period));
   if (at < 0) throw new NoAnswer("The period has changed since: show the patient again.");
   return { period: periods[at], before: periods[at - 1], after: periods[at + 1], events };
@@ -35,19 +37,21 @@ function query(patient, gap) {
 }
 
 async function ask(path, asked, signal) {
-  const answer = await reach(`${path}?${asked}`, signal);
-  if (answer.ok) return answer.json();
-  const { detail } = await answer.json().catch(() => ({}));
+  const { ok, status, body } = await reach(`${path}?${asked}`, signal);
+  if (ok) return body;
+  const { detail = "no reason given" } = body;
   const reason = Array.isArray(detail) ? detail.map((each) => each.reason).join("; ") : detail;
-  throw new NoAnswer(`The service can't answer (${answer.status}): ${reason ?? "no reason given"}.`);
+  throw new NoAnswer(`The service can’t answer (${status}): ${reason}.`);
 }
 
 async function reach(address, signal) {
   try {
-    return await fetch(address, { signal, cache: "no-store" });
+    const answer = await fetch(address, { signal, cache: "no-store" });
+    return { ok: answer.ok, status: answer.status, body: await answer.json() };
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new NoAnswer("The service does not answer. It may be restarting, or the network is down.");
+    if (signal.aborted) throw error;
+    throw new NoAnswer(
+      "The service does not answer. It may be restarting, or the network is down.");
   }
 }
 

@@ -66,38 +66,55 @@ export class PeriodTable {
     return last;
   }
 
+  /** Copy all periods, and say in words what has been copied. */
+  async copy() {
+    try {
+      await navigator.clipboard.writeText(this.values());
+      return `${count(this.periods.length, "period")} copied, times in UTC.`;
+    } catch {
+      // Browsers give the clipboard to https and localhost alone.
+      this.showAll();
+      getSelection().selectAllChildren(this.table);
+      return "The table is selected: copy it with Ctrl C.";
+    }
+  }
+
   /** All periods as tab-separated values, which a spreadsheet takes as cells. */
   values() {
     const head = ["Medication", "Start (UTC)", "End (UTC)", "State"];
     const iso = (instant) => (instant === null ? "" : new Date(instant).toISOString());
     const lines = this.periods.map((each) =>
-      [each.medication, iso(each.start), iso(each.end), state(each)]);
+      [each.medication.replace(/\s/g, " "), iso(each.start), iso(each.end), state(each)]);
     return [head, ...lines].map((line) => line.join("\t")).join("\n");
   }
 }
 
-export function showAnomalies(section, anomalies) {
-  section.hidden = anomalies.length === 0;
-  section.querySelector("tbody").replaceChildren(...anomalies.map((anomaly) => {
-    const row = document.createElement("tr");
-    row.id = anomalyId(anomaly);
-    row.tabIndex = -1;
-    row.append(heading(anomaly.medication_name), ...[
-      time(anomaly.time), actions[anomaly.action], anomaly.order_id ?? "—", reasons[anomaly.reason],
-    ].map(cell));
-    return row;
-  }));
+export class AnomalyTable {
+  constructor(section) {
+    this.section = section;
+    this.body = section.querySelector("tbody");
+  }
+
+  show(anomalies) {
+    this.rows = new Map(anomalies.map((anomaly) => [anomaly, anomalyRow(anomaly)]));
+    this.section.hidden = anomalies.length === 0;
+    this.body.replaceChildren(...this.rows.values());
+  }
+
+  /** Lead to what is said of an anomaly. */
+  find(anomaly) {
+    const row = this.rows.get(anomaly);
+    row.scrollIntoView({ block: "center" });
+    row.focus();
+  }
 }
 
-export function goToAnomaly(section, anomaly) {
-  const row = section.querySelector(`#${CSS.escape(anomalyId(anomaly))}`);
-  row.scrollIntoView({ block: "center" });
-  row.focus();
-}
-
-function anomalyId({ medication_name, action, event_time, order_id, event_id }) {
-  return ["anomaly", medication_name, action, event_time, order_id, event_id].join(" ")
-    .replace(/\s/g, "_");
+function anomalyRow({ medication, time: at, action, order_id, reason }) {
+  const row = document.createElement("tr");
+  row.tabIndex = -1;
+  const texts = [time(at), actions[action], order_id ?? "—", reasons[reason]];
+  row.append(heading(medication), ...texts.map(cell));
+  return row;
 }
 
 function heading(text) {

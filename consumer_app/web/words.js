@@ -1,5 +1,7 @@
 // Times, durations, and what the service says, in words.
 
+export const MINUTE = 60_000;
+
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
@@ -10,7 +12,7 @@ const second = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 export function time(instant) {
   const date = new Date(instant);
-  return `${day.format(date)} ${(instant % 60_000 ? second : minute).format(date)}`;
+  return `${day.format(date)} ${(instant % MINUTE ? second : minute).format(date)}`;
 }
 
 /** What an axis says at a time: the coarsest unit that changes there. */
@@ -25,7 +27,7 @@ export function range({ left, right }) {
   return day.formatRange(left, right);
 }
 
-const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000], ["ms", 1]];
+const units = [["d", 86_400_000], ["h", 3_600_000], ["min", MINUTE], ["s", 1_000], ["ms", 1]];
 
 /** The two largest units of a duration: a ward asks for days and hours, not for seconds. */
 export function duration(milliseconds) {
@@ -72,3 +74,15 @@ export const gaps = {
   joined: { duration: "PT0S", words: "periods joined where they touch" },
   "30d": { duration: "P30D", words: "periods joined over gaps of up to 30 days" },
 };
+
+/** The patient's periods in a line. */
+export function summary({ periods, anomalies, gap }, rows) {
+  const ongoing = rows.filter((row) => row.ongoing).length;
+  const parts = [
+    ongoing ? `on ${count(ongoing, "medication")} now` : "on no medication now",
+    `${count(periods.length, "period")} of ${count(rows.length, "medication")}`,
+    gaps[gap].words,
+  ];
+  if (anomalies.length) parts.push(`${count(anomalies.length, "report")} without effect`);
+  return parts.join(" · ");
+}

@@ -1,0 +1,50 @@
+// The one period that is chosen, by a click or by keyboard, among the rows that are shown.
+
+const { d3 } = globalThis;
+
+export class Choice {
+  constructor() {
+    this.among([]);
+  }
+
+  /** Choose nothing yet, of other rows. */
+  among(rows) {
+    this.rows = rows;
+    this.take(-1, -1);
+  }
+
+  /** Choose a period by the index of its row and its own in it. */
+  take(row, at) {
+    this.row = row;
+    this.at = at;
+  }
+
+  get period() {
+    return this.rows[this.row]?.periods[this.at];
+  }
+
+  find(period) {
+    const row = this.rows.findIndex((each) => each.name === period.medication);
+    this.take(row, this.rows[row].periods.indexOf(period));
+  }
+
+  /** Go on by periods or by rows; the first step takes the first period. */
+  step(periods, rows) {
+    const choices = this.rows.filter((row) => row.periods.length);
+    if (!choices.length) return;
+    const current = choices.indexOf(this.rows[this.row]);
+    const to = current < 0 ? 0 : clamp(current + rows, choices.length);
+    const at = to === current ? this.at + periods : this.nearest(choices[to]);
+    this.take(this.rows.indexOf(choices[to]), clamp(at, choices[to].periods.length));
+  }
+
+  /** The first of a row's periods that does not start before the chosen one. */
+  nearest(row) {
+    const start = this.period?.start ?? -Infinity;
+    return d3.bisector((period) => period.start).left(row.periods, start);
+  }
+}
+
+function clamp(at, length) {
+  return Math.max(0, Math.min(at, length - 1));
+}

@@ -1,0 +1,66 @@
+// What became of a medication's events, and which of them tell of one period.
+
+import { count, duration, gaps, reasons, time } from "./words.js";
+
+const unmatched = {
+  stop: reasons.stop_without_start,
+  cancel_start: reasons.cancel_start_without_start,
+  cancel_stop: reasons.cancel_stop_without_stop,
+};
+
+/** The events between the neighbouring periods: those that made this one, and those in vain. */
+export function eventsOf({ period, before, after, events }) {
+  const from = before ? Date.parse(before.end) : -Infinity;
+  const to = after ? Date.parse(after.start) : Infinity;
+  const own = [period.opened_by, period.closed_by];
+  const others = [before?.opened_by, before?.closed_by, after?.opened_by, after?.closed_by];
+  return events.filter((event) => {
+    if (own.some((each) => isSame(event, each))) return true;
+    const at = Date.parse(event.event_time);
+    return at >= from && at <= to && !others.some((each) => isSame(event, each));
+  });
+}
+
+export function summary(explained, gap) {
+  const made = eventsOf(explained).filter((event) => event.role === "opened").length;
+  const end = explained.period.closed_by ? "A stop closes it."
+    : "No stop has been reported since: it is ongoing.";
+  if (made < 2) return `A start opens it. ${end}`;
+  const joined = `It was joined from ${count(made, "period")} (${gaps[gap].words}).`;
+  return `A start opens it. ${end} ${joined}`;
+}
+
+/** Say what an event did, in a sentence. */
+export function why(event, { period }) {
+  const counterpart = event.counterpart && time(Date.parse(event.counterpart.event_time));
+  switch (event.role) {
+    case "opened":
+      return isSame(event, period.opened_by) ? "Opens the period."
+        : `Begins again ${since(event, period)}; joined with what came before.`;
+    case "closed":
+      return isSame(event, period.closed_by) ? "Closes the period."
+        : "Ends a part of it; joined with what comes after or beside it.";
+    case "redundant":
+      return `Changes nothing: ${lower(reasons.redundant_start)}`;
+    case "cancelled":
+      return `Does not count: cancelled by the report of ${counterpart}.`;
+    case "cancel":
+      return `Takes back the ${event.counterpart.action} of ${counterpart}.`;
+    default:
+      return `Changes nothing: ${lower(unmatched[event.action])}`;
+  }
+}
+
+function since(event, period) {
+  const passed = Date.parse(event.event_time) - Date.parse(period.start);
+  return `${duration(passed)} after the first start`;
+}
+
+function lower(sentence) {
+  return sentence[0].toLowerCase() + sentence.slice(1);
+}
+
+function isSame(one, other) {
+  return Boolean(other) && ["action", "event_time", "order_id", "event_id"]
+    .every((field) => one[field] === other[field]);
+}
