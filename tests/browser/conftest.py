@@ -45,6 +45,9 @@ class Services:
     def publisher(self) -> str:
         return self._publisher.url
 
+    def consumer_log(self) -> str:
+        return self._consumer.log.read_text()
+
     def stop_consumer(self) -> None:
         self._consumer.stop()
 
@@ -77,13 +80,14 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     folder = tmp_path_factory.mktemp("services")
     with private_broker(folder / "broker") as broker:
         started = Services(broker.url, folder)
-        started.publish([*patients.example(), *patients.ward(), *patients.cancelled()])
+        for events in (patients.example, patients.boluses, patients.cancelled, patients.ward):
+            started.publish(events())
         started.wait_for("ward", len(patients.WARD_PERIODS))
         yield started
         started.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     chromium = _ensure_chromium()
     with sync_playwright() as playwright:

@@ -51,6 +51,16 @@ def ward() -> list[dict[str, str]]:
     )
 
 
+def boluses() -> list[dict[str, str]]:
+    """Four short periods that are one at the scale of days."""
+    shots = [
+        ("Propofol", action, (6 * shot + minute) / 60)
+        for shot in range(4)
+        for action, minute in (("start", 0), ("stop", 2))
+    ]
+    return _events("boluses", ("Saline", "start", 0), ("Saline", "stop", 200), *shots)
+
+
 def cancelled() -> list[dict[str, str]]:
     return _events("cancelled", ("X", "start", 0), ("X", "cancel_start", 1))
 

@@ -1,0 +1,66 @@
+"""The address keeps what is seen, and keeps the patient out of the server's log."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Services, Visit
+from tests.browser.drawing import bars
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+def test_a_link_leads_to_the_stretch_of_time_that_was_seen(visit: Visit) -> None:
+    page = visit.show_patient("ward")
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Later").click()
+    expect(page).to_have_url(re.compile("from=.+&to="))
+    seen = bars(page, "Heparin")
+    page.reload()
+    page.wait_for_selector(".bar")
+    for before, after in zip(seen, bars(page, "Heparin"), strict=True):
+        assert after["x"] == pytest.approx(before["x"], abs=1)
+        assert after["width"] == pytest.approx(before["width"], abs=1)
+
+
+def test_the_back_button_leads_through_patients_not_through_turns_of_a_wheel(visit: Visit) -> None:
+    page = visit.show_patient("2")
+    page.fill("#patient", "ward")
+    page.click("text=Show")
+    page.locator(".bar[data-medication=Heparin]").first.wait_for()
+    for _ in range(3):
+        page.get_by_role("button", name="Zoom in").click()
+    expect(page).to_have_url(re.compile("from=.+&to="))
+    page.go_back()
+    page.locator(".bar[data-medication=Y]").wait_for()
+    page.go_forward()
+    page.locator(".bar[data-medication=Heparin]").first.wait_for()
+    expect(page).to_have_url(re.compile("patient=ward.+from="))
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["gap=never", "from=yesterday&to=now", "from=2026-03-02&to=2026-03-01"]
+)
+def test_nonsense_in_an_address_is_left_aside(visit: Visit, nonsense: str) -> None:
+    page = visit.show(f"#patient=ward&medication=Snake+oil&{nonsense}")
+    page.wait_for_selector(".bar")
+    assert len(bars(page, "Heparin")) == 2
+    expect(page.locator("[name=gap][value=exact]")).to_be_checked()
+    assert visit.complaints == []
+
+
+def test_the_patient_gets_neither_into_the_address_of_a_page_nor_into_the_log(
+    visit: Visit, services: Services
+) -> None:
+    page = visit.show()
+    page.fill("#patient", "ward")
+    page.click("text=Show")
+    page.wait_for_selector(".bar")
+    page.get_by_role("button", name="Why Heparin").first.click()
+    page.locator("#explanation ol").wait_for()
+    assert page.url.endswith("/#patient=ward")
+    log = services.consumer_log()
+    assert "GET /periods" in log
+    assert "ward" not in log
+    assert "Heparin" not in log

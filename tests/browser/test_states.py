@@ -1,0 +1,63 @@
+"""What the page says where it has no periods to show."""
+
+import pytest
+from playwright.sync_api import Route
+
+from tests.browser.conftest import Services, Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
+
+# The page announces that it is loading only where that takes a while; in milliseconds.
+_LONGER_THAN_A_BLINK = 600
+
+
+@pytest.mark.parametrize(
+    ("patient", "words"),
+    [
+        ("nobody", "Nothing is known of patient nobody."),
+        ("cancelled", "All reports of patient cancelled were cancelled"),
+    ],
+)
+def test_a_patient_without_periods_is_told_in_words(visit: Visit, patient: str, words: str) -> None:
+    page = visit.show(f"#patient={patient}")
+    page.get_by_text(words).wait_for()
+    visit.keep(patient)
+    assert page.locator("#answer").is_hidden()
+
+
+def test_a_service_that_is_down_is_told_in_words_and_asked_again(
+    visit: Visit, services: Services
+) -> None:
+    page = visit.show_patient("2")
+    services.stop_consumer()
+    page.fill("#patient", "ward")
+    page.click("text=Show")
+    page.get_by_text("The service does not answer.").wait_for()
+    visit.keep("down")
+    services.start_consumer()
+    page.click("text=Try again")
+    page.wait_for_selector('.bar[data-medication="Heparin"]')
+
+
+def test_a_slow_answer_is_announced(visit: Visit) -> None:
+    def slowly(route: Route) -> None:
+        visit.page.wait_for_timeout(_LONGER_THAN_A_BLINK)
+        route.continue_()
+
+    visit.page.route("**/periods?*", slowly)
+    page = visit.show("#patient=ward")
+    page.get_by_text("Loading patient ward").wait_for()
+    page.wait_for_selector(".bar")
+
+
+def test_a_period_that_can_not_be_explained_now_is_told_in_words(
+    visit: Visit, services: Services
+) -> None:
+    page = visit.show_patient("ward")
+    services.stop_consumer()
+    page.get_by_role("button", name="Why Heparin").first.click()
+    page.get_by_text("The service does not answer.").wait_for()
+    services.start_consumer()
+    page.click("text=Try again")
+    page.get_by_text("The service does not answer.").wait_for(state="hidden")
+    assert page.locator(".bar").first.is_visible()
