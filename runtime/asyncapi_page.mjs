@@ -29,7 +29,8 @@ const { flushSync } = require("react-dom");
 const { createRoot } = require("react-dom/client");
 const component = require("@asyncapi/react-component/lib/cjs/without-parser.js").default;
 
-const css = readFileSync(require.resolve("@asyncapi/react-component/styles/default.min.css"), "utf8");
+const styles = require.resolve("@asyncapi/react-component/styles/default.min.css");
+const css = readFileSync(styles, "utf8");
 const [page, ...documents] = process.argv.slice(2);
 const sections = [];
 for (const path of documents) sections.push(await section(load(readFileSync(path, "utf8"))));
@@ -38,8 +39,10 @@ process.exit();
 
 async function section(asyncapi) {
   const root = window.document.body.appendChild(window.document.createElement("div"));
-  const config = { show: { sidebar: false, messages: false, errors: false }, expand: { messageExamples: true } };
-  flushSync(() => createRoot(root).render(createElement(component, { schema: prepare(asyncapi), config })));
+  const show = { sidebar: false, messages: false, errors: false };
+  const config = { show, expand: { messageExamples: true } };
+  const drawing = createElement(component, { schema: prepare(asyncapi), config });
+  flushSync(() => createRoot(root).render(drawing));
   await expand(root);
   const { title } = asyncapi.info;
   return { title, id: title.toLowerCase().replace(/\W+/g, "-"), body: unscripted(root) };
