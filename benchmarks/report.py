@@ -34,7 +34,7 @@ _METHOD = """\
 - The simple peer is an aio-pika consumer with prefetch 1 and a commit per event.
 - The bare route is FastAPI returning the same bytes; both are asked by wrk over 32 connections.
 - The latency is measured at 200 events a second: each tenth from its publish until `GET /periods`,
-  asked every 2 ms, shows it; the round trip by the same client through a quorum queue.
+  asked every half millisecond, shows it; the round trip by the same client through a quorum queue.
 """
 
 
