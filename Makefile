@@ -9,9 +9,9 @@ BIN := .venv/bin
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-install: .venv/installed runtime/static ## make the environment in .venv
+install: .venv/installed runtime/http/static ## make the environment in .venv
 
-assets: runtime/static ## gather what the pages load, from pinned npm packages
+assets: runtime/http/static ## gather what the pages load, from pinned npm packages
 
 run: .venv/installed ## start everything on this machine, show the sample query, serve until Ctrl-C
 	@$(MAKE) --silent assets || echo "The pages are not built: that takes node with npm. Queries are answered all the same."
@@ -55,7 +55,7 @@ docs: install ## write the AsyncAPI documents and the page that shows them
 	@mkdir -p asyncapi
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen publisher_app.main:app --yaml -o asyncapi/publisher.yaml
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
-	@node runtime/asyncapi_page.mjs asyncapi/index.html asyncapi/publisher.yaml asyncapi/consumer.yaml
+	@node pages/asyncapi_page.mjs asyncapi/index.html asyncapi/publisher.yaml asyncapi/consumer.yaml
 
 # The services are pinned to the versions that the tests run with.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -67,7 +67,7 @@ lock: .venv/installed ## pin the newest versions of what pyproject.toml asks for
 	@$(BIN)/$(COMPILE) --group consumer -c requirements-dev.txt -o consumer_app/requirements.txt
 
 clean: ## remove the environment, the data and every cache
-	@rm -rf runtime/static .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf runtime/http/static .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: requirements-dev.txt
@@ -87,6 +87,6 @@ node_modules/installed: package.json package-lock.json .npmrc
 	@npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-runtime/static: node_modules/installed runtime/assets.mjs
-	@node runtime/assets.mjs
+runtime/http/static: node_modules/installed pages/assets.mjs
+	@node pages/assets.mjs
 	@touch $@

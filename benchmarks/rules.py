@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from benchmarks.events import one_history
-from consumer_app.periods import medication_periods
+from consumer_app.rules.periods import medication_periods
 
 
 class Rules(NamedTuple):

@@ -20,12 +20,12 @@ from benchmarks.machinery import (
     stored,
     wait_until_stored,
 )
-from consumer_app.database import migrate, open_database
-from consumer_app.direct import INSERT
-from consumer_app.direct.sqlite import DirectSqlite
-from publisher_app.sources.events import EventReader
-from publisher_app.sources.files import open_input
-from publisher_app.sources.rows import rows_of
+from consumer_app.storage.backend import INSERT
+from consumer_app.storage.database import migrate, open_database
+from consumer_app.storage.sqlite import DirectSqlite
+from publisher_app.formats.mapping import EventReader
+from publisher_app.formats.rows import rows_of
+from publisher_app.inputs.files import open_input
 
 _ROWS_A_COMMIT = 1_000
 

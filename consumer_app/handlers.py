@@ -7,7 +7,7 @@ from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
 
 from consumer_app.dead_letters import bury
-from consumer_app.store import EventStore
+from consumer_app.storage.store import EventStore
 from contracts import EventMessage, read_message
 from contracts.topology import EVENTS_EXCHANGE, EVENTS_QUEUE
 

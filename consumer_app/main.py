@@ -7,16 +7,16 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from consumer_app.api import queries
 from consumer_app.handlers import handle_events
-from consumer_app.pages import show_timeline
+from consumer_app.queries.routes import queries
 from consumer_app.settings import ConsumerSettings
-from consumer_app.store import DatabaseUnavailable, EventStore
-from runtime.asgi import VERSION, Service
+from consumer_app.storage.store import DatabaseUnavailable, EventStore
+from consumer_app.timeline import show_timeline
 from runtime.broker import broker_trouble, make_broker, make_channel
-from runtime.health import Check, health_router
+from runtime.http.app import VERSION, Service
+from runtime.http.health import Check, health_router
+from runtime.http.problems import answer_problems
 from runtime.logs import configure_logs
-from runtime.problems import answer_problems
 from runtime.settings import load_settings
 
 logger = logging.getLogger("consumer_app")

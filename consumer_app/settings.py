@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
-from consumer_app.database import check_database_url
+from consumer_app.storage.database import check_database_url
 from runtime.settings import ServiceSettings
 
 

@@ -17,7 +17,7 @@ from local.broker import BrokerError
 from local.children import ChildGroup
 from local.packages import ProgramMissingError
 from local.ports import free_port, is_free
-from local.ways import broker_for_run
+from local.run_broker import broker_for_run
 
 EXAMPLES = Path("examples/events.jsonl")
 SAMPLE_PATIENT = "2"

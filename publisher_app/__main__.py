@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from publisher_app.inputs import Tally, publish_input
+from publisher_app.formats.rows import UnreadableInput
+from publisher_app.inputs.files import open_input
+from publisher_app.intake import Tally, publish_input
 from publisher_app.progress import progress
 from publisher_app.publishing import EventPublisher, NotConfirmed
 from publisher_app.settings import PublisherSettings, read_columns, read_zone
-from publisher_app.sources.files import open_input
-from publisher_app.sources.rows import UnreadableInput
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
 

@@ -7,18 +7,18 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from publisher_app.api import receiving
-from publisher_app.inputs import Tally, publish_input
+from publisher_app.formats.rows import UnreadableInput
+from publisher_app.inputs.files import open_input
+from publisher_app.inputs.http import receiving
+from publisher_app.intake import Tally, publish_input
 from publisher_app.progress import progress
 from publisher_app.publishing import EventPublisher, NotConfirmed, logger
 from publisher_app.settings import PublisherSettings
-from publisher_app.sources.files import open_input
-from publisher_app.sources.rows import UnreadableInput
-from runtime.asgi import VERSION, Service
 from runtime.broker import broker_trouble
-from runtime.health import health_router
+from runtime.http.app import VERSION, Service
+from runtime.http.health import health_router
+from runtime.http.problems import answer_problems
 from runtime.logs import configure_logs
-from runtime.problems import answer_problems
 from runtime.settings import load_settings
 
 _DESCRIPTION = "Takes medication administration events and publishes them to RabbitMQ, confirmed."

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from publisher_app.inputs import Tally
+from publisher_app.intake import Tally
 
 logger = logging.getLogger(__name__)
 

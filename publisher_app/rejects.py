@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
-from publisher_app.sources.files import STANDARD_INPUT
-from publisher_app.sources.rows import Row
+from publisher_app.formats.rows import Row
+from publisher_app.inputs.files import STANDARD_INPUT
 
 _BEGINNING = b'{"line": '
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runtime.asgi import VERSION
+from runtime.http.app import VERSION
 from tests.chart.helm import CHART, ROOT, pods, render
 
 _SERVICES = ["consumer", "publisher"]

@@ -73,7 +73,7 @@ def test_migrations_run_before_the_rest_on_postgresql_alone() -> None:
     job = pick(render(POSTGRESQL), "Job", "migrations")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     container = job["spec"]["template"]["spec"]["containers"][0]
-    assert container["command"][1:] == ["-m", "consumer_app.maintenance", "migrate"]
+    assert container["command"][1:] == ["-m", "consumer_app", "database", "migrate"]
     assert "migrations" not in pods(render())
 
 

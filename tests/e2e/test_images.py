@@ -30,7 +30,7 @@ def test_an_image_holds_what_its_pages_load(
     docker: Docker, images: dict[str, str], service: str, other: str
 ) -> None:
     del other
-    listing = docker.run("run", "--rm", images[service], "ls", "/app/runtime/static").split()
+    listing = docker.run("run", "--rm", images[service], "ls", "/app/runtime/http/static").split()
     assert {"react-component", "swagger-ui-dist"} <= set(listing)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import aio_pika
 import httpx
 
-from consumer_app.periods import medication_periods
+from consumer_app.rules.periods import medication_periods
 from contracts import MedicationEvent
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, EVENTS_QUEUE, ROUTING_KEY
 from local.broker import PrivateBroker

@@ -49,7 +49,7 @@ def _left(system: System) -> int:
 
 def dead_letters(system: System, *arguments: str) -> Command:
     return subprocess.Popen(
-        [sys.executable, "-m", "consumer_app.dead_letters", *arguments],
+        [sys.executable, "-m", "consumer_app", "dead-letters", *arguments],
         env={**os.environ, **system.environment},
         stdout=subprocess.PIPE,
         text=True,

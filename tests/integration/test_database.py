@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer_app.store import EventStore, HistoryKey
+from consumer_app.storage.store import EventStore, HistoryKey
 from contracts import MedicationEvent, PlainEvent
 
 EVENT = MedicationEvent.model_validate(

@@ -24,7 +24,7 @@ GOOD = {
 
 def dead_letters(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "consumer_app.dead_letters", *arguments],
+        [sys.executable, "-m", "consumer_app", "dead-letters", *arguments],
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -68,7 +68,7 @@ def test_a_bad_message_is_kept_whole_and_the_consumer_goes_on(
 
 def test_a_broker_that_is_away_ends_with_status_2_and_says_so() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "consumer_app.dead_letters", "list"],
+        [sys.executable, "-m", "consumer_app", "dead-letters", "list"],
         env=os.environ | {"RABBITMQ_URL": f"amqp://guest:guest@127.0.0.1:{free_port()}/"},
         capture_output=True,
         text=True,

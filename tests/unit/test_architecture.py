@@ -15,7 +15,7 @@ PACKAGES = {
     "publisher_app": {"consumer_app", "local", "tests"},
     "consumer_app": {"publisher_app", "local", "tests"},
 }
-PERIOD_RULES = [ROOT / "consumer_app" / name for name in ("periods.py", "histories.py")]
+PERIOD_RULES = sorted((ROOT / "consumer_app" / "rules").glob("[!_]*.py"))
 CLOCK = {
     "now",
     "utcnow",
@@ -62,7 +62,7 @@ def test_imports_run_one_way(package: str, forbidden: set[str]) -> None:
 
 @pytest.mark.parametrize("rules", PERIOD_RULES, ids=lambda file: file.name)
 def test_the_period_rules_import_the_contract_and_what_can_do_no_io_alone(rules: Path) -> None:
-    modules = set(imported(rules)) - {"consumer_app.histories"}
+    modules = set(imported(rules)) - {"consumer_app.rules.histories"}
     packages = {top(module) for module in modules}
     assert packages - set(sys.stdlib_module_names) == {"contracts", "msgspec"}
     assert not packages & {"os", "socket", "sqlite3", "subprocess", "threading", "asyncio", "time"}
@@ -79,18 +79,21 @@ def test_the_period_rules_read_no_clock(rules: Path) -> None:
     assert not names & CLOCK
 
 
-@pytest.mark.parametrize("module", ["api", "handlers"])
+@pytest.mark.parametrize("module", ["queries/routes", "handlers"])
 def test_what_is_asked_over_http_or_by_message_reaches_the_table_through_the_store(
     module: str,
 ) -> None:
     modules = set(imported(ROOT / "consumer_app" / f"{module}.py"))
-    assert "consumer_app.store" in modules
-    assert not modules & {"consumer_app.tables", "consumer_app.database", "consumer_app.main"}
+    assert "consumer_app.storage.store" in modules
+    assert not modules & {
+        "consumer_app.storage.tables",
+        "consumer_app.storage.database",
+        "consumer_app.main",
+    }
     assert not {top(each) for each in modules} & {"sqlalchemy", "sqlmodel", "alembic"}
 
 
 def test_the_store_knows_neither_http_nor_messages() -> None:
-    storage = [ROOT / "consumer_app" / f"{name}.py" for name in ("store", "sharing", "database")]
-    for file in [*storage, ROOT / "consumer_app" / "tables.py", *files_of("consumer_app/direct")]:
+    for file in files_of("consumer_app/storage"):
         modules = {top(each) for each in imported(file)}
         assert not modules & {"fastapi", "faststream", "aio_pika"}

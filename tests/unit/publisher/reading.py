@@ -2,8 +2,8 @@
 
 import io
 
-from publisher_app.sources.files import decode
-from publisher_app.sources.rows import Row, rows_of
+from publisher_app.formats.rows import Row, rows_of
+from publisher_app.inputs.files import decode
 
 
 def rows(content: str | bytes) -> list[Row]:

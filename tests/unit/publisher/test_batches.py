@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from publisher_app.sources.batches import in_batches
+from publisher_app.batches import in_batches
 
 LONG_ENOUGH = 10.0
 

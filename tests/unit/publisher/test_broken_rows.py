@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from publisher_app.sources.rows import MAX_ROW, Row, UnreadableInput, rows_of
+from publisher_app.formats.rows import MAX_ROW, Row, UnreadableInput, rows_of
 from tests.unit.publisher.reading import rows
 
 

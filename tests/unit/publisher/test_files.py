@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher_app.sources.files import open_input
-from publisher_app.sources.rows import Row, UnreadableInput, rows_of
+from publisher_app.formats.rows import Row, UnreadableInput, rows_of
+from publisher_app.inputs.files import open_input
 from tests.unit.publisher.reading import rows
 
 LINES = b"".join(b'{"number": %d}\n' % number for number in range(5_000))

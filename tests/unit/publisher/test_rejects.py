@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from publisher_app.formats.mapping import EventReader
+from publisher_app.formats.rows import Row, rows_of
 from publisher_app.rejects import Rejects, rejects_path
-from publisher_app.sources.events import EventReader
-from publisher_app.sources.rows import Row, rows_of
 from tests.unit.publisher.reading import rows
 
 

@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
-from publisher_app.sources.files import decode
-from publisher_app.sources.rows import MAX_ROW, UnreadableInput, rows_of
+from publisher_app.formats.rows import MAX_ROW, UnreadableInput, rows_of
+from publisher_app.inputs.files import decode
 
 OBJECT = b'{"patient_id": "1", "event_time": "2021-01-01T00:00:00Z"}'
 

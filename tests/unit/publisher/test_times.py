@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from publisher_app.sources.times import read_time
+from publisher_app.formats.times import read_time
 
 NO_OFFSET = "has no offset: write one, or name the zone with --timezone (PUBLISHER_TIMEZONE)"
 NO_TIME = "is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z"

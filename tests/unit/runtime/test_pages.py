@@ -6,8 +6,8 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from consumer_app.pages import show_timeline
-from runtime import pages
+from consumer_app.timeline import show_timeline
+from runtime.http import pages
 
 PAGES = ["/", "/docs", "/asyncapi"]
 

@@ -1,0 +1,1 @@
+"""What can be asked over HTTP: routes, their parameters, and how answers are written."""

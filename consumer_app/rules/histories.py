@@ -1,0 +1,154 @@
+"""What each event of a history did: the rules 1 to 3 of ``consumer_app.rules.periods``."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from contracts import Action, Event
+
+# Looking a member up in its class takes longer than all that is done with it here.
+_START, _STOP = Action.START, Action.STOP
+_CANCELS = {Action.CANCEL_START: Action.START, Action.CANCEL_STOP: Action.STOP}
+_TIME = attrgetter("event_time")
+
+RANK = {
+    Action.START: 0,
+    Action.STOP: 1,
+    Action.CANCEL_START: 2,
+    Action.CANCEL_STOP: 3,
+}
+"""The order within one instant: reports come before the cancels, which may take them away."""
+
+
+class Role(StrEnum):
+    """What an event did in its history."""
+
+    OPENED = "opened"
+    CLOSED = "closed"
+    REDUNDANT = "redundant"
+    CANCELLED = "cancelled"
+    CANCEL = "cancel"
+    UNMATCHED = "unmatched"
+
+
+class Verdict(NamedTuple):
+    """An event and its role.
+
+    ``counterpart`` is the cancel of a cancelled event, and the cancelled event of a cancel.
+    """
+
+    event: Event
+    role: Role
+    counterpart: Event | None = None
+
+
+class Judged(Struct):
+    """The events of one history (a patient's medication and order) by what they did.
+
+    ``opened`` and ``closed`` are in time order and alternate, beginning with an opening one.
+    """
+
+    opened: list[Event] = []
+    closed: list[Event] = []
+    redundant: list[Event] = []
+    unmatched: list[Event] = []
+    cancelled: list[tuple[Event, Event]] = []
+    """Events that were taken away, each with the cancel that did."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the patient is still on the medication."""
+        return len(self.opened) > len(self.closed)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Yield each event of the history once."""
+        for role in (Role.OPENED, Role.CLOSED, Role.REDUNDANT, Role.UNMATCHED):
+            yield from (Verdict(event, role) for event in getattr(self, role))
+        for event, cancel in self.cancelled:
+            yield Verdict(event, Role.CANCELLED, cancel)
+            yield Verdict(cancel, Role.CANCEL, event)
+
+
+def histories(events: Iterable[Event]) -> Iterable[list[Event]]:
+    """Part one patient's events into histories: those of one medication and order."""
+    parted: defaultdict[tuple[str, str | None], list[Event]] = defaultdict(list)
+    for event in events:
+        parted[event.medication_name, event.order_id].append(event)
+    return parted.values()
+
+
+def judge(history: Iterable[Event]) -> Judged:
+    """Find out what each event of one history did, by rules 1 to 3."""
+    events = sorted(history, key=_TIME)
+    if _takes_turns(events):
+        return Judged(opened=events[::2], closed=events[1::2])
+    judged = Judged()
+    _fold(_cancel(_distinct(events), judged), judged)
+    return judged
+
+
+def _takes_turns(events: list[Event]) -> bool:
+    """Say whether a start and a stop take turns, each at an instant of its own, as most do.
+
+    The rules change nothing about such a history, which a glance over it finds out sooner.
+    """
+    expected, next_expected = _START, _STOP
+    before: object = None
+    for event in events:
+        if event.action is not expected or event.event_time == before:
+            return False
+        expected, next_expected, before = next_expected, expected, event.event_time
+    return True
+
+
+def _distinct(events: list[Event]) -> Iterator[Event]:
+    """Rule 1. The same event twice is one; events that differ have an order in any case."""
+    for instant in _instants(events):
+        if len(instant) > 1:
+            unique = {(_rank(event), event.event_id or ""): event for event in instant}
+            yield from (unique[key] for key in sorted(unique))
+        else:
+            yield instant[0]
+
+
+def _cancel(history: Iterable[Event], judged: Judged) -> list[Event]:
+    """Rule 2. Return the reports that stand, at each instant stops before starts."""
+    standing: dict[Action, list[Event]] = {Action.START: [], Action.STOP: []}
+    for event in history:
+        action = event.action
+        if action in standing:
+            standing[action].append(event)
+        elif reports := standing[_CANCELS[action]]:
+            judged.cancelled.append((reports.pop(), event))
+        else:
+            judged.unmatched.append(event)
+    return sorted(standing[Action.STOP] + standing[Action.START], key=_TIME)
+
+
+def _fold(reports: list[Event], judged: Judged) -> None:
+    """Rule 3. At one instant the stops come first where a period is open, else the starts."""
+    is_open = False
+    for instant in _instants(reports):
+        if not is_open and len(instant) > 1:
+            instant.sort(key=_rank)
+        for report in instant:
+            if report.action is _START:
+                (judged.redundant if is_open else judged.opened).append(report)
+                is_open = True
+            else:
+                (judged.closed if is_open else judged.unmatched).append(report)
+                is_open = False
+
+
+def _instants(events: list[Event]) -> Iterator[list[Event]]:
+    """Part events that are in time order into those of each instant."""
+    return (list(instant) for _, instant in groupby(events, key=_TIME))
+
+
+def _rank(event: Event) -> int:
+    return RANK[event.action]

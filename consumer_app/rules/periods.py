@@ -1,0 +1,181 @@
+"""How events become medication periods: the six rules, as pure functions.
+
+1. Only event times order a history; the order of arrival never matters.
+2. Cancels count: each takes away the latest report before it that is not yet taken away.
+3. What is left is folded in time order into periods.
+4. The periods of all orders of a medication join where they overlap.
+5. Periods with a small gap between them join only when asked.
+6. An event without effect is an anomaly with its reason; nothing is dropped in silence.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import starmap, zip_longest
+from operator import attrgetter
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from consumer_app.rules.histories import RANK, Judged, histories, judge
+from contracts import Action, Event
+
+
+class Reason(StrEnum):
+    """Why an event has no effect on the periods."""
+
+    REDUNDANT_START = "redundant_start"
+    STOP_WITHOUT_START = "stop_without_start"
+    CANCEL_START_WITHOUT_START = "cancel_start_without_start"
+    CANCEL_STOP_WITHOUT_STOP = "cancel_stop_without_stop"
+
+
+_REASONS = {
+    Action.START: Reason.REDUNDANT_START,
+    Action.STOP: Reason.STOP_WITHOUT_START,
+    Action.CANCEL_START: Reason.CANCEL_START_WITHOUT_START,
+    Action.CANCEL_STOP: Reason.CANCEL_STOP_WITHOUT_STOP,
+}
+_BY_START = attrgetter("opened_by.event_time", "opened_by.medication_name")
+
+
+class Period(Struct, frozen=True, gc=False):
+    """[start, end) in UTC, as the events say that opened and closed it.
+
+    ``end`` and ``closed_by`` are None while the patient is still on the medication.
+    """
+
+    opened_by: Event
+    closed_by: Event | None
+
+    @property
+    def medication_name(self) -> str:
+        """The medication that the patient is on."""
+        return self.opened_by.medication_name
+
+    @property
+    def start(self) -> datetime:
+        """When it began."""
+        return self.opened_by.event_time
+
+    @property
+    def end(self) -> datetime | None:
+        """When it ended, which is outside."""
+        return None if self.closed_by is None else self.closed_by.event_time
+
+    def meets(self, start: datetime | None, end: datetime | None) -> bool:
+        """Say whether any of [start, end) is in the period; None leaves that side open.
+
+        A period of zero length meets a window that holds its instant.
+        """
+        if end is not None and self.start >= end:
+            return False
+        return start is None or self.end is None or start < self.end or start <= self.start
+
+    def holds_at(self, instant: datetime) -> bool:
+        """Say whether the patient is on the medication at an instant; the end is outside."""
+        return self.start <= instant and (self.end is None or instant < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """An event without effect on the periods, and the reason."""
+
+    medication_name: str
+    order_id: str | None
+    event_id: str | None
+    action: Action
+    event_time: datetime
+    reason: Reason
+
+
+class MedicationPeriods(NamedTuple):
+    """Periods by start and medication; anomalies by event time and medication.
+
+    ``histories`` tell what each event did: the periods and anomalies follow from it.
+    """
+
+    periods: list[Period]
+    anomalies: list[Anomaly]
+    histories: list[Judged]
+
+
+def medication_periods(
+    events: Iterable[Event], merge_gap: timedelta | None = None
+) -> MedicationPeriods:
+    """Turn one patient's events, in any order and with repeats, into periods and anomalies.
+
+    ``merge_gap`` joins neighbouring periods of a medication whose gap is at most that long;
+    without it only overlapping periods join. Costs n log n.
+    """
+    judged = [judge(history) for history in histories(events)]
+    by_medication: defaultdict[str, list[list[Period]]] = defaultdict(list)
+    for history in judged:
+        if periods := _periods(history):
+            by_medication[periods[0].medication_name].append(periods)
+    joined = [period for orders in by_medication.values() for period in _join(orders, merge_gap)]
+    # Of periods that begin together the one that ends first is first already.
+    joined.sort(key=_BY_START)
+    anomalies = [anomaly for history in judged for anomaly in _anomalies(history)]
+    return MedicationPeriods(joined, sorted(anomalies, key=_anomaly_order), judged)
+
+
+def _periods(history: Judged) -> list[Period]:
+    return list(starmap(Period, zip_longest(history.opened, history.closed)))
+
+
+def _join(orders: Sequence[list[Period]], merge_gap: timedelta | None) -> list[Period]:
+    """Rules 4 and 5, over the periods of one medication's orders."""
+    if len(orders) == 1 and merge_gap is None:
+        return orders[0]  # the periods of one order are in order and never overlap
+    joined: list[Period] = []
+    for period in sorted((period for periods in orders for period in periods), key=_place):
+        if joined and _belong_together(joined[-1], period, merge_gap):
+            last = max(joined[-1], period, key=_end)
+            joined[-1] = replace(joined[-1], closed_by=last.closed_by)
+        else:
+            joined.append(period)
+    return joined
+
+
+def _belong_together(earlier: Period, later: Period, merge_gap: timedelta | None) -> bool:
+    """Overlapping periods do; periods that touch or lie apart do within the merge gap."""
+    if earlier.end is None or later.start < earlier.end:
+        return True
+    return merge_gap is not None and later.start - earlier.end <= merge_gap
+
+
+def _place(period: Period) -> tuple[datetime, tuple[bool, datetime], str]:
+    """Order periods by time; of equal ones the order_id decides whose events a joined one shows."""
+    return period.start, _end(period), period.opened_by.order_id or ""
+
+
+def _end(period: Period) -> tuple[bool, datetime]:
+    """Order ends by time; behind all of them comes the end that has not come yet."""
+    return period.end is None, period.end or period.start
+
+
+def _anomalies(history: Judged) -> Iterator[Anomaly]:
+    """Rule 6."""
+    for event in (*history.redundant, *history.unmatched):
+        yield Anomaly(
+            medication_name=event.medication_name,
+            order_id=event.order_id,
+            event_id=event.event_id,
+            action=event.action,
+            event_time=event.event_time,
+            reason=_REASONS[event.action],
+        )
+
+
+def _anomaly_order(anomaly: Anomaly) -> tuple[datetime, str, int, str, str]:
+    return (
+        anomaly.event_time,
+        anomaly.medication_name,
+        RANK[anomaly.action],
+        anomaly.order_id or "",
+        anomaly.event_id or "",
+    )

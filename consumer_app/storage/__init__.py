@@ -1,0 +1,1 @@
+"""The store of events, and the databases that it keeps them in."""

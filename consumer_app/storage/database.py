@@ -1,0 +1,103 @@
+"""The database: how it is opened, made durable, and brought to the newest schema."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+_DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
+_BUSY_TIMEOUT = 5.0
+# In seconds, the lock in milliseconds: what hangs is given up, reported, and tried again.
+_POSTGRES_LIMITS = {
+    "timeout": 10,
+    "command_timeout": 60,
+    "server_settings": {"lock_timeout": "5000"},
+}
+_PRAGMAS = (
+    # Written first, so that even switching to WAL waits for another process that does the same.
+    f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT * 1000)}",
+    "PRAGMA journal_mode = WAL",
+    # A commit is on the disk before it returns; WAL's default would lose some on a power cut.
+    "PRAGMA synchronous = FULL",
+    # Rows of many patients go to as many pages: more of them stay in memory (32 MB), and more
+    # commits share a checkpoint (a log of 32 MB) than by default.
+    "PRAGMA cache_size = -32768",
+    "PRAGMA wal_autocheckpoint = 8192",
+)
+
+
+def check_database_url(url: str) -> str:
+    """Return a URL that names a database we know.
+
+    Raises:
+        ValueError: it does not.
+
+    """
+    try:
+        known = make_url(url).drivername in _DRIVERS
+    except ArgumentError:
+        known = False
+    if not known:
+        raise ValueError(
+            "write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
+        )
+    return url
+
+
+def open_database(url: str) -> AsyncEngine:
+    """Make the engine; nothing is connected yet."""
+    address = make_url(url)
+    # Errors would repeat the parameters, and with them patients and medications.
+    if address.get_backend_name() != "sqlite":
+        return create_async_engine(
+            address, hide_parameters=True, pool_pre_ping=True, connect_args=_POSTGRES_LIMITS
+        )
+    engine = create_async_engine(address, hide_parameters=True)
+    event.listen(engine.sync_engine, "connect", _set_up_connection)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _set_up_connection(connection: DBAPIConnection, _: object) -> None:
+    # The driver would begin transactions by itself, as readers: see _begin.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a write as one: a reader that turns writer gets "database is locked" at once."""
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+async def migrate(engine: AsyncEngine, partitions: int = 0) -> None:
+    """Bring the schema to its newest version; processes that start together take turns.
+
+    A new table in PostgreSQL is spread over so many hash partitions by patient, if any.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError, OSError: the database can't be written now.
+
+    """
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    async with engine.begin() as connection:
+        await connection.run_sync(_upgrade, partitions)
+
+
+def _upgrade(connection: Connection, partitions: int) -> None:
+    if connection.dialect.name == "postgresql":
+        # A write to SQLite has begun as one, and so has its turn already.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('medication_event'))"))
+    configuration = Config()
+    configuration.set_main_option("script_location", "consumer_app.storage:migrations")
+    configuration.attributes["connection"] = connection
+    configuration.attributes["partitions"] = partitions
+    command.upgrade(configuration, "head")

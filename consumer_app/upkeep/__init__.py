@@ -1,0 +1,1 @@
+"""What operators do: migrations, backups, retention, dead letters."""

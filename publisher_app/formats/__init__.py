@@ -1,0 +1,1 @@
+"""What records are: how inputs are taken apart, and records read as events."""

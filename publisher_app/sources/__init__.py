@@ -1,1 +1,0 @@
-"""Where events come from: inputs are taken apart into rows, and rows are read as events."""

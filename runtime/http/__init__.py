@@ -1,0 +1,1 @@
+"""HTTP beside messages: the app that serves both, health, problems, and the pages."""

@@ -1,0 +1,252 @@
+"""Backups, the search for damage, and retention: over real SQLite files, in use and damaged."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from consumer_app.rules.periods import medication_periods
+from consumer_app.storage.store import EventStore
+from contracts import Event, MedicationEvent
+from local.postgres import PrivatePostgres
+from tests.databases import PostgresDatabase
+
+STOPS_IN_2019 = ("2019-01-01T00:00:00Z", "2019-01-05T00:00:00Z")
+BEFORE = "2020-01-01T00:00:00Z"
+
+
+def period(
+    patient: str, start: str, stop: str | None, order: str | None = None
+) -> list[MedicationEvent]:
+    row = {"patient_id": patient, "medication_name": "Heparin", "order_id": order}
+    rows = [row | {"action": "start", "event_time": start}]
+    if stop is not None:
+        rows.append(row | {"action": "stop", "event_time": stop})
+    return [MedicationEvent.model_validate(each) for each in rows]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "events.db"
+
+
+def url_of(file: Path) -> str:
+    return f"sqlite+aiosqlite:///{file}"
+
+
+def fill(file: Path, *histories: list[MedicationEvent]) -> None:
+    fill_at(url_of(file), *histories)
+
+
+def fill_at(url: str, *histories: list[MedicationEvent]) -> None:
+    async def add() -> None:
+        async with EventStore.at(url) as store:
+            await store.add([event for history in histories for event in history])
+
+    asyncio.run(add())
+
+
+def stored(file: Path, patient: str) -> Sequence[Event]:
+    return stored_at(url_of(file), patient)
+
+
+def stored_at(url: str, patient: str) -> Sequence[Event]:
+    async def read() -> Sequence[Event]:
+        async with EventStore.at(url) as store:
+            return await store.events_of(patient)
+
+    return asyncio.run(read())
+
+
+def maintenance(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return maintenance_of(url_of(file), *arguments)
+
+
+def maintenance_of(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "consumer_app", "database", *arguments],
+        env=os.environ | {"DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_backup_made_while_events_are_stored_is_whole_and_opens_as_a_database(
+    file: Path, tmp_path: Path
+) -> None:
+    fill(file, period("1", *STOPS_IN_2019))
+    ended = threading.Event()
+
+    def write_on() -> None:
+        async def add() -> None:
+            async with EventStore.at(url_of(file)) as store:
+                number = 0
+                while not ended.is_set():
+                    # Both events of a period in one transaction: never one without the other.
+                    await store.add(period(f"busy-{number}", *STOPS_IN_2019))
+                    number += 1
+
+        asyncio.run(add())
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    copy = tmp_path / "backup.db"
+    try:
+        done = maintenance(file, "backup", str(copy))
+    finally:
+        ended.set()
+        writer.join()
+
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(copy) as connection:
+        (events,) = connection.execute("SELECT count(*) FROM medication_event").fetchone()
+    connection.close()
+    assert events % 2 == 0
+    assert done.stdout == f"{copy} holds {events} events\n"
+    assert len(stored(copy, "1")) == 2
+    assert copy.stat().st_mode & 0o077 == 0, "it names patients"
+
+
+def test_a_backup_replaces_no_file(file: Path, tmp_path: Path) -> None:
+    fill(file, period("1", *STOPS_IN_2019))
+    there = tmp_path / "there"
+    there.write_text("kept")
+
+    done = maintenance(file, "backup", str(there))
+
+    assert (done.returncode, there.read_text()) == (2, "kept")
+    assert done.stderr == f"{there} is there already: name another file\n"
+
+
+def test_a_backup_that_can_not_be_written_says_so_and_leaves_nothing(
+    file: Path, tmp_path: Path
+) -> None:
+    fill(file, period("1", *STOPS_IN_2019))
+
+    done = maintenance(file, "backup", str(tmp_path / "no-such-folder" / "backup.db"))
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("can't be written: No such file or directory\n")
+
+
+def test_a_whole_database_passes_the_check(file: Path) -> None:
+    fill(file, period("1", *STOPS_IN_2019))
+
+    done = maintenance(file, "check")
+
+    assert (done.returncode, done.stdout) == (0, "ok\n")
+
+
+def test_a_damaged_database_fails_the_check_and_is_not_backed_up(
+    file: Path, tmp_path: Path
+) -> None:
+    fill(file, *(period(f"patient-{number}", *STOPS_IN_2019) for number in range(500)))
+    with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    with file.open("r+b") as damaged:
+        damaged.seek(5 * 4096)
+        damaged.write(os.urandom(4096))
+
+    done = maintenance(file, "check")
+    backup = maintenance(file, "backup", str(tmp_path / "backup.db"))
+
+    assert done.returncode == 1
+    assert done.stdout not in {"", "ok\n"}
+    assert "patient-" not in done.stdout
+    assert backup.returncode == 2
+    assert "damaged" in backup.stderr or "malformed" in backup.stderr
+    assert not (tmp_path / "backup.db").exists()
+
+
+@pytest.mark.parametrize("command", [["check"], ["backup", "x"], ["purge", "--before", BEFORE]])
+def test_a_database_that_is_not_there_is_named_and_not_made(file: Path, command: list[str]) -> None:
+    done = maintenance(file, *command)
+
+    assert done.returncode == 2
+    assert done.stderr == f"there is no database {file}: DATABASE_URL names it\n"
+    assert not file.exists()
+
+
+def test_a_purge_counts_first_and_deletes_only_when_told_to(file: Path) -> None:
+    fill(file, period("old", *STOPS_IN_2019), period("new", "2021-01-01T00:00:00Z", None))
+
+    counted = maintenance(file, "purge", "--before", BEFORE)
+    assert counted.stdout.startswith("2 events in 1 histories would be deleted (give --yes")
+    assert len(stored(file, "old")) == 2
+
+    deleted = maintenance(file, "purge", "--before", BEFORE, "--yes")
+    assert deleted.stdout.startswith("2 events in 1 histories deleted; 0 older histories stay")
+    assert stored(file, "old") == []
+    assert len(stored(file, "new")) == 1
+
+
+def test_a_purge_changes_no_period_that_stays(file: Path) -> None:
+    still_open = period("open", "2019-01-01T00:00:00Z", None)
+    reaching_over = period("over", "2019-12-01T00:00:00Z", "2020-02-01T00:00:00Z")
+    # One order ended long ago, and yet is part of a period that the other one goes on with.
+    joined = [
+        *period("joined", "2019-01-01T00:00:00Z", "2019-12-01T00:00:00Z", order="1"),
+        *period("joined", "2019-11-01T00:00:00Z", "2020-02-01T00:00:00Z", order="2"),
+    ]
+    fill(file, still_open, reaching_over, joined)
+    before = {patient: stored(file, patient) for patient in ("open", "over", "joined")}
+
+    done = maintenance(file, "purge", "--before", BEFORE, "--yes")
+
+    assert done.stdout.startswith("0 events in 0 histories deleted; 2 older histories stay")
+    for patient, events in before.items():
+        assert medication_periods(stored(file, patient)) == medication_periods(events)
+
+
+@pytest.mark.parametrize(
+    ("time", "problem"),
+    [("yesterday", "RFC 3339"), ("2020-01-01", "RFC 3339"), ("2999-01-01T00:00:00Z", "future")],
+)
+def test_a_purge_before_no_time_or_a_coming_one_is_refused(
+    file: Path, time: str, problem: str
+) -> None:
+    done = maintenance(file, "purge", "--before", time, "--yes")
+
+    assert done.returncode == 2
+    assert "--before" in done.stderr
+    assert problem in done.stderr
+
+
+def test_migrate_makes_the_newest_schema(file: Path) -> None:
+    done = maintenance(file, "migrate")
+
+    assert (done.returncode, done.stdout) == (0, "the schema is the newest\n")
+    assert maintenance(file, "check").stdout == "ok\n"
+
+
+def test_patients_are_spread_over_partitions_when_a_new_postgresql_is_told_to(
+    postgres: PrivatePostgres,
+) -> None:
+    url = PostgresDatabase(postgres).url
+
+    assert maintenance_of(url, "migrate", "--partitions", "4").returncode == 0
+    fill_at(url, period("1", *STOPS_IN_2019), period("2", "2021-01-01T00:00:00Z", None))
+    assert len(stored_at(url, "1")) == 2
+    purged = maintenance_of(url, "purge", "--before", BEFORE, "--yes")
+    assert purged.stdout.startswith("2 events in 1 histories deleted")
+    assert stored_at(url, "1") == []
+    assert len(stored_at(url, "2")) == 1
+
+    again = maintenance_of(url, "migrate", "--partitions", "8")
+    assert again.returncode == 2
+    assert again.stderr.startswith("the table is there already, with 4 partitions")
+
+
+def test_a_sqlite_file_has_no_partitions(file: Path) -> None:
+    refused = maintenance(file, "migrate", "--partitions", "4")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("partitions are for PostgreSQL")

@@ -1,0 +1,162 @@
+"""Rows read as events: names of columns, empty cells, times, and rows that are repeated."""
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from contracts import PlainEvent
+from publisher_app.formats.mapping import EventReader
+from publisher_app.formats.rows import Row
+
+ROW = {
+    "patient_id": "2",
+    "medication_name": "Y",
+    "action": "start",
+    "event_time": "2021-01-01T02:00:00Z",
+}
+EVENT = msgspec.convert(ROW, PlainEvent)
+
+
+def read(
+    *rows: object, columns: Mapping[str, str] | None = None, zone: str | None = None
+) -> tuple[list[PlainEvent], dict[int, str]]:
+    """Return the events, and the reasons by line for the rows that are none."""
+    reasons: dict[int, str] = {}
+    reader = EventReader(columns or {}, ZoneInfo(zone) if zone else None)
+    numbered = [
+        row if isinstance(row, Row) else Row(line, row) for line, row in enumerate(rows, start=1)
+    ]
+    events = list(reader.read(numbered, lambda row, why: reasons.update({row.line: why})))
+    return events, reasons
+
+
+def renamed(old: str, new: str) -> dict[str, object]:
+    return {new if name == old else name: value for name, value in ROW.items()}
+
+
+def event_ids(*rows: object) -> list[str | None]:
+    return [event.event_id for event in read(*rows)[0]]
+
+
+def test_a_row_is_an_event() -> None:
+    full = {**ROW, "order_id": "7", "event_id": "a", "dose": 5, "": "x"}
+    assert read(ROW, full) == (
+        [EVENT, replace(EVENT, order_id="7", event_id="a")],
+        {},
+    )
+
+
+def test_p_id_stands_for_patient_id_where_that_is_absent_or_empty() -> None:
+    first, second, third = read(
+        renamed("patient_id", "p_id"),
+        {**ROW, "patient_id": "", "p_id": "3"},
+        {**ROW, "patient_id": "4", "p_id": "5"},
+    )[0]
+    assert [event.patient_id for event in (first, second, third)] == ["2", "3", "4"]
+
+
+def test_other_columns_are_named_and_then_only_they_count() -> None:
+    columns = {"patient_id": "MRN", "medication_name": "Drug name"}
+    row = {
+        "MRN": "2",
+        "Drug name": "Y",
+        "action": "start",
+        "event_time": ROW["event_time"],
+        "patient_id": "9",
+        "p_id": "9",
+    }
+    assert read(row, columns=columns) == ([EVENT], {})
+    assert read({**row, "MRN": ""}, columns=columns) == ([], {1: "patient_id: Field required"})
+
+
+def test_one_column_may_serve_two_fields() -> None:
+    (event,) = read({**ROW, "id": "7"}, columns={"order_id": "id", "event_id": "id"})[0]
+    assert (event.order_id, event.event_id) == ("7", "7")
+
+
+def test_an_empty_cell_is_an_absent_one() -> None:
+    assert read({**ROW, "order_id": "", "event_id": None}) == ([EVENT], {})
+    assert read({**ROW, "event_time": "", "action": None}) == (
+        [],
+        {1: "action: Field required; event_time: Field required"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (Row(1, '{"', "is not JSON: it ends too early"), "is not JSON: it ends too early"),
+        ("bad", "is not an object with the fields of an event"),
+        ([ROW], "is not an object with the fields of an event"),
+        (None, "is not an object with the fields of an event"),
+        ({**ROW, "patient_id": 2}, "patient_id: Input should be a valid string"),
+        ({**ROW, "medication_name": ["Y"]}, "medication_name: Input should be a valid string"),
+        (
+            {**ROW, "action": "pause"},
+            "action: Input should be 'start', 'stop', 'cancel_start' or 'cancel_stop'",
+        ),
+        (
+            {**ROW, "event_time": 1_700_000_000},
+            "event_time: is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z",
+        ),
+        (
+            {**ROW, "event_time": "9999-12-31T23:59:59-01:00"},
+            "event_time: lies outside the years 1 to 9999 in UTC: "
+            "write it like 2021-01-01T02:00:00Z",
+        ),
+        (
+            {**ROW, "event_time": "2021-01-01 02:00"},
+            "event_time: has no offset: write one, or name the zone with --timezone "
+            "(PUBLISHER_TIMEZONE)",
+        ),
+    ],
+)
+def test_a_row_that_is_no_event_is_told_and_the_others_are_read(row: object, reason: str) -> None:
+    assert read(row, ROW) == ([EVENT], {1: reason})
+
+
+def test_text_that_was_not_utf_8_is_refused() -> None:
+    events, reasons = read({**ROW, "patient_id": "\udce9"}, ROW)
+    assert events == [EVENT]
+    assert reasons[1].startswith("patient_id: ")
+
+
+def test_times_without_an_offset_are_placed_in_the_zone() -> None:
+    summer = {**ROW, "event_time": "2021-07-01 02:00"}
+    skipped = {**ROW, "event_time": "2021-03-28 02:30"}
+    events, reasons = read(summer, skipped, zone="Europe/Berlin")
+    assert [event.event_time.isoformat() for event in events] == ["2021-07-01T00:00:00+00:00"]
+    assert reasons[2].startswith("event_time: does not exist in Europe/Berlin")
+
+
+@pytest.mark.parametrize("time", ["0001-01-01 00:00", "9999-12-31 23:59"])
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Europe/Berlin"])
+def test_times_at_the_ends_of_time_never_stop_the_reading(time: str, zone: str) -> None:
+    events, reasons = read({**ROW, "event_time": time}, ROW, zone=zone)
+    assert events[-1] == EVENT
+    assert len(events) + len(reasons) == 2
+
+
+def test_repeated_rows_are_numbered_as_the_separate_reports_that_they_are() -> None:
+    other = {**ROW, "action": "stop"}
+    assert event_ids(ROW, other, ROW, other, ROW) == [None, None, "2", "2", "3"]
+
+
+def test_rows_are_repeated_when_all_fields_are_equal_however_they_are_written() -> None:
+    elsewhere = {**ROW, "event_time": "2021-01-01 04:00+0200", "dose": "5 mg", "order_id": ""}
+    assert event_ids(ROW, elsewhere, {**ROW, "medication_name": " Y "}) == [None, "2", "3"]
+    assert event_ids(ROW, {**ROW, "order_id": "7"}, {**ROW, "patient_id": "3"}) == [None] * 3
+
+
+def test_rows_with_an_event_id_keep_it() -> None:
+    assert event_ids({**ROW, "event_id": "a"}, {**ROW, "event_id": "a"}, ROW) == ["a", "a", None]
+
+
+def test_another_reading_numbers_the_same_reports_the_same() -> None:
+    other = {**ROW, "action": "stop"}
+    assert read(ROW, other, ROW) == read(ROW, other, ROW)
+    assert set(read(other, ROW, ROW)[0]) == set(read(ROW, other, ROW)[0])
+    assert set(read(ROW, ROW, ROW)[0]) > set(read(ROW, ROW)[0])
