@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from contracts import Action, PlainEvent, read_message
+from contracts import Action, MedicationEvent, read_message
 
 _MEDICATIONS = [f"Medication {number} 100 mg" for number in range(200)]
 _BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
@@ -38,15 +38,15 @@ def write_file(file: Path, count: int) -> Path:
     return file
 
 
-def events(count: int) -> list[PlainEvent]:
+def events(count: int) -> list[MedicationEvent]:
     """Make so many events."""
     return [event for line in lines(count) for event in read_message(line.encode()).events]
 
 
-def one_history(count: int) -> list[PlainEvent]:
+def one_history(count: int) -> list[MedicationEvent]:
     """Make one history in shuffled order: a tenth of its events take back the one before."""
     choose = random.Random(2)
-    made: list[PlainEvent] = []
+    made: list[MedicationEvent] = []
     is_open = False
     while len(made) < count:
         action = Action.STOP if is_open else Action.START
@@ -60,11 +60,11 @@ def one_history(count: int) -> list[PlainEvent]:
     return made[:count]
 
 
-def _event(minute: int, action: Action) -> PlainEvent:
-    return PlainEvent("1", "Heparin", action, _BEGIN + timedelta(minutes=minute))
+def _event(minute: int, action: Action) -> MedicationEvent:
+    return MedicationEvent("1", "Heparin", action, _BEGIN + timedelta(minutes=minute))
 
 
-def one_patient(count: int) -> list[PlainEvent]:
+def one_patient(count: int) -> list[MedicationEvent]:
     """Make a patient's events: those of up to 25 orders, a start and a stop in turn in each."""
     return [
         event

@@ -22,7 +22,7 @@ from benchmarks.machinery import (
 )
 from consumer_app.storage.backend import INSERT
 from consumer_app.storage.database import migrate, open_database
-from consumer_app.storage.sqlite import DirectSqlite
+from consumer_app.storage.sqlite import VALUES, SqliteBackend
 from publisher_app.formats.mapping import EventReader
 from publisher_app.formats.rows import rows_of
 from publisher_app.inputs.files import open_input
@@ -57,9 +57,9 @@ def executemany(bench: Bench, count: int) -> float:
     file = bench.new_database()
     engine = open_database(f"sqlite+aiosqlite:///{file}")
     made = events(count)
-    rows = DirectSqlite(engine).rows(made, made[0].event_time)
+    rows = SqliteBackend(engine).rows(made, made[0].event_time)
     asyncio.run(_migrate(engine))
-    statement = f"{INSERT} VALUES (?, ?, ?, ?, ?, ?, ?)"
+    statement = f"{INSERT} VALUES ({VALUES})"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         begin = time.monotonic()

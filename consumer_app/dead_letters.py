@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from faststream.rabbit import RabbitBroker, RabbitMessage
+from faststream.rabbit.publisher import RabbitPublisher
 
+from contracts import DeadLetter
 from contracts.topology import DEAD_LETTER_EXCHANGE
 
 logger = logging.getLogger(__name__)
@@ -15,7 +17,7 @@ REASON_HEADER = "dead-letter-reason"
 TIME_HEADER = "dead-letter-time"
 ORIGIN_HEADER = "dead-letter-origin"
 
-_CONFIRM_TIMEOUT = 30.0
+_CONFIRM_TIMEOUT_SECONDS = 30.0
 
 
 class Death(NamedTuple):
@@ -37,21 +39,32 @@ class Death(NamedTuple):
 _HEADERS = (REASON_HEADER, TIME_HEADER, ORIGIN_HEADER)
 
 
-async def bury(broker: RabbitBroker, message: RabbitMessage, reason: str) -> None:
+def dead_letter_publisher(broker: RabbitBroker) -> RabbitPublisher:
+    """Declare, and document, that dead letters are published through this broker."""
+    return broker.publisher(
+        exchange=DEAD_LETTER_EXCHANGE,
+        persist=True,
+        schema=DeadLetter,
+        title=DEAD_LETTER_EXCHANGE.name,
+        description="Messages that can never be stored, with the reason in their headers.",
+    )
+
+
+async def move_to_dead_letters(
+    dead_letters: RabbitPublisher, message: RabbitMessage, reason: str
+) -> None:
     """Publish a message, its body untouched, to the dead letters; return once that is confirmed.
 
     Raises what the publishing raises; the message must then stay unacknowledged.
     """
     raw = message.raw_message
     death = Death(reason, datetime.now(UTC).isoformat(timespec="seconds"), raw.exchange or "")
-    await broker.publish(
+    await dead_letters.publish(
         message.body,
-        exchange=DEAD_LETTER_EXCHANGE,
         routing_key=raw.routing_key or "",
         headers=dict(zip(_HEADERS, death, strict=True)),
         content_type=message.content_type,
         message_id=message.message_id,
-        persist=True,
-        timeout=_CONFIRM_TIMEOUT,
+        timeout=_CONFIRM_TIMEOUT_SECONDS,
     )
     logger.warning("a message is a dead letter now: %s", reason)

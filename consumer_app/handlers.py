@@ -4,38 +4,48 @@ import asyncio
 import random
 
 from faststream import AckPolicy
-from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
+from faststream.rabbit import Channel, RabbitBroker
+from faststream.rabbit.annotations import RabbitMessage
 
-from consumer_app.dead_letters import bury
+from consumer_app.dead_letters import dead_letter_publisher, move_to_dead_letters
 from consumer_app.storage.store import EventStore
-from contracts import EventMessage, read_message
-from contracts.topology import EVENTS_EXCHANGE, EVENTS_QUEUE
+from contracts import MedicationEvents, read_message
+from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
+
+OPERATIONS = {
+    EVENTS_QUEUE.name: "storeMedicationEvents",
+    DEAD_LETTER_EXCHANGE.name: "moveToDeadLetters",
+}
+"""What is done on each channel, as the AsyncAPI document has it."""
 
 _SUSPICIOUS_DELIVERIES = 3
-_LONGEST_HOLD = 2.0
+_LONGEST_HOLD_SECONDS = 2.0
 
 
 def handle_events(broker: RabbitBroker, channel: Channel, store: EventStore) -> None:
     """Subscribe to the events: each is acknowledged when it is stored, and not before."""
-
-    async def decode(message: RabbitMessage) -> EventMessage:
-        await _let_others_go_first(message)
-        received = read_message(message.body)
-        if received.refusal is not None:
-            await bury(broker, message, received.refusal)
-        return EventMessage.of(received.events)
+    dead_letters = dead_letter_publisher(broker)
 
     @broker.subscriber(
         EVENTS_QUEUE,
         EVENTS_EXCHANGE,
         channel=channel,
-        decoder=decode,
+        decoder=_body,
         ack_policy=AckPolicy.NACK_ON_ERROR,
-        title="medication-periods",
+        title=EVENTS_QUEUE.name,
         description="Stores the events of a message; only then the message is acknowledged.",
     )
-    async def store_events(message: EventMessage) -> None:
-        await store.add(message.events)
+    async def store_medication_events(body: MedicationEvents, message: RabbitMessage) -> None:
+        await _let_others_go_first(message)
+        events, refusal = read_message(body)
+        await store.add(events)
+        if refusal is not None:
+            await move_to_dead_letters(dead_letters, message, refusal)
+
+
+async def _body(message: RabbitMessage) -> bytes:
+    """Leave the body as it is: what breaks the contract is ours to judge, not FastStream's."""
+    return message.body
 
 
 async def _let_others_go_first(message: RabbitMessage) -> None:
@@ -45,4 +55,4 @@ async def _let_others_go_first(message: RabbitMessage) -> None:
     order all but the guilty one are stored before they reach the delivery limit.
     """
     if int(message.headers.get("x-delivery-count", 0)) >= _SUSPICIOUS_DELIVERIES:
-        await asyncio.sleep(random.uniform(0, _LONGEST_HOLD))  # noqa: S311 - no secret
+        await asyncio.sleep(random.uniform(0, _LONGEST_HOLD_SECONDS))  # noqa: S311 - no secret

@@ -7,13 +7,13 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from consumer_app.handlers import handle_events
-from consumer_app.queries.routes import queries
+from consumer_app.handlers import OPERATIONS, handle_events
+from consumer_app.queries.routes import periods_router
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.store import DatabaseUnavailable, EventStore
 from consumer_app.timeline import show_timeline
-from runtime.broker import broker_trouble, make_broker, make_channel
-from runtime.http.app import VERSION, Service
+from runtime.broker import broker_problem, make_broker, make_channel
+from runtime.http.app import VERSION, HttpApp
 from runtime.http.health import Check, health_router
 from runtime.http.problems import answer_problems
 from runtime.logs import configure_logs
@@ -24,15 +24,15 @@ logger = logging.getLogger("consumer_app")
 _DESCRIPTION = "Stores medication events and answers in which periods each patient was on each."
 
 
-def make_app(settings: ConsumerSettings) -> Service:
+def make_app(settings: ConsumerSettings) -> HttpApp:
     """Wire the consumer; nothing is connected or opened before it starts."""
     store = EventStore.at(settings.database_url)
     broker = make_broker(settings.rabbitmq_url, logger)
     handle_events(broker, make_channel(settings.prefetch), store)
 
     checks: dict[str, Check] = {
-        "broker": partial(broker_trouble, broker, consumers=1),
-        "database": store.trouble,
+        "broker": partial(broker_problem, broker, consumers=1),
+        "database": store.problem,
     }
     api = FastAPI(
         title="Medication periods",
@@ -41,7 +41,7 @@ def make_app(settings: ConsumerSettings) -> Service:
         docs_url=None,
         redoc_url=None,
     )
-    api.include_router(queries(store))
+    api.include_router(periods_router(store))
     api.include_router(health_router(checks))
     show_timeline(api)
     answer_problems(api, unavailable=DatabaseUnavailable)
@@ -52,13 +52,12 @@ def make_app(settings: ConsumerSettings) -> Service:
             yield
         logger.info("stopped")
 
-    return Service(
+    return HttpApp(
         broker,
         api,
-        description=_DESCRIPTION,
+        operations=OPERATIONS,
         logger=logger,
         lifespan=lifespan,
-        try_it_out=settings.try_it_out,
     )
 
 

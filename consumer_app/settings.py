@@ -19,6 +19,4 @@ class ConsumerSettings(ServiceSettings):
     ] = "sqlite+aiosqlite:///./data/medication-periods.db"
     prefetch: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Messages that are taken from the queue before they are acknowledged."""
-    try_it_out: bool = False
-    """Whether the AsyncAPI page can publish messages."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

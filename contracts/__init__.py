@@ -1,42 +1,41 @@
 """What the services agree on: the event, the message that carries it, and RabbitMQ's topology."""
 
 from contracts.event import (
+    FIELDS,
     Action,
-    Event,
-    EventId,
     EventTime,
     MedicationEvent,
     MedicationName,
-    OrderId,
     PatientId,
     reasons,
 )
 from contracts.message import (
     MAX_EVENTS,
     MAX_MESSAGE_BYTES,
-    EventMessage,
-    Received,
+    DeadLetter,
+    MedicationEvents,
+    ReadMessage,
     read_message,
     write_message,
 )
-from contracts.plain import PlainEvent, plain_event
+from contracts.reading import explain_event, read_event, read_plain_event
 
 __all__ = [
+    "FIELDS",
     "MAX_EVENTS",
     "MAX_MESSAGE_BYTES",
     "Action",
-    "Event",
-    "EventId",
-    "EventMessage",
+    "DeadLetter",
     "EventTime",
     "MedicationEvent",
+    "MedicationEvents",
     "MedicationName",
-    "OrderId",
     "PatientId",
-    "PlainEvent",
-    "Received",
-    "plain_event",
+    "ReadMessage",
+    "explain_event",
+    "read_event",
     "read_message",
+    "read_plain_event",
     "reasons",
     "write_message",
 ]

@@ -4,10 +4,13 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from msgspec import Meta
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
+
+from contracts.described import Described
 
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RFC_3339 = re.compile(
@@ -65,15 +68,24 @@ def _no_time(what: str) -> PydanticCustomError:
 
 PatientId = Annotated[
     str,
+    Meta(min_length=1, max_length=128),
     Field(min_length=1, max_length=128, examples=["2"]),
     Field(description="Identifies the patient, as the reporting system writes it."),
     BeforeValidator(_read_text),
 ]
 MedicationName = Annotated[
     str,
+    Meta(min_length=1, max_length=256),
     Field(min_length=1, max_length=256, examples=["Heparin"]),
     Field(description="Names the medication. Equal names are one medication."),
     BeforeValidator(_read_text),
+]
+ReportedAction = Annotated[
+    Action,
+    Field(
+        description="start or stop; cancel_start or cancel_stop takes the latest one back.",
+        examples=["start"],
+    ),
 ]
 EventTime = Annotated[
     datetime,
@@ -83,56 +95,37 @@ EventTime = Annotated[
 ]
 OrderId = Annotated[
     str,
+    Meta(min_length=1, max_length=128),
     Field(min_length=1, max_length=128, examples=["334217"]),
     Field(description="The order or infusion that the event belongs to, where it is known."),
     BeforeValidator(_read_text),
 ]
 EventId = Annotated[
     str,
+    Meta(min_length=1, max_length=128),
     Field(min_length=1, max_length=128, examples=["pump-17-000123"]),
     Field(description="Tells two reports apart that are equal in all else."),
     BeforeValidator(_read_text),
 ]
 
 
-class Event(Protocol):
-    """An event that keeps the contract, in whichever form."""
-
-    @property
-    def patient_id(self) -> str: ...
-    @property
-    def medication_name(self) -> str: ...
-    @property
-    def action(self) -> Action: ...
-    @property
-    def event_time(self) -> datetime: ...
-    @property
-    def order_id(self) -> str | None: ...
-    @property
-    def event_id(self) -> str | None: ...
-
-
-class MedicationEvent(BaseModel):
+class MedicationEvent(Described, frozen=True, gc=False, omit_defaults=True):
     """One report that a patient started or stopped a medication, or that such a report was wrong.
 
     Two events with all six fields equal are the same event, however often it arrives.
     Unknown fields are ignored, so that either side can be upgraded first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     patient_id: PatientId
     medication_name: MedicationName
-    action: Annotated[
-        Action,
-        Field(
-            description="start or stop; cancel_start or cancel_stop takes the latest one back.",
-            examples=["start"],
-        ),
-    ]
+    action: ReportedAction
     event_time: EventTime
     order_id: OrderId | None = None
     event_id: EventId | None = None
+
+
+FIELDS = MedicationEvent.__struct_fields__
+"""The names of an event's fields, in their order."""
 
 
 def reasons(error: ValidationError) -> str:

@@ -1,13 +1,14 @@
 """The message: what one delivery from RabbitMQ carries, and how it is read and written."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, RootModel, TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, from_json
+from pydantic_core.core_schema import bytes_schema, json_or_python_schema
 
-from contracts.event import Event, MedicationEvent, reasons
-from contracts.plain import PlainEvent, read_plain, write_plain
+from contracts.event import MedicationEvent, reasons
+from contracts.reading import explain_event, read_plain_events, write_events
 
 MAX_EVENTS = 1_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -15,27 +16,42 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
 _MAX_REASONS = 10
 
-
-class EventMessage(
-    RootModel[MedicationEvent | Annotated[list[MedicationEvent], Field(max_length=MAX_EVENTS)]]
-):
-    """One event, or a list of up to 1,000 events."""
-
-    @classmethod
-    def of(cls, events: Sequence[Event]) -> "EventMessage":
-        """Wrap events that are valid already, in whichever form."""
-        return cls.model_construct(cast("list[MedicationEvent]", events))
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """The events, one or several."""
-        return self.root if isinstance(self.root, list) else [self.root]
+_Events = MedicationEvent | Annotated[list[MedicationEvent], Field(max_length=MAX_EVENTS)]
 
 
-class Received(NamedTuple):
+class _DocumentedAs:
+    """Lets bytes be documented as the JSON that they hold, and pass unread."""
+
+    def __init__(self, content: object) -> None:
+        self._content = content
+
+    def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return json_or_python_schema(handler.generate_schema(self._content), bytes_schema())
+
+
+MedicationEvents = Annotated[
+    bytes,
+    _DocumentedAs(_Events),
+    Field(
+        title="MedicationEvents",
+        description=f"One event, or a list of up to {MAX_EVENTS:,} events.",
+    ),
+]
+"""The body of a message, for a declaration that FastStream documents."""
+
+
+DeadLetter = Annotated[
+    bytes,
+    _DocumentedAs(Any),
+    Field(title="DeadLetter", description="The body of a message, untouched."),
+]
+"""The body of a dead letter, likewise: as it breaks the contract, it may be anything."""
+
+
+class ReadMessage(NamedTuple):
     """What a message body holds: the events that keep the contract, and why others do not."""
 
-    events: list[PlainEvent]
+    events: list[MedicationEvent]
     refusal: str | None = None
 
 
@@ -43,56 +59,57 @@ _EVENT = TypeAdapter(MedicationEvent)
 _EVENTS = TypeAdapter(list[MedicationEvent])
 
 
-def read_message(body: bytes) -> Received:
+def read_message(body: bytes) -> ReadMessage:
     """Read a message body; what breaks the contract is told in words that repeat no content."""
     if len(body) > MAX_MESSAGE_BYTES:
-        return Received([], f"{len(body)} bytes: a message holds up to {MAX_MESSAGE_BYTES}")
-    events = read_plain(body)
+        return ReadMessage([], f"{len(body)} bytes: a message holds up to {MAX_MESSAGE_BYTES}")
+    events = read_plain_events(body)
     if events is None:
-        return _read_any(body)
-    return _too_many(events) or Received(events)
+        return explain_message(body)
+    return _too_many(events) or ReadMessage(events)
 
 
-def _read_any(body: bytes) -> Received:
+def explain_message(body: bytes) -> ReadMessage:
+    """Read a body that need not be written plainly, or say what is wrong with it."""
     try:
         if body.lstrip()[:1] != b"[":
-            return Received([PlainEvent.of(_EVENT.validate_json(body))])
+            return ReadMessage([_EVENT.validate_json(body)])
         events = _EVENTS.validate_json(body)
     except ValidationError as error:
         return _salvage(body, error)
-    return _too_many(events) or Received([PlainEvent.of(event) for event in events])
+    return _too_many(events) or ReadMessage(events)
 
 
-def _too_many(events: Sequence[object]) -> Received | None:
+def _too_many(events: Sequence[object]) -> ReadMessage | None:
     if len(events) <= MAX_EVENTS:
         return None
-    return Received([], f"a list of {len(events)} events: a message holds up to {MAX_EVENTS}")
+    return ReadMessage([], f"a list of {len(events)} events: a message holds up to {MAX_EVENTS}")
 
 
-def _salvage(body: bytes, error: ValidationError) -> Received:
+def _salvage(body: bytes, error: ValidationError) -> ReadMessage:
     """Take the good events out of a list that holds bad ones too."""
     try:
         elements = from_json(body)
     except ValueError:
-        return Received([], reasons(error))
+        return ReadMessage([], reasons(error))
     if not isinstance(elements, list):
-        return Received([], reasons(error))
+        return ReadMessage([], reasons(error))
     if too_many := _too_many(elements):
         return too_many
-    good: list[PlainEvent] = []
+    good: list[MedicationEvent] = []
     refusals = list(_sort_out(elements, good))
     more = f"; and {len(refusals) - _MAX_REASONS} more" if len(refusals) > _MAX_REASONS else ""
-    return Received(good, "; ".join(refusals[:_MAX_REASONS]) + more)
+    return ReadMessage(good, "; ".join(refusals[:_MAX_REASONS]) + more)
 
 
-def _sort_out(elements: Sequence[object], good: list[PlainEvent]) -> Iterator[str]:
+def _sort_out(elements: Sequence[object], good: list[MedicationEvent]) -> Iterator[str]:
     for index, element in enumerate(elements):
         try:
-            good.append(PlainEvent.of(_EVENT.validate_python(element)))
+            good.append(explain_event(element))
         except ValidationError as error:
             yield f"element {index}: {reasons(error)}"
 
 
-def write_message(events: Sequence[PlainEvent]) -> bytes:
+def write_message(events: Sequence[MedicationEvent]) -> bytes:
     """Write the body of a message: one event as itself, several as a list."""
-    return write_plain(events)
+    return write_events(events)

@@ -24,7 +24,7 @@ SAMPLE_PATIENT = "2"
 SAMPLE_QUERY = f"/periods?patient_id={SAMPLE_PATIENT}"
 
 _LOGS = Path("data/logs")
-_PATIENCE = 60.0
+_PATIENCE_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
 
@@ -121,12 +121,12 @@ def _get(url: str) -> object:
 
 
 def _wait_for(find: Callable[[], object], problem: str) -> object:
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < end:
         if found := find():
             return found
         time.sleep(0.1)
-    raise RunError(f"{problem} (waited {_PATIENCE:.0f} s)")
+    raise RunError(f"{problem} (waited {_PATIENCE_SECONDS:.0f} s)")
 
 
 def _tail(log: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_PATIENCE = 0.1
+_LONGEST_WAIT_SECONDS = 0.1
 
 
 async def in_batches(items: Iterator[Item], size: int) -> AsyncGenerator[list[Item], None]:
@@ -46,7 +46,7 @@ class _Reading(Generic[Item]):
     async def goes_on(self) -> bool:
         """Wait until a batch is full, or for a moment; say whether there may be more to take."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
                 while len(self._waiting) < self._size and not self._ended:
                     self._changed.clear()
                     await self._changed.wait()

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts import PlainEvent
+from contracts import MedicationEvent
 from publisher_app.batches import in_batches
 from publisher_app.formats.mapping import EventReader
 from publisher_app.formats.rows import rows_of
@@ -70,7 +70,7 @@ async def publish_input(
 
 
 async def _publish(
-    batches: AsyncIterator[list[PlainEvent]], publisher: EventPublisher, window: int
+    batches: AsyncIterator[list[MedicationEvent]], publisher: EventPublisher, window: int
 ) -> AsyncIterator[int]:
     """Keep up to ``window`` messages unconfirmed; yield the number of events of each confirmed."""
     in_flight: dict[asyncio.Task[None], int] = {}

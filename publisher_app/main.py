@@ -9,22 +9,23 @@ from fastapi import FastAPI
 
 from publisher_app.formats.rows import UnreadableInput
 from publisher_app.inputs.files import open_input
-from publisher_app.inputs.http import receiving
+from publisher_app.inputs.http import events_router
 from publisher_app.intake import Tally, publish_input
 from publisher_app.progress import progress
-from publisher_app.publishing import EventPublisher, NotConfirmed, logger
+from publisher_app.publishing import OPERATIONS, EventPublisher, NotConfirmed, logger
 from publisher_app.settings import PublisherSettings
-from runtime.broker import broker_trouble
-from runtime.http.app import VERSION, Service
+from runtime.broker import broker_problem
+from runtime.http.app import VERSION, HttpApp
 from runtime.http.health import health_router
 from runtime.http.problems import answer_problems
+from runtime.http.try_it_out import ADDRESS, offer_try_it_out
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
 
 _DESCRIPTION = "Takes medication administration events and publishes them to RabbitMQ, confirmed."
 
 
-def make_app(settings: PublisherSettings) -> Service:
+def make_app(settings: PublisherSettings) -> HttpApp:
     """Wire the publisher; nothing is connected or opened before it starts."""
     publisher = EventPublisher.of(settings)
     api = FastAPI(
@@ -34,9 +35,11 @@ def make_app(settings: PublisherSettings) -> Service:
         docs_url=None,
         redoc_url=None,
     )
-    api.include_router(receiving(publisher, settings))
-    api.include_router(health_router({"broker": partial(broker_trouble, publisher.broker)}))
+    api.include_router(events_router(publisher, settings))
+    api.include_router(health_router({"broker": partial(broker_problem, publisher.broker)}))
     answer_problems(api, unavailable=NotConfirmed)
+    if settings.try_it_out:
+        offer_try_it_out(api, publisher.broker)
     started = asyncio.Event()
 
     async def mark_started() -> None:
@@ -56,14 +59,14 @@ def make_app(settings: PublisherSettings) -> Service:
             await task
         logger.info("stopped")
 
-    return Service(
+    return HttpApp(
         publisher.broker,
         api,
-        description=_DESCRIPTION,
+        operations=OPERATIONS,
         logger=logger,
         lifespan=lifespan,
         after_startup=(mark_started,),
-        try_it_out=settings.try_it_out,
+        try_it_out=ADDRESS if settings.try_it_out else None,
     )
 
 

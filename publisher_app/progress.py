@@ -19,7 +19,7 @@ from publisher_app.intake import Tally
 
 logger = logging.getLogger(__name__)
 
-_LOG_INTERVAL = 10.0
+_LOG_INTERVAL_SECONDS = 10.0
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def _now_and_then() -> Callable[[Tally], None]:
 
     def log(tally: Tally) -> None:
         nonlocal last
-        if time.monotonic() - last >= _LOG_INTERVAL:
+        if time.monotonic() - last >= _LOG_INTERVAL_SECONDS:
             last = time.monotonic()
             logger.info("%s so far", tally)
 

@@ -8,14 +8,17 @@ from typing import Self
 import stamina
 from faststream.rabbit import RabbitBroker
 
-from contracts import EventMessage, PlainEvent, write_message
+from contracts import MedicationEvent, MedicationEvents, write_message
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
 from publisher_app.settings import PublisherSettings
 from runtime.broker import BrokerUnavailable, broker_errors, make_broker, make_channel
 
 logger = logging.getLogger("publisher_app")
 
-_CONFIRM_TIMEOUT = 10.0
+OPERATIONS = {EVENTS_EXCHANGE.name: "publishMedicationEvents"}
+"""What is done on each channel, as the AsyncAPI document has it."""
+
+_CONFIRM_TIMEOUT_SECONDS = 10.0
 
 
 class NotConfirmed(Exception):
@@ -33,7 +36,7 @@ class EventPublisher:
             routing_key=ROUTING_KEY,
             persist=True,
             mandatory=True,
-            schema=EventMessage,
+            schema=MedicationEvents,
             title=EVENTS_EXCHANGE.name,
             description="Medication events as they were reported, one or a list of them.",
         )
@@ -61,7 +64,7 @@ class EventPublisher:
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable
 
-    async def publish(self, events: Sequence[PlainEvent]) -> None:
+    async def publish(self, events: Sequence[MedicationEvent]) -> None:
         """Publish up to 1,000 events as one message; return once it is confirmed.
 
         Raises:
@@ -79,7 +82,7 @@ class EventPublisher:
         try:
             with broker_errors("RabbitMQ has not confirmed"):
                 # The publisher's own time limit begins only once there is a connection.
-                async with asyncio.timeout(_CONFIRM_TIMEOUT):
+                async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
                     await self._publisher.publish(body, content_type="application/json")
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable

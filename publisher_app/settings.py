@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from contracts import MedicationEvent
+from contracts import FIELDS
 from runtime.settings import ServiceSettings
 
 
@@ -24,8 +24,8 @@ def read_columns(value: object) -> object:
     columns = {}
     for pair in filter(None, pairs):
         field, _, column = (part.strip() for part in str(pair).partition("="))
-        if field not in MedicationEvent.model_fields or not column:
-            fields = ", ".join(MedicationEvent.model_fields)
+        if field not in FIELDS or not column:
+            fields = ", ".join(FIELDS)
             raise ValueError(f"write FIELD=COLUMN, such as patient_id=MRN; the fields are {fields}")
         columns[field] = column
     return columns

@@ -14,10 +14,10 @@ from yarl import URL
 
 from contracts.topology import EVENTS_QUEUE
 
-_PATIENCE = 5.0
-_RECONNECT_INTERVAL = 1.0
-# In seconds: a connection that died without a word is given up after three of them, and one more.
-_HEARTBEAT = 5
+_TIMEOUT_SECONDS = 5.0
+_RECONNECT_INTERVAL_SECONDS = 1.0
+# A connection that died without a word is given up after three of them, and one more.
+_HEARTBEAT_SECONDS = 5
 
 
 class BrokerUnavailable(Exception):
@@ -39,7 +39,7 @@ def broker_errors(problem: str) -> Iterator[None]:
         raise BrokerUnavailable(f"{problem}: the connection died") from error
 
 
-class PatientBroker(RabbitBroker):
+class RetryingBroker(RabbitBroker):
     """A broker that tries to connect for as long as it takes."""
 
     async def connect(self) -> RobustConnection:
@@ -65,10 +65,10 @@ def make_broker(
     url: AmqpDsn, logger: logging.Logger, default_channel: Channel | None = None
 ) -> RabbitBroker:
     """Build the broker that both services use."""
-    return PatientBroker(
-        str(URL(str(url)).update_query(heartbeat=_HEARTBEAT)),
-        reconnect_interval=_RECONNECT_INTERVAL,
-        timeout=_PATIENCE,
+    return RetryingBroker(
+        str(URL(str(url)).update_query(heartbeat=_HEARTBEAT_SECONDS)),
+        reconnect_interval=_RECONNECT_INTERVAL_SECONDS,
+        timeout=_TIMEOUT_SECONDS,
         logger=logger,
         # FastStream logs two lines a message at this level.
         log_level=logging.DEBUG,
@@ -82,7 +82,7 @@ def make_channel(prefetch_count: int | None = None) -> Channel:
     return Channel(prefetch_count=prefetch_count, on_return_raises=True)
 
 
-async def broker_trouble(broker: RabbitBroker, *, consumers: int = 0) -> str | None:
+async def broker_problem(broker: RabbitBroker, *, consumers: int = 0) -> str | None:
     """Say why the broker can't serve us now, or None.
 
     Asks RabbitMQ itself for the events' queue: a connection may look open while it is dead, and
@@ -92,7 +92,7 @@ async def broker_trouble(broker: RabbitBroker, *, consumers: int = 0) -> str | N
         return "RabbitMQ is not connected"
     try:
         with broker_errors(f"RabbitMQ does not answer for queue {EVENTS_QUEUE.name}"):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 subscribed = await _subscribed(broker)
     except BrokerUnavailable as unavailable:
         return str(unavailable)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from contracts import Action, Event
+from contracts import Action, MedicationEvent
 
 # Looking a member up in its class takes longer than all that is done with it here.
 _START, _STOP = Action.START, Action.STOP
@@ -42,22 +42,22 @@ class Verdict(NamedTuple):
     ``counterpart`` is the cancel of a cancelled event, and the cancelled event of a cancel.
     """
 
-    event: Event
+    event: MedicationEvent
     role: Role
-    counterpart: Event | None = None
+    counterpart: MedicationEvent | None = None
 
 
-class Judged(Struct):
+class FoldedHistory(Struct):
     """The events of one history (a patient's medication and order) by what they did.
 
     ``opened`` and ``closed`` are in time order and alternate, beginning with an opening one.
     """
 
-    opened: list[Event] = []
-    closed: list[Event] = []
-    redundant: list[Event] = []
-    unmatched: list[Event] = []
-    cancelled: list[tuple[Event, Event]] = []
+    opened: list[MedicationEvent] = []
+    closed: list[MedicationEvent] = []
+    redundant: list[MedicationEvent] = []
+    unmatched: list[MedicationEvent] = []
+    cancelled: list[tuple[MedicationEvent, MedicationEvent]] = []
     """Events that were taken away, each with the cancel that did."""
 
     @property
@@ -74,25 +74,25 @@ class Judged(Struct):
             yield Verdict(cancel, Role.CANCEL, event)
 
 
-def histories(events: Iterable[Event]) -> Iterable[list[Event]]:
+def histories(events: Iterable[MedicationEvent]) -> Iterable[list[MedicationEvent]]:
     """Part one patient's events into histories: those of one medication and order."""
-    parted: defaultdict[tuple[str, str | None], list[Event]] = defaultdict(list)
+    parted: defaultdict[tuple[str, str | None], list[MedicationEvent]] = defaultdict(list)
     for event in events:
         parted[event.medication_name, event.order_id].append(event)
     return parted.values()
 
 
-def judge(history: Iterable[Event]) -> Judged:
+def fold_history(history: Iterable[MedicationEvent]) -> FoldedHistory:
     """Find out what each event of one history did, by rules 1 to 3."""
     events = sorted(history, key=_TIME)
     if _takes_turns(events):
-        return Judged(opened=events[::2], closed=events[1::2])
-    judged = Judged()
-    _fold(_cancel(_distinct(events), judged), judged)
-    return judged
+        return FoldedHistory(opened=events[::2], closed=events[1::2])
+    folded = FoldedHistory()
+    _open_and_close(_cancel(_distinct(events), folded), folded)
+    return folded
 
 
-def _takes_turns(events: list[Event]) -> bool:
+def _takes_turns(events: list[MedicationEvent]) -> bool:
     """Say whether a start and a stop take turns, each at an instant of its own, as most do.
 
     The rules change nothing about such a history, which a glance over it finds out sooner.
@@ -106,7 +106,7 @@ def _takes_turns(events: list[Event]) -> bool:
     return True
 
 
-def _distinct(events: list[Event]) -> Iterator[Event]:
+def _distinct(events: list[MedicationEvent]) -> Iterator[MedicationEvent]:
     """Rule 1. The same event twice is one; events that differ have an order in any case."""
     for instant in _instants(events):
         if len(instant) > 1:
@@ -116,21 +116,21 @@ def _distinct(events: list[Event]) -> Iterator[Event]:
             yield instant[0]
 
 
-def _cancel(history: Iterable[Event], judged: Judged) -> list[Event]:
+def _cancel(history: Iterable[MedicationEvent], folded: FoldedHistory) -> list[MedicationEvent]:
     """Rule 2. Return the reports that stand, at each instant stops before starts."""
-    standing: dict[Action, list[Event]] = {Action.START: [], Action.STOP: []}
+    standing: dict[Action, list[MedicationEvent]] = {Action.START: [], Action.STOP: []}
     for event in history:
         action = event.action
         if action in standing:
             standing[action].append(event)
         elif reports := standing[_CANCELS[action]]:
-            judged.cancelled.append((reports.pop(), event))
+            folded.cancelled.append((reports.pop(), event))
         else:
-            judged.unmatched.append(event)
+            folded.unmatched.append(event)
     return sorted(standing[Action.STOP] + standing[Action.START], key=_TIME)
 
 
-def _fold(reports: list[Event], judged: Judged) -> None:
+def _open_and_close(reports: list[MedicationEvent], folded: FoldedHistory) -> None:
     """Rule 3. At one instant the stops come first where a period is open, else the starts."""
     is_open = False
     for instant in _instants(reports):
@@ -138,17 +138,17 @@ def _fold(reports: list[Event], judged: Judged) -> None:
             instant.sort(key=_rank)
         for report in instant:
             if report.action is _START:
-                (judged.redundant if is_open else judged.opened).append(report)
+                (folded.redundant if is_open else folded.opened).append(report)
                 is_open = True
             else:
-                (judged.closed if is_open else judged.unmatched).append(report)
+                (folded.closed if is_open else folded.unmatched).append(report)
                 is_open = False
 
 
-def _instants(events: list[Event]) -> Iterator[list[Event]]:
+def _instants(events: list[MedicationEvent]) -> Iterator[list[MedicationEvent]]:
     """Part events that are in time order into those of each instant."""
     return (list(instant) for _, instant in groupby(events, key=_TIME))
 
 
-def _rank(event: Event) -> int:
+def _rank(event: MedicationEvent) -> int:
     return RANK[event.action]

@@ -10,7 +10,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import starmap, zip_longest
@@ -20,8 +19,8 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from consumer_app.rules.histories import RANK, Judged, histories, judge
-from contracts import Action, Event
+from consumer_app.rules.histories import RANK, FoldedHistory, fold_history, histories
+from contracts import Action, MedicationEvent
 
 
 class Reason(StrEnum):
@@ -48,8 +47,8 @@ class Period(Struct, frozen=True, gc=False):
     ``end`` and ``closed_by`` are None while the patient is still on the medication.
     """
 
-    opened_by: Event
-    closed_by: Event | None
+    opened_by: MedicationEvent
+    closed_by: MedicationEvent | None
 
     @property
     def medication_name(self) -> str:
@@ -66,10 +65,10 @@ class Period(Struct, frozen=True, gc=False):
         """When it ended, which is outside."""
         return None if self.closed_by is None else self.closed_by.event_time
 
-    def meets(self, start: datetime | None, end: datetime | None) -> bool:
+    def overlaps(self, start: datetime | None, end: datetime | None) -> bool:
         """Say whether any of [start, end) is in the period; None leaves that side open.
 
-        A period of zero length meets a window that holds its instant.
+        A period of zero length overlaps a window that holds its instant.
         """
         if end is not None and self.start >= end:
             return False
@@ -80,15 +79,10 @@ class Period(Struct, frozen=True, gc=False):
         return self.start <= instant and (self.end is None or instant < self.end)
 
 
-@dataclass(frozen=True, slots=True)
-class Anomaly:
+class Anomaly(NamedTuple):
     """An event without effect on the periods, and the reason."""
 
-    medication_name: str
-    order_id: str | None
-    event_id: str | None
-    action: Action
-    event_time: datetime
+    event: MedicationEvent
     reason: Reason
 
 
@@ -100,30 +94,30 @@ class MedicationPeriods(NamedTuple):
 
     periods: list[Period]
     anomalies: list[Anomaly]
-    histories: list[Judged]
+    histories: list[FoldedHistory]
 
 
 def medication_periods(
-    events: Iterable[Event], merge_gap: timedelta | None = None
+    events: Iterable[MedicationEvent], merge_gap: timedelta | None = None
 ) -> MedicationPeriods:
     """Turn one patient's events, in any order and with repeats, into periods and anomalies.
 
     ``merge_gap`` joins neighbouring periods of a medication whose gap is at most that long;
     without it only overlapping periods join. Costs n log n.
     """
-    judged = [judge(history) for history in histories(events)]
+    folded = [fold_history(history) for history in histories(events)]
     by_medication: defaultdict[str, list[list[Period]]] = defaultdict(list)
-    for history in judged:
+    for history in folded:
         if periods := _periods(history):
             by_medication[periods[0].medication_name].append(periods)
     joined = [period for orders in by_medication.values() for period in _join(orders, merge_gap)]
     # Of periods that begin together the one that ends first is first already.
     joined.sort(key=_BY_START)
-    anomalies = [anomaly for history in judged for anomaly in _anomalies(history)]
-    return MedicationPeriods(joined, sorted(anomalies, key=_anomaly_order), judged)
+    anomalies = [anomaly for history in folded for anomaly in _anomalies(history)]
+    return MedicationPeriods(joined, sorted(anomalies, key=_anomaly_order), folded)
 
 
-def _periods(history: Judged) -> list[Period]:
+def _periods(history: FoldedHistory) -> list[Period]:
     return list(starmap(Period, zip_longest(history.opened, history.closed)))
 
 
@@ -158,24 +152,18 @@ def _end(period: Period) -> tuple[bool, datetime]:
     return period.end is None, period.end or period.start
 
 
-def _anomalies(history: Judged) -> Iterator[Anomaly]:
+def _anomalies(history: FoldedHistory) -> Iterator[Anomaly]:
     """Rule 6."""
     for event in (*history.redundant, *history.unmatched):
-        yield Anomaly(
-            medication_name=event.medication_name,
-            order_id=event.order_id,
-            event_id=event.event_id,
-            action=event.action,
-            event_time=event.event_time,
-            reason=_REASONS[event.action],
-        )
+        yield Anomaly(event, _REASONS[event.action])
 
 
 def _anomaly_order(anomaly: Anomaly) -> tuple[datetime, str, int, str, str]:
+    event, _ = anomaly
     return (
-        anomaly.event_time,
-        anomaly.medication_name,
-        RANK[anomaly.action],
-        anomaly.order_id or "",
-        anomaly.event_id or "",
+        event.event_time,
+        event.medication_name,
+        RANK[event.action],
+        event.order_id or "",
+        event.event_id or "",
     )

@@ -1,58 +1,55 @@
-"""The direct way to a database's driver, for the two statements that nearly all time goes to.
+"""What the store asks of each database: two statements that nearly all time goes to.
 
-Each is one trip to the database, where SQLAlchemy makes up to eight of them to the thread of a
-SQLite connection. All other statements go through SQLAlchemy.
+Each is one trip straight to the driver, where SQLAlchemy makes up to eight of them to the thread
+of a SQLite connection. All other statements go through SQLAlchemy.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Protocol
 
 import asyncpg
 
-from contracts import Action, Event
+from consumer_app.storage.tables import KEY, OPTIONAL, TABLE
+from contracts import Action, MedicationEvent
 
 DRIVER_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
 
-INSERT = (
-    "INSERT INTO medication_event"
-    " (patient_id, medication_name, event_time, action, order_id, event_id, received_at)"
-)
+COLUMNS = (*KEY, "received_at")
+INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)})"
+
 Row = tuple[Any, ...]
-"""The columns above, the key first."""
+"""The values of COLUMNS; absent ones are None."""
 
 
-class DirectDatabase(Protocol):
-    """The events' table, at one trip a call; raises DRIVER_ERRORS or what SQLAlchemy does."""
+class Backend(Protocol):
+    """A database's table of events; raises DRIVER_ERRORS or what SQLAlchemy does."""
 
-    def rows(self, events: Iterable[Event], received_at: datetime) -> list[Row]:
+    reads_at_once: int
+    """How many reads gain from running side by side."""
+
+    def rows(self, events: Iterable[MedicationEvent], received_at: datetime) -> list[Row]:
         """Write events as rows."""
 
     async def insert(self, rows: Sequence[Row]) -> None:
         """Store rows durably; those that are there already stay as they are."""
 
-    async def events_of(
-        self, patient_id: str, medication_names: Collection[str]
-    ) -> Sequence[Event]:
-        """Read a patient's events, of all medications or of those named, in no set order."""
+    async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
+        """Read all events of some patients, each patient's in no set order."""
 
     async def close(self) -> None:
         """Give up what is held open."""
 
 
+_before_time = attrgetter(*KEY[: KEY.index("event_time")])
+_optional = attrgetter(*OPTIONAL)
 # Looking a member's word up in its class takes longer than all else that is done with a row.
 _WORDS = {action: action.value for action in Action}
 
 
-def row(event: Event, event_time: object, received_at: object) -> Row:
+def row(event: MedicationEvent, event_time: object, received_at: object) -> Row:
     """Write an event as a row, the times as the driver takes them."""
-    return (
-        event.patient_id,
-        event.medication_name,
-        event_time,
-        _WORDS[event.action],
-        event.order_id or "",
-        event.event_id or "",
-        received_at,
-    )
+    action = _WORDS[event.action]
+    return (*_before_time(event), event_time, action, *_optional(event), received_at)

@@ -10,8 +10,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
-_BUSY_TIMEOUT = 5.0
-# In seconds, the lock in milliseconds: what hangs is given up, reported, and tried again.
+_BUSY_TIMEOUT_SECONDS = 5.0
+# What hangs is given up, reported, and tried again: seconds, but for the lock's milliseconds.
 _POSTGRES_LIMITS = {
     "timeout": 10,
     "command_timeout": 60,
@@ -19,7 +19,7 @@ _POSTGRES_LIMITS = {
 }
 _PRAGMAS = (
     # Written first, so that even switching to WAL waits for another process that does the same.
-    f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT * 1000)}",
+    f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_SECONDS * 1000)}",
     "PRAGMA journal_mode = WAL",
     # A commit is on the disk before it returns; WAL's default would lose some on a power cut.
     "PRAGMA synchronous = FULL",

@@ -4,54 +4,50 @@ import asyncio
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
+from itertools import chain, starmap
 from operator import itemgetter
-from typing import Any
+from typing import Any, get_type_hints
 
 import aiosqlite
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from consumer_app.storage.backend import INSERT, Row, row
-from consumer_app.storage.batching import SharedTrips
-from consumer_app.storage.tables import written_time
-from contracts import Event, PlainEvent
+from consumer_app.storage.backend import COLUMNS, INSERT, Row, row
+from consumer_app.storage.tables import OPTIONAL, TABLE, written_time
+from contracts import FIELDS, MedicationEvent
 
-_VALUES = "(?, ?, ?, ?, ?, ?, ?)"
+VALUES = ", ".join("ifnull(?, '')" if name in OPTIONAL else "?" for name in COLUMNS)
 # SQLite takes up to 32,766 values in a statement.
 _ROWS_AT_ONCE = 4_000
 
-# One row for all patients: see DirectSqlite.
-_READ = """
-    SELECT '{' || group_concat(json_quote(value) || ':' || (
-        SELECT json_group_array(json_array(patient_id, medication_name, action, event_time,
-            nullif(order_id, ''), nullif(event_id, '')))
-        FROM medication_event WHERE patient_id = value
-    )) || '}'
+_STORED = ", ".join(f"nullif({name}, '')" if name in OPTIONAL else name for name in FIELDS)
+# One row for all patients: see SqliteBackend.
+_READ = f"""
+    SELECT '{{' || group_concat(json_quote(value) || ':' || (
+        SELECT json_group_array(json_array({_STORED})) FROM {TABLE} WHERE patient_id = value
+    )) || '}}'
     FROM json_each(?)
-"""
+"""  # noqa: S608 - words of ours alone
+_HINTS = get_type_hints(MedicationEvent)
+_read_patients = msgspec.json.Decoder(
+    dict[str, list[tuple[*(_HINTS[name] for name in FIELDS)]]]  # type: ignore[misc]
+).decode
 
 
-class _ListedEvent(PlainEvent, frozen=True, gc=False, array_like=True):
-    """An event as a list of its fields."""
-
-
-_read_patients = msgspec.json.Decoder(dict[str, list[_ListedEvent]]).decode
-
-
-class DirectSqlite:
+class SqliteBackend:
     """One connection that writes, and one that reads.
 
     A thread lets go of Python's lock at each step of a statement, and when another thread is busy
     it takes 5 ms to get it back. So many rows go in with a step, and all come out with one.
     """
 
+    reads_at_once = 1
+
     def __init__(self, engine: AsyncEngine) -> None:
         self._writer = _HeldConnection(engine)
         self._reader = _HeldConnection(engine)
-        self._reads = SharedTrips(self._read)
 
-    def rows(self, events: Iterable[Event], received_at: datetime) -> list[Row]:
+    def rows(self, events: Iterable[MedicationEvent], received_at: datetime) -> list[Row]:
         at = written_time(received_at)
         return [row(event, written_time(event.event_time), at) for event in events]
 
@@ -62,26 +58,21 @@ class DirectSqlite:
         # Each statement is a transaction of its own, which is durable when it returns.
         for at in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[at : at + _ROWS_AT_ONCE]
-            values = ", ".join([_VALUES] * len(some))
+            values = ", ".join([f"({VALUES})"] * len(some))
             statement = f"{INSERT} VALUES {values} ON CONFLICT DO NOTHING"
             await self._writer.fetch(statement, [*chain.from_iterable(some)])
 
-    async def events_of(
-        self, patient_id: str, medication_names: Collection[str]
-    ) -> Sequence[PlainEvent]:
-        events = (await self._reads.take([patient_id]))[patient_id]
-        if medication_names:
-            return [event for event in events if event.medication_name in medication_names]
-        return events
+    async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
+        asked = msgspec.json.encode([*set(patient_ids)]).decode()
+        [[found]] = await self._reader.fetch(_READ, (asked,))
+        return {
+            patient_id: list(starmap(MedicationEvent, events))
+            for patient_id, events in _read_patients(found).items()
+        }
 
     async def close(self) -> None:
         await self._writer.close()
         await self._reader.close()
-
-    async def _read(self, patient_ids: Sequence[str]) -> Mapping[str, Sequence[PlainEvent]]:
-        asked = msgspec.json.encode([*set(patient_ids)]).decode()
-        [[events]] = await self._reader.fetch(_READ, (asked,))
-        return _read_patients(events)
 
 
 class _HeldConnection:

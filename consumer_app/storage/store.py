@@ -24,44 +24,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlmodel import SQLModel
 
-from consumer_app.storage.backend import DRIVER_ERRORS, DirectDatabase, Row
-from consumer_app.storage.batching import SharedTrips
+from consumer_app.storage.backend import DRIVER_ERRORS, Backend, Row
+from consumer_app.storage.batching import Batcher
 from consumer_app.storage.database import migrate, open_database
-from consumer_app.storage.postgres import DirectPostgres
-from consumer_app.storage.sqlite import DirectSqlite
-from consumer_app.storage.tables import StoredEvent
-from contracts import Action, Event, EventId, EventTime, MedicationEvent, MedicationName, OrderId
+from consumer_app.storage.postgres import PostgresBackend
+from consumer_app.storage.sqlite import SqliteBackend
+from consumer_app.storage.tables import TABLE
+from contracts import FIELDS, MedicationEvent
 
 logger = logging.getLogger(__name__)
 
-_TABLE = SQLModel.metadata.tables[StoredEvent.__tablename__]
-_COLUMNS = tuple(_TABLE.columns)
-_HISTORY = (
-    _TABLE.c.patient_id,
-    _TABLE.c.medication_name,
-    _TABLE.c.order_id,
-)
-_PAGE_ORDER = (
-    _TABLE.c.event_time,
-    _TABLE.c.medication_name,
-    _TABLE.c.action,
-    _TABLE.c.order_id,
-    _TABLE.c.event_id,
-)
+PAGE_ORDER = ("event_time", *(n for n in FIELDS if n not in {"patient_id", "event_time"}))
+"""The fields by which one patient's events are put in order, page by page."""
 
 _PATIENTS_AT_ONCE = 1_000
-
-
-class PageKey(NamedTuple):
-    """Where a page of one patient's events ends; pages are in this order."""
-
-    event_time: EventTime
-    medication_name: MedicationName
-    action: Action
-    order_id: OrderId | None
-    event_id: EventId | None
 
 
 class HistoryKey(NamedTuple):
@@ -72,7 +49,7 @@ class HistoryKey(NamedTuple):
     order_id: str | None
 
 
-class ReceivedEvent(MedicationEvent):
+class ReceivedEvent(MedicationEvent, frozen=True, kw_only=True):
     """An event as it is stored."""
 
     received_at: Annotated[datetime, Field(description="When it first arrived, in UTC.")]
@@ -89,13 +66,14 @@ class EventStore:
         """``partitions`` is for a database that has no table yet: see ``migrate``."""
         self._engine = engine
         self._partitions = partitions
-        self._direct: DirectDatabase = (
-            DirectSqlite(engine) if engine.dialect.name == "sqlite" else DirectPostgres(engine)
+        self._backend: Backend = (
+            SqliteBackend(engine) if engine.dialect.name == "sqlite" else PostgresBackend(engine)
         )
-        self._commits = SharedTrips(self._insert)
+        self._writes = Batcher(self._insert)
+        self._reads = Batcher(self._backend.read, at_once=self._backend.reads_at_once)
         self._migration = asyncio.Lock()
         self._migrated = False
-        self._write_trouble: str | None = None
+        self._write_problem: str | None = None
 
     @classmethod
     def at(cls, url: str, partitions: int = 0) -> Self:
@@ -104,54 +82,55 @@ class EventStore:
 
     async def __aenter__(self) -> Self:
         # A database that is away must not keep the service from starting.
-        if problem := await self.trouble():
+        if problem := await self.problem():
             logger.warning("%s", problem)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._direct.close()
+        await self._backend.close()
         await self._engine.dispose()
 
-    async def add(self, events: Sequence[Event]) -> None:
+    async def add(self, events: Sequence[MedicationEvent]) -> None:
         """Store events durably; one that is there already changes nothing.
 
         Goes on trying for as long as the database is away, locked or full.
         """
         if events:
-            await self._commits.take(self._direct.rows(events, datetime.now(UTC)))
+            await self._writes.submit(self._backend.rows(events, datetime.now(UTC)))
 
     async def events_of(
         self, patient_id: str, medication_names: Collection[str] = ()
-    ) -> Sequence[Event]:
+    ) -> Sequence[MedicationEvent]:
         """Read a patient's events, of all medications or of those named, in no set order."""
-        with _named_trouble("read"):
+        with _database_errors("read"):
             await self._migrate()
-            return await self._direct.events_of(patient_id, medication_names)
+            found = (await self._reads.submit([patient_id])).get(patient_id, [])
+        if medication_names:
+            return [event for event in found if event.medication_name in medication_names]
+        return found
 
     async def page_of(
-        self, patient_id: str, limit: int, after: PageKey | None = None
+        self, patient_id: str, limit: int, after: MedicationEvent | None = None
     ) -> list[ReceivedEvent]:
-        """Read up to ``limit`` of a patient's events in time order, from behind ``after``."""
-        statement = select(*_COLUMNS).where(_TABLE.c.patient_id == patient_id)
+        """Read up to ``limit`` of a patient's events in ``PAGE_ORDER``, from behind ``after``."""
+        columns = [TABLE.c[name] for name in PAGE_ORDER]
+        statement = select(TABLE).where(TABLE.c.patient_id == patient_id)
         if after is not None:
-            key = (
-                literal(value, column.type)
-                for value, column in zip(after, _PAGE_ORDER, strict=True)
-            )
-            statement = statement.where(tuple_(*_PAGE_ORDER) > tuple_(*key))
-        rows = await self._read(statement.order_by(*_PAGE_ORDER).limit(limit))
-        return [ReceivedEvent.model_construct(**row) for row in rows]
+            key = (literal(getattr(after, column.name), column.type) for column in columns)
+            statement = statement.where(tuple_(*columns) > tuple_(*key))
+        rows = await self._read(statement.order_by(*columns).limit(limit))
+        return [ReceivedEvent(**row) for row in rows]
 
     async def patients_before(self, before: datetime) -> AsyncIterator[str]:
         """Yield the patients that have an event before a time, in order.
 
         They are read in parts: a read that lasts keeps the database from reusing its log.
         """
-        column = _TABLE.c.patient_id
+        column = TABLE.c.patient_id
         patients = (
             select(column)
             .group_by(column)
-            .having(func.min(_TABLE.c.event_time) < before)
+            .having(func.min(TABLE.c.event_time) < before)
             .order_by(column)
             .limit(_PATIENTS_AT_ONCE)
         )
@@ -166,7 +145,7 @@ class EventStore:
 
         One that has grown meanwhile stays: what has come may have changed its periods.
         """
-        with _named_trouble("written"):
+        with _database_errors("written"):
             async with self._engine.begin() as connection:
                 return [
                     key
@@ -177,23 +156,23 @@ class EventStore:
     async def partitions(self) -> int:
         """Count the partitions of the table, in PostgreSQL."""
         counting = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'medication_event'::regclass"
-        with _named_trouble("read"):
+        with _database_errors("read"):
             async with self._engine.connect() as connection:
                 count: int = await connection.scalar(text(counting))
                 return count
 
-    async def trouble(self) -> str | None:
+    async def problem(self) -> str | None:
         """Say why events can't be stored or read now, or None."""
-        if self._write_trouble is not None:
-            return self._write_trouble
+        if self._write_problem is not None:
+            return self._write_problem
         try:
-            await self._read(select(*_COLUMNS).limit(1))
+            await self._read(select(TABLE).limit(1))
         except DatabaseUnavailable as error:
             return str(error)
         return None
 
     async def _read(self, statement: Select[Any]) -> Sequence[RowMapping]:
-        with _named_trouble("read"):
+        with _database_errors("read"):
             await self._migrate()
             async with self._engine.connect() as connection:
                 await connection.execution_options(read_only=True)
@@ -216,28 +195,28 @@ class EventStore:
 
     async def _insert_once(self, rows: Sequence[Row]) -> None:
         try:
-            with _named_trouble("written"):
+            with _database_errors("written"):
                 await self._migrate()
-                await self._direct.insert(rows)
+                await self._backend.insert(rows)
         except DatabaseUnavailable as error:
-            self._write_trouble = str(error)
+            self._write_problem = str(error)
             raise
-        self._write_trouble = None
+        self._write_problem = None
 
 
 def _deletion(history: HistoryKey, events: int) -> Delete:
-    count = select(func.count()).select_from(_TABLE).where(_is(history))
-    return delete(_TABLE).where(_is(history), count.scalar_subquery() == events)
+    count = select(func.count()).select_from(TABLE).where(_is(history))
+    return delete(TABLE).where(_is(history), count.scalar_subquery() == events)
 
 
 def _is(history: HistoryKey) -> ColumnElement[bool]:
     # The key's columns are bound as such, which turns an absent order into the key's "".
-    pairs = zip(_HISTORY, history, strict=True)
-    return and_(*(column == literal(value, column.type) for column, value in pairs))
+    columns = ((TABLE.c[name], value) for name, value in history._asdict().items())
+    return and_(*(column == literal(value, column.type) for column, value in columns))
 
 
 @contextmanager
-def _named_trouble(what: str) -> Iterator[None]:
+def _database_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, *DRIVER_ERRORS, OSError) as error:

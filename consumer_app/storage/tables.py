@@ -1,14 +1,15 @@
 """The one table: events as they were reported, append-only."""
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 import msgspec
+from pydantic import create_model
 from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
-from contracts import Action
+from contracts import FIELDS, Action, MedicationEvent
 
 
 def written_time(time: datetime) -> str:
@@ -38,10 +39,20 @@ class UtcTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if isinstance(value, datetime) else None
 
 
-class OptionalKey(TypeDecorator[str]):
-    """Text that may be absent and yet is part of a key, where NULL would equal nothing."""
+class _Text(TypeDecorator[Any]):
+    """Text that PostgreSQL compares by its bytes, as SQLite does: fast, and in no locale."""
 
     impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(String(collation=collation))
+
+
+class OptionalText(_Text):
+    """Text that may be absent and yet is part of a key, where NULL would equal nothing."""
+
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str:
@@ -51,33 +62,46 @@ class OptionalKey(TypeDecorator[str]):
         return value or None
 
 
-class ActionText(TypeDecorator[Action]):
+class ActionText(_Text):
     """An action as its word."""
 
-    impl = String
     cache_ok = True
-
-    def process_bind_param(self, value: Action | None, dialect: Dialect) -> str | None:
-        return value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Action | None:
         return None if value is None else Action(value)
 
 
-class StoredEvent(SQLModel, table=True):
-    """An event and when it first arrived.
+_TYPES: dict[Any, type[TypeEngine[Any]]] = {
+    str: _Text,
+    str | None: OptionalText,
+    Action: ActionText,
+    datetime: UtcTime,
+}
+_HINTS = get_type_hints(MedicationEvent)
 
-    All six fields are the key: the same event can't be there twice, and as the table is stored
-    in the order of its key, a patient's events lie together.
-    """
+OPTIONAL = tuple(name for name in FIELDS if _HINTS[name] == str | None)
+"""The fields that may be absent; the table then holds an empty text."""
+
+# A patient's events lie together, and those of a medication in the order of time.
+KEY = ("patient_id", "medication_name", "event_time", "action", *OPTIONAL)
+"""All fields of an event, in the order of the table's key."""
+
+
+class _Table(SQLModel):
+    """Events, each of them once, and when it first arrived; stored in the order of the key."""
 
     __tablename__ = "medication_event"
     __table_args__: ClassVar = {"sqlite_with_rowid": False}
 
-    patient_id: str = Field(primary_key=True)
-    medication_name: str = Field(primary_key=True)
-    event_time: datetime = Field(primary_key=True, sa_type=UtcTime)
-    action: Action = Field(primary_key=True, sa_type=ActionText)
-    order_id: str | None = Field(default=None, primary_key=True, sa_type=OptionalKey)
-    event_id: str | None = Field(default=None, primary_key=True, sa_type=OptionalKey)
-    received_at: datetime = Field(sa_type=UtcTime)
+
+_columns: dict[str, Any] = {
+    name: (_HINTS[name], Field(primary_key=True, sa_type=_TYPES[_HINTS[name]])) for name in KEY
+}
+StoredEvent = create_model(
+    "StoredEvent",
+    __base__=_Table,
+    __cls_kwargs__={"table": True},
+    **_columns,
+    received_at=(datetime, Field(sa_type=UtcTime)),
+)
+TABLE = SQLModel.metadata.tables["medication_event"]

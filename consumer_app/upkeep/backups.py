@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from consumer_app.storage.tables import StoredEvent
+from consumer_app.storage.tables import TABLE
 
 
 class NoBackup(Exception):
@@ -79,6 +79,6 @@ def _damage(connection: sqlite3.Connection) -> list[str]:
 
 
 def _count(connection: sqlite3.Connection) -> int:
-    counting = f"SELECT count(*) FROM {StoredEvent.__tablename__}"  # noqa: S608 - our own name
+    counting = f"SELECT count(*) FROM {TABLE}"  # noqa: S608 - our own name
     count: int = connection.execute(counting).fetchone()[0]
     return count

@@ -36,7 +36,7 @@ def migrate(
         _fail("partitions are for PostgreSQL: DATABASE_URL names a SQLite file")
 
     async def migrated(store: EventStore) -> None:
-        if problem := await store.trouble():
+        if problem := await store.problem():
             raise DatabaseUnavailable(problem)
         if partitions and (found := await store.partitions()) != partitions:
             _fail(

@@ -18,8 +18,8 @@ from runtime.broker import make_broker, make_channel
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
 
-_CONNECT_TIMEOUT = 10.0
-_CONFIRM_TIMEOUT = 30.0
+_CONNECT_TIMEOUT_SECONDS = 10.0
+_CONFIRM_TIMEOUT_SECONDS = 30.0
 
 cli = typer.Typer(help=__doc__, no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="The dead letter's number in the list.", min=1)]
@@ -84,7 +84,7 @@ async def _replay(wanted: int | None) -> None:
                     delivery_mode=DeliveryMode.PERSISTENT,
                 ),
                 ROUTING_KEY,
-                timeout=_CONFIRM_TIMEOUT,
+                timeout=_CONFIRM_TIMEOUT_SECONDS,
             )
             # Only now: a crash before this leaves it here, and being stored twice changes nothing.
             await letter.ack()
@@ -130,7 +130,7 @@ async def _dead_letters() -> AsyncIterator[AbstractQueue]:
         settings.rabbitmq_url, logging.getLogger(__name__), default_channel=make_channel()
     )
     try:
-        async with asyncio.timeout(_CONNECT_TIMEOUT):
+        async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
             connection = await broker.connect()
             await declare_topology(broker)
             channel = await connection.channel(on_return_raises=True)
@@ -145,7 +145,7 @@ def _run(command: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(command)
     except TimeoutError:
-        typer.echo(f"RabbitMQ can't be reached within {_CONNECT_TIMEOUT:g} s", err=True)
+        typer.echo(f"RabbitMQ can't be reached within {_CONNECT_TIMEOUT_SECONDS:g} s", err=True)
         raise typer.Exit(2) from None
     except (AMQPError, OSError) as error:
         typer.echo(f"RabbitMQ broke off: {type(error).__name__}", err=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from consumer_app.rules.histories import histories
 from consumer_app.rules.periods import Period, medication_periods
 from consumer_app.storage.store import EventStore, HistoryKey
-from contracts import Event
+from contracts import MedicationEvent
 
 
 @dataclass
@@ -59,7 +59,7 @@ async def purge_histories(
 
 
 def _medications(
-    patient_id: str, events: Iterable[Event], before: datetime
+    patient_id: str, events: Iterable[MedicationEvent], before: datetime
 ) -> list[list[_History]]:
     """Part one patient's events into histories, and put those of one medication together."""
     medications: defaultdict[str, list[_History]] = defaultdict(list)
@@ -93,4 +93,4 @@ def _separable(medication: Iterable[_History]) -> list[_History]:
 
 
 def _overlap(some: Iterable[Period], others: Iterable[Period]) -> bool:
-    return any(one.meets(other.start, other.end) for one in some for other in others)
+    return any(one.overlaps(other.start, other.end) for one in some for other in others)

@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from contracts import MedicationEvent, PlainEvent, plain_event, reasons, write_message
+from contracts import (
+    FIELDS,
+    MedicationEvent,
+    explain_event,
+    read_plain_event,
+    reasons,
+    write_message,
+)
 from publisher_app.formats.rows import Row
 from publisher_app.formats.times import read_time
 
@@ -21,13 +28,15 @@ class EventReader:
         """``columns`` names the column of a field where it is not the field's own name."""
         self._columns = {
             field: (columns[field],) if field in columns else _OTHER_NAMES.get(field, (field,))
-            for field in MedicationEvent.model_fields
+            for field in FIELDS
         }
         self._own_names = not columns
         self._zone = zone
         self._repeats = _Repeats()
 
-    def read(self, rows: Iterable[Row], reject: Callable[[Row, str], None]) -> Iterator[PlainEvent]:
+    def read(
+        self, rows: Iterable[Row], reject: Callable[[Row, str], None]
+    ) -> Iterator[MedicationEvent]:
         """Yield the events; call ``reject`` with each row that is none, and the reason."""
         for row in rows:
             try:
@@ -37,12 +46,12 @@ class EventReader:
             except ValueError as error:
                 reject(row, str(error))
 
-    def _event(self, row: Row) -> PlainEvent:
+    def _event(self, row: Row) -> MedicationEvent:
         if row.problem is not None:
             raise ValueError(row.problem)
         if not isinstance(row.content, dict):
             raise ValueError("is not an object with the fields of an event")  # noqa: TRY004
-        event = plain_event(row.content) if self._own_names else None
+        event = read_plain_event(row.content) if self._own_names else None
         return self._repeats.number(event or self._mended(row.content))
 
     def _fields(self, content: Mapping[str, object]) -> dict[str, object]:
@@ -55,16 +64,16 @@ class EventReader:
                     break
         return fields
 
-    def _mended(self, content: Mapping[str, object]) -> PlainEvent:
+    def _mended(self, content: Mapping[str, object]) -> MedicationEvent:
         fields = self._fields(content)
-        if event := plain_event(fields):
+        if event := read_plain_event(fields):
             return event
         if "event_time" in fields:
             try:
                 fields["event_time"] = read_time(fields["event_time"], self._zone)
             except ValueError as error:
                 raise ValueError(f"event_time: {error}") from None
-        return PlainEvent.of(MedicationEvent.model_validate(fields))
+        return explain_event(fields)
 
 
 def _is_empty(value: object) -> bool:
@@ -81,7 +90,7 @@ class _Repeats:
     def __init__(self) -> None:
         self._counts: dict[bytes, int] = {}
 
-    def number(self, event: PlainEvent) -> PlainEvent:
+    def number(self, event: MedicationEvent) -> MedicationEvent:
         if event.event_id is not None:
             return event
         key = blake2b(write_message([event]), digest_size=16).digest()

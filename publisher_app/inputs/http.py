@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
-from contracts import MedicationEvent, PlainEvent
+from contracts import MedicationEvent
 from publisher_app.formats.mapping import EventReader
 from publisher_app.formats.rows import Row, UnreadableInput, rows_of
 from publisher_app.inputs.files import decode
@@ -34,7 +34,7 @@ class Outcome(BaseModel):
     rejected: list[RejectedEvent]
 
 
-def receiving(publisher: EventPublisher, settings: PublisherSettings) -> APIRouter:
+def events_router(publisher: EventPublisher, settings: PublisherSettings) -> APIRouter:
     """Make the route that takes events."""
     router = APIRouter(tags=["events"])
 
@@ -103,7 +103,7 @@ def _numbered(rows: Iterable[Row]) -> Iterable[Row]:
 
 
 async def _publish(
-    publisher: EventPublisher, events: Sequence[PlainEvent], batch_size: int
+    publisher: EventPublisher, events: Sequence[MedicationEvent], batch_size: int
 ) -> None:
     batches = [events[at : at + batch_size] for at in range(0, len(events), batch_size)]
     await asyncio.gather(*(publisher.publish(batch) for batch in batches))
@@ -127,7 +127,7 @@ def _request_content() -> dict[str, Any]:
 
 def _event_schema() -> dict[str, Any]:
     """Give the event's schema with references resolved, as OpenAPI keeps them elsewhere."""
-    schema = MedicationEvent.model_json_schema()
+    schema = TypeAdapter(MedicationEvent).json_schema()
     action = schema.pop("$defs")["Action"]
     del schema["properties"]["action"]["$ref"]
     schema["properties"]["action"] |= action

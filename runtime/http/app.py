@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -10,17 +10,16 @@ from fastapi import FastAPI
 from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from faststream.rabbit import RabbitBroker
-from faststream.specification import AsyncAPI
 
 from contracts.topology import declare_topology
+from runtime.http.asyncapi import NamedAsyncAPI
 from runtime.http.pages import document
-from runtime.http.try_it_out import ADDRESS, offer_try_it_out
 from runtime.logs import keep_queries_out_of_access_log
 
 VERSION = "1.0.0"
 
 
-class Service(AsgiFastStream):
+class HttpApp(AsgiFastStream):
     """A FastStream app whose HTTP is a FastAPI app, with the pages that document both."""
 
     def __init__(
@@ -28,12 +27,17 @@ class Service(AsgiFastStream):
         broker: RabbitBroker,
         api: FastAPI,
         *,
-        description: str,
+        operations: Mapping[str, str],
         logger: logging.Logger,
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
         after_startup: tuple[Callable[[], Any], ...] = (),
-        try_it_out: bool = False,
+        try_it_out: str | None = None,
     ) -> None:
+        """``operations`` names what is done on each channel.
+
+        ``try_it_out`` is the address that publishes a message, where there is one.
+        """
+
         async def declare() -> None:
             await declare_topology(broker)
             logger.info("connected to RabbitMQ")
@@ -41,15 +45,18 @@ class Service(AsgiFastStream):
         super().__init__(
             broker,
             logger=logger,
-            specification=AsyncAPI(title=api.title, version=VERSION, description=description),
+            specification=NamedAsyncAPI(
+                operations=operations,
+                title=api.title,
+                version=api.version,
+                description=api.description,
+            ),
             lifespan=lifespan,
             on_startup=[keep_queries_out_of_access_log],
             after_startup=[declare, *after_startup, _keep_loaded],
         )
         self._api = api
-        if try_it_out:
-            offer_try_it_out(api, broker)
-        document(api, self._asyncapi, try_it_out=ADDRESS if try_it_out else None)
+        document(api, self._asyncapi, try_it_out=try_it_out)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._api(scope, receive, send)

@@ -57,11 +57,14 @@ def answer_problems(api: FastAPI, *, unavailable: type[Exception]) -> None:
 
 
 def _examples(route: APIRoute) -> dict[str, str]:
-    """Find the first example that a route declares for each of its query parameters."""
+    """Find the first example that a route's query declares for each of its parameters."""
+    queries = (parameter.field_info.annotation for parameter in route.dependant.query_params)
     return {
-        parameter.alias: str(parameter.field_info.examples[0])
-        for parameter in route.dependant.query_params
-        if parameter.field_info.examples
+        field.alias or name: str(field.examples[0])
+        for query in queries
+        if isinstance(query, type) and issubclass(query, BaseModel)
+        for name, field in query.model_fields.items()
+        if field.examples
     }
 
 

@@ -3,12 +3,12 @@
 import os
 
 import consumer_app.handlers
-from contracts import Received, read_message
+from contracts import ReadMessage, read_message
 
 _POISON = b'"poison"'
 
 
-def _read_or_die(body: bytes) -> Received:
+def _read_or_die(body: bytes) -> ReadMessage:
     if body == _POISON:
         os._exit(9)
     return read_message(body)

@@ -10,7 +10,7 @@ import aio_pika
 import httpx
 
 from consumer_app.rules.periods import medication_periods
-from contracts import MedicationEvent
+from contracts import read_event
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, EVENTS_QUEUE, ROUTING_KEY
 from local.broker import PrivateBroker
 from tests.databases import Database
@@ -109,7 +109,7 @@ class System:
     def _compare_periods(self, consumer: Service) -> None:
         for patient in PATIENTS[:5]:
             events = [
-                MedicationEvent.model_validate(report.row)
+                read_event(report.row)
                 for report in self.reports.distinct
                 if report.patient_id == patient
             ]

@@ -1,4 +1,4 @@
-"""SQLite among several programs: writes wait for their turn, and never fail at once."""
+"""The databases: their schema, and SQLite among several programs, where writes wait their turn."""
 
 import asyncio
 import logging
@@ -7,11 +7,16 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from consumer_app.storage.database import migrate, open_database
 from consumer_app.storage.store import EventStore, HistoryKey
-from contracts import MedicationEvent, PlainEvent
+from contracts import MedicationEvent, read_event
+from local.postgres import PrivatePostgres
+from tests.databases import PostgresDatabase
+from tests.schemas import differences
 
-EVENT = MedicationEvent.model_validate(
+EVENT = read_event(
     {
         "patient_id": "1",
         "medication_name": "Heparin",
@@ -31,8 +36,8 @@ def store(file: Path) -> EventStore:
     return EventStore.at(f"sqlite+aiosqlite:///{file}")
 
 
-async def stored(store: EventStore) -> list[PlainEvent]:
-    return [PlainEvent.of(event) for event in await store.events_of(EVENT.patient_id)]
+async def stored(store: EventStore) -> list[MedicationEvent]:
+    return list(await store.events_of(EVENT.patient_id))
 
 
 def _lock_for(seconds: float, file: Path) -> None:
@@ -50,7 +55,7 @@ async def test_a_write_waits_for_another_program_that_writes(
         with caplog.at_level(logging.WARNING):
             await store.add([EVENT])
 
-        assert await stored(store) == [PlainEvent.of(EVENT)]
+        assert await stored(store) == [EVENT]
         assert caplog.text == "", "it was waited for, not tried again"
 
 
@@ -72,8 +77,8 @@ async def test_stores_that_open_one_new_file_together_take_turns(file: Path) -> 
     try:
         await asyncio.gather(*(store.add([EVENT]) for store in stores))
 
-        assert [await stored(store) for store in stores] == [[PlainEvent.of(EVENT)]] * 8
-        assert [await store.trouble() for store in stores] == [None] * 8
+        assert [await stored(store) for store in stores] == [[EVENT]] * 8
+        assert [await store.problem() for store in stores] == [None] * 8
     finally:
         for store in stores:
             await store.__aexit__()
@@ -84,7 +89,7 @@ async def test_patients_that_are_asked_for_together_get_their_own_events(
 ) -> None:
     patients = ["1", "2", 'quo"ted', "back\\slash", "ümlaut 💊", "[]", "{}", "null"]
     events = [
-        EVENT.model_copy(update={"patient_id": patient, "medication_name": medication})
+        replace(EVENT, patient_id=patient, medication_name=medication)
         for patient in patients
         for medication in ("Heparin", "Insulin")
     ]
@@ -101,3 +106,17 @@ async def test_patients_that_are_asked_for_together_get_their_own_events(
             if event.patient_id == patient
             and (not medications or event.medication_name in medications)
         }
+
+
+@pytest.fixture
+def postgres_url(postgres: PrivatePostgres) -> str:
+    return PostgresDatabase(postgres).url
+
+
+async def test_postgresql_is_migrated_to_the_schema_of_the_tables(postgres_url: str) -> None:
+    engine = open_database(postgres_url)
+    await migrate(engine)
+    try:
+        assert await differences(engine) == []
+    finally:
+        await engine.dispose()

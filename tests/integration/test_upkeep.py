@@ -13,7 +13,7 @@ import pytest
 
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.store import EventStore
-from contracts import Event, MedicationEvent
+from contracts import MedicationEvent, read_event
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase
 
@@ -28,7 +28,7 @@ def period(
     rows = [row | {"action": "start", "event_time": start}]
     if stop is not None:
         rows.append(row | {"action": "stop", "event_time": stop})
-    return [MedicationEvent.model_validate(each) for each in rows]
+    return [read_event(each) for each in rows]
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def fill_at(url: str, *histories: list[MedicationEvent]) -> None:
     asyncio.run(add())
 
 
-def stored(file: Path, patient: str) -> Sequence[Event]:
+def stored(file: Path, patient: str) -> Sequence[MedicationEvent]:
     return stored_at(url_of(file), patient)
 
 
-def stored_at(url: str, patient: str) -> Sequence[Event]:
-    async def read() -> Sequence[Event]:
+def stored_at(url: str, patient: str) -> Sequence[MedicationEvent]:
+    async def read() -> Sequence[MedicationEvent]:
         async with EventStore.at(url) as store:
             return await store.events_of(patient)
 

@@ -40,6 +40,13 @@ def test_the_page_shows_the_documents_as_they_are(tmp_path: Path) -> None:
     assert page.read_text() == committed, "asyncapi/ is behind the code: run `make docs`"
 
 
+def test_nothing_else_is_in_the_folder() -> None:
+    generated = {"index.html", *(f"{service}.yaml" for service in SERVICES)}
+    assert {file.name for file in Path("asyncapi").iterdir()} == generated, (
+        "what no app generates any more: remove it"
+    )
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_document_is_valid_asyncapi_3(service: str) -> None:
     jsonschema.validate(document(service), json.loads(SCHEMA.read_text()))
@@ -54,6 +61,19 @@ def test_the_document_shows_the_contract_and_no_credentials(service: str) -> Non
     for name, field in event.items():
         assert field.get("description") or field["anyOf"][0]["description"], name
         assert field.get("examples") or field["anyOf"][0]["examples"], name
+
+
+def test_each_operation_is_named_by_what_it_does_and_each_message_by_what_it_is() -> None:
+    named = {
+        operation: [each["$ref"].rpartition("/")[2] for each in content["messages"]]
+        for service in SERVICES
+        for operation, content in document(service)["operations"].items()
+    }
+    assert named == {
+        "publishMedicationEvents": ["MedicationEvents"],
+        "storeMedicationEvents": ["MedicationEvents"],
+        "moveToDeadLetters": ["DeadLetter"],
+    }
 
 
 def document(service: str) -> dict[str, Any]:

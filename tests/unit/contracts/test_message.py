@@ -8,7 +8,7 @@ import pytest
 from contracts import (
     MAX_EVENTS,
     MAX_MESSAGE_BYTES,
-    PlainEvent,
+    MedicationEvent,
     read_message,
     write_message,
 )
@@ -33,7 +33,7 @@ def numbered(count: int) -> list[dict[str, str]]:
 
 
 def test_one_event_stands_alone_or_in_a_list() -> None:
-    event = msgspec.convert(EVENT, PlainEvent)
+    event = msgspec.convert(EVENT, MedicationEvent)
     for each in (body(EVENT), body([EVENT]), b"\n " + body(EVENT), b" \r\n\t" + body([EVENT])):
         assert read_message(each) == ([event], None)
 
@@ -115,6 +115,6 @@ def test_the_greatest_size_has_room_for_1_000_of_the_longest_events() -> None:
 
 
 def test_a_lone_event_is_written_as_itself_and_absent_fields_are_left_out() -> None:
-    event = msgspec.convert(EVENT, PlainEvent)
+    event = msgspec.convert(EVENT, MedicationEvent)
     assert json.loads(write_message([event])) == EVENT
     assert json.loads(write_message([event, event])) == [EVENT, EVENT]

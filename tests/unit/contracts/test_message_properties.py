@@ -7,7 +7,7 @@ from datetime import UTC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import Action, PlainEvent, read_message, write_message
+from contracts import Action, MedicationEvent, read_message, write_message
 
 EVENT = {
     "patient_id": "2",
@@ -28,7 +28,7 @@ def texts(longest: int) -> st.SearchStrategy[str]:
 
 
 any_event = st.builds(
-    PlainEvent,
+    MedicationEvent,
     patient_id=texts(128),
     medication_name=texts(256),
     action=st.sampled_from(Action),
@@ -39,7 +39,7 @@ any_event = st.builds(
 
 
 @given(st.lists(any_event, max_size=5))
-def test_what_is_written_is_read_again(events: list[PlainEvent]) -> None:
+def test_what_is_written_is_read_again(events: list[MedicationEvent]) -> None:
     assert read_message(write_message(events)) == (events, None)
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from contracts import PlainEvent
+from contracts import MedicationEvent
 from publisher_app.formats.mapping import EventReader
 from publisher_app.formats.rows import Row
 
@@ -17,12 +17,12 @@ ROW = {
     "action": "start",
     "event_time": "2021-01-01T02:00:00Z",
 }
-EVENT = msgspec.convert(ROW, PlainEvent)
+EVENT = msgspec.convert(ROW, MedicationEvent)
 
 
 def read(
     *rows: object, columns: Mapping[str, str] | None = None, zone: str | None = None
-) -> tuple[list[PlainEvent], dict[int, str]]:
+) -> tuple[list[MedicationEvent], dict[int, str]]:
     """Return the events, and the reasons by line for the rows that are none."""
     reasons: dict[int, str] = {}
     reader = EventReader(columns or {}, ZoneInfo(zone) if zone else None)

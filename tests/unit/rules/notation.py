@@ -64,7 +64,7 @@ def written_periods(periods: Iterable[Period]) -> str:
 
 
 def written_anomalies(anomalies: Iterable[Anomaly]) -> str:
-    return ", ".join(f"{each.reason} {_written(each.event_time)}" for each in anomalies)
+    return ", ".join(f"{reason} {_written(event.event_time)}" for event, reason in anomalies)
 
 
 def _written(time: datetime | None) -> str:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from consumer_app.rules.periods import medication_periods
 from tests.unit.rules.notation import events, hours, written_periods
@@ -81,8 +82,7 @@ def test_the_events_at_the_ends_do_not_depend_on_the_order_of_arrival(reported: 
 
 def test_a_stop_in_the_last_microsecond_of_time_closes_no_other_orders_open_period() -> None:
     (last_stop,) = (
-        each.model_copy(update={"event_time": datetime.max.replace(tzinfo=UTC)})
-        for each in events("A: stop 9")
+        replace(each, event_time=datetime.max.replace(tzinfo=UTC)) for each in events("A: stop 9")
     )
     (period,) = medication_periods([*events("A: start 0; B: start 1"), last_stop]).periods
     assert (period.end, period.closed_by) == (None, None)

@@ -60,4 +60,4 @@ def test_a_period_meets_a_window_that_shares_an_instant_with_it(
     held: str, start: float | None, end: float | None, meets: bool
 ) -> None:
     window = (None if start is None else hour(start), None if end is None else hour(end))
-    assert period(held).meets(*window) is meets
+    assert period(held).overlaps(*window) is meets

@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from consumer_app.rules.histories import Role, judge
-from consumer_app.rules.periods import medication_periods
+from consumer_app.rules.histories import Role, fold_history
+from consumer_app.rules.periods import Reason, medication_periods
 from tests.unit.rules.notation import events, written_anomalies, written_periods
 
 THE_RULES_TABLE = [
@@ -80,25 +80,23 @@ def test_one_medications_anomalies_never_hide_anothers_periods() -> None:
 
     assert [each.medication_name for each in periods] == ["A", "B"]
     assert written_periods(periods) == "[0,1) [1,open)"
-    assert {each.medication_name for each in anomalies} == {"B"}
+    assert {each.event.medication_name for each in anomalies} == {"B"}
     assert written_anomalies(anomalies) == (
         "stop_without_start 0, cancel_start_without_start 0, redundant_start 2"
     )
 
 
-def test_an_anomaly_names_the_event_by_all_that_tells_it_apart() -> None:
-    (anomaly,) = medication_periods(events("A: stop 5#7", medication="Y")).anomalies
-    (event,) = events("A: stop 5#7", medication="Y")
+def test_an_anomaly_is_the_event_whole_and_its_reason() -> None:
+    (stop,) = events("A: stop 5#7", medication="Y")
 
-    assert (anomaly.medication_name, anomaly.order_id, anomaly.event_id) == ("Y", "A", "7")
-    assert (anomaly.action, anomaly.event_time) == (event.action, event.event_time)
+    assert medication_periods([stop]).anomalies == [(stop, Reason.STOP_WITHOUT_START)]
 
 
 def test_the_verdicts_say_what_each_event_did() -> None:
     start, cancel, later, again, stop, stray = history = events(
         "start 0, cancel_start 1, start 2, start 3, stop 4, stop 5"
     )
-    verdicts = judge(history).verdicts()
+    verdicts = fold_history(history).verdicts()
     assert {verdict.event: (verdict.role, verdict.counterpart) for verdict in verdicts} == {
         start: (Role.CANCELLED, cancel),
         cancel: (Role.CANCEL, start),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from consumer_app.storage.batching import SharedTrips
+from consumer_app.storage.batching import Batcher
 
 
 class Trips:
@@ -29,19 +29,19 @@ def trips() -> Trips:
     return Trips()
 
 
-async def started(shared: SharedTrips[int, int], *items: int) -> "asyncio.Task[int]":
-    task = asyncio.create_task(shared.take(items))
+async def started(shared: Batcher[int, int], *items: int) -> "asyncio.Task[int]":
+    task = asyncio.create_task(shared.submit(items))
     await asyncio.sleep(0)
     return task
 
 
 async def test_a_lone_item_leaves_at_once(trips: Trips) -> None:
     trips.go_on.set()
-    assert await SharedTrips(trips.travel).take([1, 2]) == 3
+    assert await Batcher(trips.travel).submit([1, 2]) == 3
 
 
 async def test_all_who_wait_for_a_trip_share_the_next(trips: Trips) -> None:
-    shared = SharedTrips(trips.travel)
+    shared = Batcher(trips.travel)
     tasks = [await started(shared, item) for item in (1, 2, 3)]
     trips.go_on.set()
     assert await asyncio.gather(*tasks) == [1, 5, 5]
@@ -51,7 +51,7 @@ async def test_all_who_wait_for_a_trip_share_the_next(trips: Trips) -> None:
 async def test_a_trip_that_fails_fails_for_one_and_is_made_again_for_the_others(
     trips: Trips,
 ) -> None:
-    shared = SharedTrips(trips.travel)
+    shared = Batcher(trips.travel)
     trips.fails = 2
     tasks = [await started(shared, item) for item in (1, 2, 3)]
     trips.go_on.set()
@@ -61,7 +61,7 @@ async def test_a_trip_that_fails_fails_for_one_and_is_made_again_for_the_others(
 
 
 async def test_one_who_leaves_does_not_take_the_others_along(trips: Trips) -> None:
-    shared = SharedTrips(trips.travel)
+    shared = Batcher(trips.travel)
     tasks = [await started(shared, item) for item in (1, 2, 3)]
     tasks[0].cancel()
     tasks[1].cancel()

@@ -1,0 +1,106 @@
+"""What a caller may give: the query of each route as one model, and how each value is read."""
+
+import base64
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
+
+from contracts import EventTime, MedicationEvent, MedicationName, PatientId, write_message
+from runtime.http.problems import BadParameter
+
+_EVENT = TypeAdapter(MedicationEvent)
+# Years and months have no set length, so they are no gap.
+_DURATION = re.compile(r"P(?!$)(\d+W|(\d+D)?(T(?!$)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)", re.ASCII)
+
+
+def _read_gap(value: object) -> object:
+    if isinstance(value, str) and _DURATION.fullmatch(value):
+        return value
+    raise PydanticCustomError(
+        "merge_gap",
+        "is not an ISO 8601 duration of weeks, or of days, hours, minutes and seconds: "
+        "write it like P30D or PT0S",
+    )
+
+
+def _read_place(value: object) -> MedicationEvent:
+    try:
+        return _EVENT.validate_json(base64.urlsafe_b64decode(str(value)))
+    except ValueError:
+        raise PydanticCustomError(
+            "after", "is not the `next` of an earlier answer: leave it out for the first page"
+        ) from None
+
+
+def write_place(last: MedicationEvent) -> str:
+    """Write the event at the end of a page as the text that asks for the next page."""
+    return base64.urlsafe_b64encode(write_message([last])).decode()
+
+
+Patient = Annotated[
+    PatientId, Field(description="The patient, as the events name them.", examples=["2"])
+]
+MergeGap = Annotated[
+    Annotated[timedelta, BeforeValidator(_read_gap)] | None,
+    Field(
+        description="Join a medication's periods with a gap of at most this ISO 8601 duration: "
+        "PT0S joins those that touch, P30D is the OMOP drug era's window.",
+        examples=["P30D", "PT0S"],
+    ),
+]
+_INSTANT = ["2021-01-01T02:00:00Z"]
+
+
+class _Query(BaseModel):
+    # FastAPI documents and reads an alias; a parameter that nothing here names is left alone.
+    model_config = ConfigDict(extra="ignore")
+
+    patient_id: Patient
+
+
+class PeriodsQuery(_Query):
+    """What can be asked of a patient's periods."""
+
+    medication_name: Annotated[
+        list[MedicationName],
+        Field(description="Only these medications; repeat it for several.", examples=["Heparin"]),
+    ] = []
+    from_: Annotated[
+        EventTime | None,
+        Field(alias="from", description="Periods that overlap [from, to).", examples=_INSTANT),
+    ] = None
+    to: Annotated[
+        EventTime | None,
+        Field(description="Periods that overlap [from, to).", examples=_INSTANT),
+    ] = None
+    at: Annotated[
+        EventTime | None,
+        Field(description="Periods that hold at that instant.", examples=_INSTANT),
+    ] = None
+    merge_gap: MergeGap = None
+    explain: Annotated[
+        bool,
+        Field(description="Tell which events made each period, and why.", examples=["true"]),
+    ] = False
+
+    def check_window(self) -> None:
+        """Raise BadParameter where the window ends before it begins."""
+        if self.from_ is not None and self.to is not None and self.to < self.from_:
+            valid = self.from_.isoformat().replace("+00:00", "Z")
+            raise BadParameter("to", "is before `from`: the window is [from, to)", valid)
+
+
+class EventsQuery(_Query):
+    """Which page of a patient's events is wanted."""
+
+    limit: Annotated[int, Field(ge=1, le=1000, description="Events on a page.", examples=[100])] = (
+        100
+    )
+    after: Annotated[
+        MedicationEvent | None,
+        BeforeValidator(_read_place, json_schema_input_type=str),
+        Field(description="The `next` of the page before."),
+    ] = None

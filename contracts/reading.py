@@ -1,0 +1,78 @@
+"""Two readers of events that agree: a quick one, and one that explains what is wrong.
+
+Nearly every event is written plainly: trimmed ASCII, the time in UTC. msgspec reads such a one, in
+a fraction of the time (`make bench` says which), and pydantic all others, as they may have to be
+mended, or to be refused with the reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+
+import msgspec
+from pydantic import TypeAdapter
+
+from contracts.event import MedicationEvent
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(MedicationEvent | list[MedicationEvent]).decode
+_EVENT = TypeAdapter(MedicationEvent)
+
+
+def read_event(fields: Mapping[str, object]) -> MedicationEvent:
+    """Make an event of its fields.
+
+    Raises:
+        pydantic.ValidationError: they break the contract; ``reasons`` puts it into words.
+
+    """
+    return read_plain_event(fields) or explain_event(fields)
+
+
+def read_plain_event(fields: Mapping[str, object]) -> MedicationEvent | None:
+    """Make an event of fields that are plain; None when any of them is not, or is wrong."""
+    try:
+        event = msgspec.convert(fields, MedicationEvent)
+        written = _encode(event).decode()
+    except _UNREADABLE:
+        return None
+    # A time that is written again as it was is in our own form and has lost no digit.
+    same_time = f'"event_time":"{fields["event_time"]}"' in written
+    return event if same_time and _is_plain(written) and _in_utc(event) else None
+
+
+def explain_event(fields: object) -> MedicationEvent:
+    """Make an event of any fields, mended where that is certain; raises as ``read_event`` does."""
+    return _EVENT.validate_python(fields)
+
+
+def write_events(events: Sequence[MedicationEvent]) -> bytes:
+    """Write one event as itself, several as a list."""
+    return _encode(events[0] if len(events) == 1 else events)
+
+
+def read_plain_events(body: bytes) -> list[MedicationEvent] | None:
+    """Read events that are written byte by byte as we write plain ones; None for all others."""
+    try:
+        read = _decode(body)
+    except _UNREADABLE:
+        return None
+    events = read if isinstance(read, list) else [read]
+    is_ours = write_events(events) == body and _is_plain(body.decode())
+    return events if is_ours and all(map(_in_utc, events)) else None
+
+
+def _is_plain(written: str) -> bool:
+    """Say whether texts are trimmed ASCII, of JSON without spaces of its own."""
+    return (
+        written.isascii()
+        and "\\" not in written  # as control characters and quotes are written
+        and "\x7f" not in written
+        and '" ' not in written
+        and ' "' not in written
+    )
+
+
+def _in_utc(event: MedicationEvent) -> bool:
+    return event.event_time.tzinfo is UTC

@@ -1,0 +1,42 @@
+"""The AsyncAPI document, with names that say what messages and operations are."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from faststream.specification import AsyncAPI, Specification
+from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema, Reference
+
+
+class NamedAsyncAPI(AsyncAPI):
+    """FastStream's document, which calls each message "Message" and operations like channels.
+
+    A message is called what its payload is, and an operation by what it does.
+    """
+
+    def __init__(self, *, operations: Mapping[str, str], **about: Any) -> None:  # noqa: ANN401 - passed on
+        """``operations`` names what is done on each channel."""
+        super().__init__(**about)
+        self._operations = operations
+
+    def to_specification(self) -> Specification:
+        document = cast("ApplicationSchema", super().to_specification())
+        for channel, operation in self._operations.items():
+            _name_message(document, channel)
+            document.operations[operation] = document.operations.pop(channel)
+        return document
+
+
+def _name_message(document: ApplicationSchema, channel: str) -> None:
+    messages = document.components.messages if document.components else None
+    ((generated, _),) = document.channels[channel].messages.items()
+    if messages is None or (message := messages.pop(f"{channel}:{generated}", None)) is None:
+        raise LookupError(f"FastStream's document has no message {channel}:{generated}")
+    name = cast("dict[str, str]", message.payload)["$ref"].rpartition("/")[2]
+    message.title = name
+    messages[name] = message
+    document.channels[channel].messages = {name: _reference("components/messages", name)}
+    document.operations[channel].messages = [_reference(f"channels/{channel}/messages", name)]
+
+
+def _reference(folder: str, name: str) -> Reference:
+    return Reference(**{"$ref": f"#/{folder}/{name}"})

@@ -1,0 +1,128 @@
+"""What becomes of a message: over FastStream's broker in memory, in integration over a real one."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from faststream.rabbit import RabbitBroker, RabbitMessage, TestRabbitBroker
+
+from consumer_app.dead_letters import Death
+from consumer_app.handlers import handle_events
+from consumer_app.storage.store import EventStore
+from contracts import MedicationEvent, read_event
+from contracts.topology import (
+    DEAD_LETTER_EXCHANGE,
+    DEAD_LETTER_QUEUE,
+    EVENTS_EXCHANGE,
+    ROUTING_KEY,
+)
+from runtime.broker import make_channel
+
+START = {
+    "patient_id": "2",
+    "medication_name": "Heparin",
+    "action": "start",
+    "event_time": "2021-01-01T02:00:00Z",
+}
+STOP = {**START, "action": "stop", "event_time": "2021-01-01T03:00:00Z"}
+
+
+class Consumer:
+    """The handler between a broker and a store, and what it moves to the dead letters."""
+
+    def __init__(self, broker: RabbitBroker, store: EventStore) -> None:
+        self.broker = broker
+        self.store = store
+        self.dead_letters: list[RabbitMessage] = []
+        handle_events(broker, make_channel(prefetch_count=10), store)
+
+        @broker.subscriber(DEAD_LETTER_QUEUE, DEAD_LETTER_EXCHANGE)
+        async def keep(_: object, message: RabbitMessage) -> None:
+            self.dead_letters.append(message)
+
+    async def receive(self, *contents: object) -> None:
+        for content in contents:
+            body = content if isinstance(content, bytes) else json.dumps(content).encode()
+            await self.broker.publish(body, exchange=EVENTS_EXCHANGE, routing_key=ROUTING_KEY)
+
+    async def stored(self) -> set[MedicationEvent]:
+        return set(await self.store.events_of("2"))
+
+
+@pytest.fixture
+def rabbitmq_url() -> str | None:
+    """The address of a real broker, or None for the one in memory."""
+    return None
+
+
+@pytest.fixture
+async def consumer(rabbitmq_url: str | None, tmp_path: Path) -> AsyncIterator[Consumer]:
+    broker = RabbitBroker(rabbitmq_url or "amqp://nowhere/", logger=None)
+    async with EventStore.at(f"sqlite+aiosqlite:///{tmp_path}/events.db") as store:
+        made = Consumer(broker, store)
+        async with TestRabbitBroker(broker, with_real=rabbitmq_url is not None):
+            yield made
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await holds():  # noqa: ASYNC110 - nothing tells when a message is handled
+            await asyncio.sleep(0.01)
+
+
+async def until_stored(consumer: Consumer, *events: dict[str, str]) -> None:
+    expected = {read_event(event) for event in events}
+
+    async def stored() -> bool:
+        return await consumer.stored() == expected
+
+    await eventually(stored)
+
+
+async def until_a_dead_letter(consumer: Consumer) -> None:
+    async def is_there() -> bool:
+        return bool(consumer.dead_letters)
+
+    await eventually(is_there)
+
+
+async def test_the_events_of_a_message_are_stored(consumer: Consumer) -> None:
+    await consumer.receive(START, [STOP, START])
+
+    await until_stored(consumer, START, STOP)
+    assert consumer.dead_letters == []
+
+
+async def test_an_empty_list_is_taken_and_nothing_becomes_of_it(consumer: Consumer) -> None:
+    await consumer.receive([], START)
+
+    await until_stored(consumer, START)
+    assert consumer.dead_letters == []
+
+
+async def test_of_a_mixed_message_the_good_is_stored_and_the_whole_is_a_dead_letter(
+    consumer: Consumer,
+) -> None:
+    mixed = json.dumps([START, {"patient_id": "2"}, STOP]).encode()
+    await consumer.receive(mixed)
+
+    await until_a_dead_letter(consumer)
+    await until_stored(consumer, START, STOP)
+    (letter,) = consumer.dead_letters
+    death = Death.of(letter.headers)
+    assert letter.body == mixed
+    assert death.reason.startswith("element 1: medication_name: Field required; ")
+    assert death.origin == EVENTS_EXCHANGE.name
+
+
+@pytest.mark.parametrize("body", [b"not json", b"", b"\xff", b'"start"'])
+async def test_what_holds_no_event_is_a_dead_letter_as_it_came(
+    consumer: Consumer, body: bytes
+) -> None:
+    await consumer.receive(body, START)
+
+    await until_a_dead_letter(consumer)
+    assert [letter.body for letter in consumer.dead_letters] == [body]
+    await until_stored(consumer, START)
