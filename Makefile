@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install assets run test unit integration browser chart e2e faults bench lint format docs lock clean
+.PHONY: help install assets run test unit integration browser chart e2e faults bench lint format docs version lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +56,9 @@ docs: install ## write the AsyncAPI documents and the page that shows them
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen publisher_app.main:app --yaml -o asyncapi/publisher.yaml
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
 	@node pages/asyncapi_page.mjs asyncapi/index.html asyncapi/publisher.yaml asyncapi/consumer.yaml
+
+version: ## write the version of runtime/version.py wherever else it must stand
+	@$(PYTHON) -m local.version
 
 # The services are pinned to the versions that the tests run with.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

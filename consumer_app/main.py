@@ -13,11 +13,12 @@ from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.store import DatabaseUnavailable, EventStore
 from consumer_app.timeline import show_timeline
 from runtime.broker import broker_problem, make_broker, make_channel
-from runtime.http.app import VERSION, HttpApp
+from runtime.http.app import HttpApp
 from runtime.http.health import Check, health_router
 from runtime.http.problems import answer_problems
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
+from runtime.version import VERSION
 
 logger = logging.getLogger("consumer_app")
 

@@ -15,12 +15,13 @@ from publisher_app.progress import progress
 from publisher_app.publishing import OPERATIONS, EventPublisher, NotConfirmed, logger
 from publisher_app.settings import PublisherSettings
 from runtime.broker import broker_problem
-from runtime.http.app import VERSION, HttpApp
+from runtime.http.app import HttpApp
 from runtime.http.health import health_router
 from runtime.http.problems import answer_problems
 from runtime.http.try_it_out import ADDRESS, offer_try_it_out
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
+from runtime.version import VERSION
 
 _DESCRIPTION = "Takes medication administration events and publishes them to RabbitMQ, confirmed."
 

@@ -16,8 +16,6 @@ from runtime.http.asyncapi import NamedAsyncAPI
 from runtime.http.pages import document
 from runtime.logs import keep_queries_out_of_access_log
 
-VERSION = "1.0.0"
-
 
 class HttpApp(AsgiFastStream):
     """A FastStream app whose HTTP is a FastAPI app, with the pages that document both."""

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runtime.http.app import VERSION
-from tests.chart.helm import CHART, ROOT, pods, render
+from tests.chart.helm import ROOT, pods, render
 
 _SERVICES = ["consumer", "publisher"]
 
@@ -45,10 +44,3 @@ def test_compose_and_chart_run_the_same_rabbitmq() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.rabbitmq.yaml").read_text())
     chart = pods(render())["rabbitmq"]["containers"][0]["image"]
     assert compose["services"]["rabbitmq"]["image"] == chart
-
-
-def test_one_version_throughout() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert chart["appVersion"] == VERSION
-    for service in _SERVICES:
-        assert f"ARG VERSION={VERSION}\n" in (ROOT / f"{service}_app" / "Dockerfile").read_text()

@@ -7,6 +7,7 @@ import pytest
 from consumer_app.settings import ConsumerSettings
 from contracts.topology import EVENTS_QUEUE
 from publisher_app.settings import PublisherSettings
+from runtime.version import VERSION
 from tests.chart.helm import Manifest, pick, pods, render
 from tests.chart.modes import MODES, OPERATOR, POSTGRESQL
 
@@ -153,4 +154,4 @@ def test_images_come_from_the_registry_by_digest_where_one_is_given() -> None:
     assert specs["consumer"]["containers"][0]["image"] == (
         f"{repository}-consumer@sha256:{'0' * 64}"
     )
-    assert specs["publisher"]["containers"][0]["image"] == f"{repository}-publisher:1.0.0"
+    assert specs["publisher"]["containers"][0]["image"] == f"{repository}-publisher:{VERSION}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.version import VERSION
 from tests.e2e.docker import ROOT, Docker
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -52,7 +53,7 @@ def test_an_image_starts_its_service_without_a_shell_as_a_user_by_number(
     assert facts["Config"]["User"] == "10001:10001"
     assert facts["Config"]["Cmd"][:3] == ["faststream", "run", f"{service}_app.main:app"]
     assert facts["Config"]["Healthcheck"]["Test"][:2] == ["CMD", "python"]
-    assert facts["Config"]["Labels"]["org.opencontainers.image.version"] == "1.0.0"
+    assert facts["Config"]["Labels"]["org.opencontainers.image.version"] == VERSION
 
 
 def test_the_code_is_compiled_and_only_the_volume_can_be_written(
