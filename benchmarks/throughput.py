@@ -23,9 +23,9 @@ from benchmarks.machinery import (
 from consumer_app.storage.backend import INSERT
 from consumer_app.storage.database import migrate, open_database
 from consumer_app.storage.sqlite import VALUES, SqliteBackend
-from publisher_app.formats.mapping import EventReader
-from publisher_app.formats.rows import rows_of
-from publisher_app.inputs.files import open_input
+from publisher_app.formats.mapping import FieldMapping
+from publisher_app.inputs.files import open_file
+from publisher_app.repeats import Repeats
 
 _ROWS_A_COMMIT = 1_000
 
@@ -124,14 +124,10 @@ def publish_alone(bench: Bench, file: Path) -> float:
 def parse_alone(file: Path) -> float:
     """Parse and validate the same file without a broker."""
     begin = time.monotonic()
-    with open_input(str(file)) as opened:
-        reader = EventReader({}, ZoneInfo("UTC"))
-        count = sum(1 for _ in reader.read(rows_of(opened.text), _refuse))
+    with open_file(str(file)) as opened:
+        event_of, number = FieldMapping({}, ZoneInfo("UTC")).event_of, Repeats().number
+        count = sum(1 for _ in map(number, map(event_of, opened.records())))
     return count / (time.monotonic() - begin)
-
-
-def _refuse(*_: object) -> None:
-    raise AssertionError("all rows of the benchmark are events")
 
 
 def consumers_on_postgres(bench: Bench, database_url: str, count: int, consumers: int) -> float:

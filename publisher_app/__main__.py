@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from publisher_app.formats.rows import UnreadableInput
-from publisher_app.inputs.files import open_input
-from publisher_app.intake import Tally, publish_input
+from publisher_app.failures import Failure
+from publisher_app.inputs.files import FileOutcome, open_file, publish_file
+from publisher_app.intake import Intake
 from publisher_app.progress import progress
-from publisher_app.publishing import EventPublisher, NotConfirmed
+from publisher_app.publishing import EventPublisher
 from publisher_app.settings import PublisherSettings, read_columns, read_zone
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
@@ -59,29 +59,22 @@ def _checked(option: str, read: Callable[[object], object], value: object) -> ob
 
 async def _publish(file: str, settings: PublisherSettings) -> int:
     _cancel_on_signals()
-    tally = Tally()
+    outcome = FileOutcome()
     try:
-        await _publish_file(file, settings, tally)
-    except UnreadableInput as error:
-        return _failed(f"{file} can't be read: {error}", tally)
-    except OSError as error:
-        return _failed(f"the rejects can't be written: {error.strerror}", tally)
-    except NotConfirmed as error:
-        return _failed(str(error), tally)
+        await _publish_file(file, settings, outcome)
+    except Failure as failure:
+        return _failed(str(failure), outcome)
     except asyncio.CancelledError:
-        return _failed("interrupted", tally)
-    print(tally)
-    return SOME_REJECTED if tally.rejected else ALL_PUBLISHED
+        return _failed("interrupted", outcome)
+    print(outcome)
+    return SOME_REJECTED if outcome.rejected else ALL_PUBLISHED
 
 
-async def _publish_file(file: str, settings: PublisherSettings, tally: Tally) -> None:
+async def _publish_file(name: str, settings: PublisherSettings, outcome: FileOutcome) -> None:
     publisher = EventPublisher.of(settings)
-    with open_input(file) as opened, progress() as report:
-        try:
-            await publisher.connect()
-            await publish_input(opened, publisher, settings, tally, report)
-        finally:
-            await publisher.broker.stop()
+    with open_file(name) as file, progress() as report:
+        async with publisher.connected():
+            await publish_file(file, Intake(publisher, settings), outcome, report, settings.rejects)
 
 
 def _cancel_on_signals() -> None:
@@ -91,8 +84,8 @@ def _cancel_on_signals() -> None:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-def _failed(problem: str, tally: Tally) -> int:
-    print(f"{problem}; {tally}. Publishing it again is safe.", file=sys.stderr)
+def _failed(problem: str, outcome: FileOutcome) -> int:
+    print(f"{problem}; {outcome}. Publishing it again is safe.", file=sys.stderr)
     return FAILED
 
 

@@ -1,8 +1,8 @@
-"""Batches: a blocking iterator, read beside the event loop, group by group."""
+"""Batches: what is at hand in parts, and a blocking iterator beside the event loop."""
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Generic, TypeVar
@@ -12,7 +12,13 @@ Item = TypeVar("Item")
 _LONGEST_WAIT_SECONDS = 0.1
 
 
-async def in_batches(items: Iterator[Item], size: int) -> AsyncGenerator[list[Item], None]:
+async def in_batches(items: Sequence[Item], size: int) -> AsyncGenerator[list[Item], None]:
+    """Part what is at hand into groups of ``size``."""
+    for at in range(0, len(items), size):
+        yield list(items[at : at + size])
+
+
+async def read_in_batches(items: Iterator[Item], size: int) -> AsyncGenerator[list[Item], None]:
     """Group items by ``size``; those that have waited for a moment leave in a smaller group.
 
     So a file goes out in full messages, and a trickle on standard input without delay.

@@ -1,33 +1,31 @@
-"""Publishing an input from end to end: rows in, confirmed messages and rejects out."""
+"""The one way in: records of any input become confirmed messages, or rejects with a reason."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from contracts import MedicationEvent
-from publisher_app.batches import in_batches
-from publisher_app.formats.mapping import EventReader
-from publisher_app.formats.rows import rows_of
-from publisher_app.inputs.files import OpenInput
+from publisher_app.batches import in_batches, read_in_batches
+from publisher_app.failures import Failure
+from publisher_app.formats.mapping import FieldMapping, NoEvent
+from publisher_app.formats.records import Record
 from publisher_app.publishing import EventPublisher
-from publisher_app.rejects import Rejects, rejects_path, remove_earlier_rejects
+from publisher_app.repeats import Repeats
 from publisher_app.settings import PublisherSettings
+
+Reject = Callable[[Record, str], None]
+"""Keeps a record that is no event, with the reason."""
 
 
 @dataclass
-class Tally:
-    """How far the publishing of an input has come."""
+class Outcome:
+    """What has become of an input's records so far."""
 
     published: int = 0
     """Events that RabbitMQ has confirmed."""
     rejected: int = 0
-    bytes_read: int = 0
-    size: int | None = None
-    """Bytes in all, where the input can tell."""
-    rejects: Path | None = None
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -36,55 +34,99 @@ class Tally:
         return time.monotonic() - self.started
 
     def __str__(self) -> str:
-        sentence = f"published {self.published}, rejected {self.rejected} in {self.seconds:.1f} s"
-        return f"{sentence}; the rejects are in {self.rejects}" if self.rejected else sentence
+        return f"published {self.published}, rejected {self.rejected} in {self.seconds:.1f} s"
 
 
-async def publish_input(
-    opened: OpenInput,
-    publisher: EventPublisher,
-    settings: PublisherSettings,
-    tally: Tally,
-    report: Callable[[Tally], None],
-) -> None:
-    """Publish what an open input holds; keep the ``tally`` and ``report`` it as it goes.
+class Intake:
+    """Takes the records of inputs; each call is about one input, from its beginning to its end.
 
-    Raises:
-        UnreadableInput: the input can't be read, or not any further.
-        NotConfirmed: RabbitMQ has not confirmed in time.
-        OSError: the rejects can't be written.
-
+    Up to ``window`` messages of an input wait for RabbitMQ's confirmation at once, each with up to
+    ``batch_size`` events.
     """
-    with Rejects(settings.rejects or rejects_path(opened.name)) as rejects:
-        tally.size, tally.rejects = opened.size, rejects.path
-        reader = EventReader(settings.map, settings.timezone)
-        events = reader.read(rows_of(opened.text), rejects.add)
-        async with aclosing(in_batches(events, settings.batch_size)) as batches:
-            async for published in _publish(batches, publisher, settings.window):
-                tally.published += published
-                tally.rejected, tally.bytes_read = rejects.count, opened.position
-                report(tally)
-        tally.rejected = rejects.count
-    if not tally.rejected and settings.rejects is None:
-        remove_earlier_rejects(opened.name)
+
+    def __init__(self, publisher: EventPublisher, settings: PublisherSettings) -> None:
+        self._publisher = publisher
+        self._mapping = FieldMapping(settings.map, settings.timezone)
+        self._batch_size = settings.batch_size
+        self._window = settings.window
+
+    async def take(self, records: Iterable[Record], reject: Reject, outcome: Outcome) -> None:
+        """Take records that are at hand; return once all of their events are confirmed.
+
+        Raises:
+            Failure: not all are; ``outcome`` tells how far it came. What ``reject`` raises, too.
+
+        """
+        events = list(self._events(records, reject, outcome))
+        await self._publish(in_batches(events, self._batch_size), outcome)
+
+    async def take_as_they_come(
+        self,
+        records: Iterator[Record],
+        reject: Reject,
+        outcome: Outcome,
+        report: Callable[[], None],
+    ) -> None:
+        """Take records that are waited for, or are too many to be held: read beside the event loop.
+
+        ``reject`` is called there, and ``report`` here, after each change of ``outcome``. Raises
+        as ``take`` does, and what ``records`` raises, behind what was read before it.
+        """
+        events = self._events(records, reject, outcome)
+        await self._publish(read_in_batches(events, self._batch_size), outcome, report)
+
+    def _events(
+        self, records: Iterable[Record], reject: Reject, outcome: Outcome
+    ) -> Iterator[MedicationEvent]:
+        event_of, number = self._mapping.event_of, Repeats().number
+        for record in records:
+            try:
+                yield number(event_of(record))
+            except NoEvent as problem:
+                outcome.rejected += 1
+                reject(record, str(problem))
+
+    async def _publish(
+        self,
+        batches: AsyncGenerator[list[MedicationEvent]],
+        outcome: Outcome,
+        report: Callable[[], None] = lambda: None,
+    ) -> None:
+        async with aclosing(batches), aclosing(self._confirmed(batches)) as confirmed:
+            async for events in confirmed:
+                outcome.published += events
+                report()
+
+    async def _confirmed(
+        self, batches: AsyncIterator[list[MedicationEvent]]
+    ) -> AsyncGenerator[int]:
+        """Publish batches as messages; yield the number of events as they are confirmed."""
+        in_flight: dict[asyncio.Task[None], int] = {}
+        failures: list[Failure] = []
+        try:
+            async for batch in _until_failure(batches, failures):
+                in_flight[asyncio.create_task(self._publisher.publish(batch))] = len(batch)
+                while len(in_flight) >= self._window:
+                    yield await _settle(in_flight)
+            while in_flight:
+                yield await _settle(in_flight)
+        finally:
+            for task in in_flight:
+                task.cancel()
+            await asyncio.gather(*in_flight, return_exceptions=True)
+        for failure in failures:
+            raise failure
 
 
-async def _publish(
-    batches: AsyncIterator[list[MedicationEvent]], publisher: EventPublisher, window: int
-) -> AsyncIterator[int]:
-    """Keep up to ``window`` messages unconfirmed; yield the number of events of each confirmed."""
-    in_flight: dict[asyncio.Task[None], int] = {}
+async def _until_failure(
+    batches: AsyncIterator[list[MedicationEvent]], failures: list[Failure]
+) -> AsyncIterator[list[MedicationEvent]]:
+    """Yield the batches; keep what ends the reading: all before it is still to be confirmed."""
     try:
         async for batch in batches:
-            in_flight[asyncio.create_task(publisher.publish(batch))] = len(batch)
-            while len(in_flight) >= window:
-                yield await _settle(in_flight)
-        while in_flight:
-            yield await _settle(in_flight)
-    finally:
-        for task in in_flight:
-            task.cancel()
-        await asyncio.gather(*in_flight, return_exceptions=True)
+            yield batch
+    except Failure as failure:
+        failures.append(failure)
 
 
 async def _settle(in_flight: dict[asyncio.Task[None], int]) -> int:

@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 
-from publisher_app.formats.rows import UnreadableInput
-from publisher_app.inputs.files import open_input
+from publisher_app.failures import Failure, NotConfirmed
+from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.inputs.http import events_router
-from publisher_app.intake import Tally, publish_input
+from publisher_app.intake import Intake
 from publisher_app.progress import progress
-from publisher_app.publishing import OPERATIONS, EventPublisher, NotConfirmed, logger
+from publisher_app.publishing import OPERATIONS, EventPublisher, logger
 from publisher_app.settings import PublisherSettings
 from runtime.broker import broker_problem
 from runtime.http.app import HttpApp
@@ -29,6 +30,7 @@ _DESCRIPTION = "Takes medication administration events and publishes them to Rab
 def make_app(settings: PublisherSettings) -> HttpApp:
     """Wire the publisher; nothing is connected or opened before it starts."""
     publisher = EventPublisher.of(settings)
+    intake = Intake(publisher, settings)
     api = FastAPI(
         title="Medication events",
         version=VERSION,
@@ -36,7 +38,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         docs_url=None,
         redoc_url=None,
     )
-    api.include_router(events_router(publisher, settings))
+    api.include_router(events_router(intake, settings.max_body_bytes))
     api.include_router(health_router({"broker": partial(broker_problem, publisher.broker)}))
     answer_problems(api, unavailable=NotConfirmed)
     if settings.try_it_out:
@@ -51,7 +53,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         async def publish_at_start() -> None:
             if settings.input is not None:
                 await started.wait()
-                await _publish_file(settings.input, publisher, settings)
+                await _publish_file(settings.input, intake, settings.rejects)
 
         task = asyncio.create_task(publish_at_start())
         yield
@@ -71,19 +73,15 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     )
 
 
-async def _publish_file(name: str, publisher: EventPublisher, settings: PublisherSettings) -> None:
-    tally = Tally()
+async def _publish_file(name: str, intake: Intake, rejects_file: Path | None) -> None:
+    outcome = FileOutcome()
     try:
-        with open_input(name) as opened, progress() as report:
-            await publish_input(opened, publisher, settings, tally, report)
-    except UnreadableInput as error:
-        logger.error("the input can't be read: %s; %s", error, tally)
-    except NotConfirmed as error:
-        logger.error("%s; %s", error, tally)
-    except OSError as error:
-        logger.error("the rejects can't be written: %s; %s", error.strerror, tally)
+        with open_file(name) as file, progress() as report:
+            await publish_file(file, intake, outcome, report, rejects_file)
+    except Failure as failure:
+        logger.error("%s; %s", failure, outcome)
     else:
-        logger.info("the input is published: %s", tally)
+        logger.info("the input is published: %s", outcome)
 
 
 _settings = load_settings(PublisherSettings)

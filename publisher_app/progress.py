@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from publisher_app.intake import Tally
+from publisher_app.inputs.files import FileOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -23,17 +23,17 @@ _LOG_INTERVAL_SECONDS = 10.0
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Tally], None]]:
-    """Show how the publishing of an input goes on; give the function that takes the tally."""
+def progress() -> Iterator[Callable[[FileOutcome], None]]:
+    """Show how the publishing of an input goes on; give the function that is told how far it is."""
     if not sys.stderr.isatty():
         yield _now_and_then()
         return
     with _bar() as bar:
         task = bar.add_task("publishing", total=None, rate=0.0)
 
-        def show(tally: Tally) -> None:
-            rate = tally.published / max(tally.seconds, 1e-9)
-            bar.update(task, total=tally.size, completed=tally.bytes_read, rate=rate)
+        def show(outcome: FileOutcome) -> None:
+            rate = outcome.published / max(outcome.seconds, 1e-9)
+            bar.update(task, total=outcome.size, completed=outcome.bytes_read, rate=rate)
 
         yield show
 
@@ -48,13 +48,13 @@ def _bar() -> Progress:
     )
 
 
-def _now_and_then() -> Callable[[Tally], None]:
+def _now_and_then() -> Callable[[FileOutcome], None]:
     last = time.monotonic()
 
-    def log(tally: Tally) -> None:
+    def log(outcome: FileOutcome) -> None:
         nonlocal last
         if time.monotonic() - last >= _LOG_INTERVAL_SECONDS:
             last = time.monotonic()
-            logger.info("%s so far", tally)
+            logger.info("%s so far", outcome)
 
     return log

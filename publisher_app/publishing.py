@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Self
 
 import stamina
@@ -10,6 +11,7 @@ from faststream.rabbit import RabbitBroker
 
 from contracts import MedicationEvent, MedicationEvents, write_message
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
+from publisher_app.failures import NotConfirmed
 from publisher_app.settings import PublisherSettings
 from runtime.broker import BrokerUnavailable, broker_errors, make_broker, make_channel
 
@@ -19,10 +21,6 @@ OPERATIONS = {EVENTS_EXCHANGE.name: "publishMedicationEvents"}
 """What is done on each channel, as the AsyncAPI document has it."""
 
 _CONFIRM_TIMEOUT_SECONDS = 10.0
-
-
-class NotConfirmed(Exception):
-    """RabbitMQ has not confirmed a message; publishing it again is safe."""
 
 
 class EventPublisher:
@@ -48,13 +46,23 @@ class EventPublisher:
         broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
         return cls(broker, give_up_after=settings.give_up_after)
 
-    async def connect(self) -> None:
-        """Connect and declare the topology, where no FastStream app does it.
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Connect and declare the topology for as long as the context lasts.
+
+        That is for a program of its own: in a service, the FastStream app does it.
 
         Raises:
             NotConfirmed: RabbitMQ could not be reached until the time was up.
 
         """
+        try:
+            await self._connect()
+            yield
+        finally:
+            await self.broker.stop()
+
+    async def _connect(self) -> None:
         limit = f"{self._give_up_after:g} s"
         try:
             with broker_errors(f"RabbitMQ can't be reached within {limit}"):

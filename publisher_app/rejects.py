@@ -1,34 +1,34 @@
-"""Rejects: the rows that are no events, kept as they were with the reason beside them."""
+"""Rejects: the records that are no events, kept as they were with the reason beside them."""
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
-from publisher_app.formats.rows import Row
-from publisher_app.inputs.files import STANDARD_INPUT
+from publisher_app.failures import RejectsNotWritten
+from publisher_app.formats.records import Record
 
 _BEGINNING = b'{"line": '
 
 
-def rejects_path(name: str) -> Path:
+def rejects_path(input_name: str, *, is_file: bool = True) -> Path:
     """Name the rejects file of an input: beside a file, here for standard input."""
-    return Path(f"{'stdin' if name == STANDARD_INPUT else name}.rejects.jsonl")
+    return Path(f"{input_name if is_file else 'stdin'}.rejects.jsonl")
 
 
-def remove_earlier_rejects(name: str) -> None:
-    """Remove what an earlier run wrote beside a file of which no row is rejected any more.
+def remove_earlier_rejects(path: Path) -> None:
+    """Remove what an earlier run wrote, of an input of which nothing is rejected any more.
 
-    The rejects of standard input stay: they may be those of another input. So does a file that
-    only has such a name.
+    A file that only has such a name stays.
 
     Raises:
-        OSError: the file can't be read or removed.
+        RejectsNotWritten: the file can't be read or removed.
 
     """
-    path = rejects_path(name)
-    if name != STANDARD_INPUT and path.is_file() and _holds_rejects(path):
-        path.unlink()
+    with _writing():
+        if path.is_file() and _holds_rejects(path):
+            path.unlink()
 
 
 def _holds_rejects(path: Path) -> bool:
@@ -36,12 +36,19 @@ def _holds_rejects(path: Path) -> bool:
         return file.read(len(_BEGINNING)) == _BEGINNING
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RejectsNotWritten(f"the rejects can't be written: {error.strerror}") from error
+
+
 class Rejects:
-    """A file of JSON Lines, made when the first row is rejected and replaced by the next run."""
+    """A file of JSON Lines, made for the first reject and replaced by the next run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.count = 0
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
@@ -49,21 +56,24 @@ class Rejects:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with _writing():
+                self._file.close()
 
-    def add(self, row: Row, reason: str) -> None:
-        """Write a row down.
+    def add(self, record: Record, reason: str) -> None:
+        """Write a record down.
 
         Raises:
-            OSError: the file can't be written.
+            RejectsNotWritten: the file can't be written.
 
         """
-        if self._file is None:
-            # The rows name patients: nobody else may read them.
-            with suppress(FileNotFoundError):
-                self.path.unlink()
-            self.path.touch(mode=0o600)
-            self._file = self.path.open("w", encoding="ascii")
-        reject = {"line": row.line, "reason": reason, "row": row.content}
-        self._file.write(json.dumps(reject) + "\n")
-        self.count += 1
+        reject = {"line": record.place, "reason": reason, "row": record.content}
+        with _writing():
+            self._file = self._file or self._new()
+            self._file.write(json.dumps(reject) + "\n")
+
+    def _new(self) -> IO[str]:
+        # The records name patients: nobody else may read them.
+        with suppress(FileNotFoundError):
+            self.path.unlink()
+        self.path.touch(mode=0o600)
+        return self.path.open("w", encoding="ascii")

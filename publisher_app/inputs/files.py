@@ -1,28 +1,44 @@
-"""Files: opened by content, not by name, and never held in memory."""
+"""Files, and standard input: opened by content, not by name, and never held in memory."""
 
-import gzip
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from publisher_app.formats.rows import UnreadableInput, reading
+from publisher_app.failures import UnreadableInput
+from publisher_app.formats.recognition import records_of
+from publisher_app.formats.records import Record
+from publisher_app.formats.text import decode, reading
+from publisher_app.intake import Intake, Outcome
+from publisher_app.rejects import Rejects, rejects_path, remove_earlier_rejects
 
 STANDARD_INPUT = "-"
 
-_GZIP = b"\x1f\x8b"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+@dataclass
+class FileOutcome(Outcome):
+    """What has become of a file so far."""
+
+    bytes_read: int = 0
+    size: int | None = None
+    """Bytes in all, where the input can tell."""
+    rejects: Path | None = None
+    """Where the rejected rows are."""
+
+    def __str__(self) -> str:
+        sentence = super().__str__()
+        return f"{sentence}; the rejects are in {self.rejects}" if self.rejected else sentence
 
 
 @dataclass(frozen=True)
-class OpenInput:
-    """An input and how far it is read, in bytes of the file as it lies there."""
+class OpenFile:
+    """A file and how far it is read, in bytes of the file as it lies there."""
 
     name: str
-    text: IO[str]
+    _text: IO[str]
     _raw: BinaryIO
     size: int | None
 
@@ -31,43 +47,70 @@ class OpenInput:
         """Bytes read so far; 0 where the input can't tell."""
         return self._raw.tell() if self.size is not None else 0
 
+    def records(self) -> Iterator[Record]:
+        """Take the file apart.
+
+        Raises:
+            UnreadableInput: the rest can't be read, or not be taken apart.
+
+        """
+        with _named(self.name):
+            yield from records_of(self._text)
+
 
 @contextmanager
-def open_input(name: str) -> Iterator[OpenInput]:
+def open_file(name: str) -> Iterator[OpenFile]:
     """Open a file, or standard input for ``-``, as text; gzip is undone.
-
-    Bytes that are not UTF-8 become lone surrogates, so that only the rows with them are refused.
 
     Raises:
         UnreadableInput: there is no such file, or it can't be read.
 
     """
     with ExitStack() as stack:
-        with reading():
+        with _named(name), reading():
             raw = stack.enter_context(_raw(name))
             size = raw.seek(0, io.SEEK_END) if raw.seekable() else None
             if size is not None:
                 raw.seek(0)
             text = stack.enter_context(decode(raw))
-        yield OpenInput(name, text, raw, size)
+        yield OpenFile(name, text, raw, size)
 
 
-def decode(raw: BinaryIO) -> IO[str]:
-    """Read bytes as text: UTF-8 with or without a byte order mark, gzipped or not.
+async def publish_file(
+    file: OpenFile,
+    intake: Intake,
+    outcome: FileOutcome,
+    report: Callable[[FileOutcome], None],
+    rejects_file: Path | None = None,
+) -> None:
+    """Publish what an open file holds; keep the ``outcome`` and ``report`` it as it goes.
+
+    Rejected rows go to the ``rejects_file``: by default beside the file.
 
     Raises:
-        UnreadableInput: it is UTF-16.
-        OSError, EOFError, zlib.error: the gzip data is broken.
+        Failure: it was not published to its end.
 
     """
-    stream: io.BufferedReader | gzip.GzipFile = io.BufferedReader(cast("io.RawIOBase", raw))
-    if stream.peek(2)[:2] == _GZIP:
-        stream = gzip.GzipFile(fileobj=stream)
-    if stream.peek(2)[:2] in _UTF_16:
-        raise UnreadableInput("it is UTF-16: save it as UTF-8")
-    return io.TextIOWrapper(
-        cast("IO[bytes]", stream), encoding="utf-8-sig", errors="surrogateescape", newline=""
-    )
+    path = rejects_file or rejects_path(file.name, is_file=file.name != STANDARD_INPUT)
+    outcome.size, outcome.rejects = file.size, path
+
+    def report_position() -> None:
+        outcome.bytes_read = file.position
+        report(outcome)
+
+    with Rejects(path) as rejects:
+        await intake.take_as_they_come(file.records(), rejects.add, outcome, report_position)
+    # The rejects of standard input may be those of another input: they stay.
+    if not outcome.rejected and rejects_file is None and file.name != STANDARD_INPUT:
+        remove_earlier_rejects(path)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableInput as error:
+        raise UnreadableInput(f"{name} can't be read: {error}") from error
 
 
 def _raw(name: str) -> BinaryIO:

@@ -1,6 +1,5 @@
 """HTTP: events posted to the publisher."""
 
-import asyncio
 import io
 import json
 from collections.abc import Iterable, Sequence
@@ -12,11 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
 from contracts import MedicationEvent
-from publisher_app.formats.mapping import EventReader
-from publisher_app.formats.rows import Row, UnreadableInput, rows_of
-from publisher_app.inputs.files import decode
-from publisher_app.publishing import EventPublisher
-from publisher_app.settings import PublisherSettings
+from publisher_app.failures import UnreadableInput
+from publisher_app.formats.recognition import records_of
+from publisher_app.formats.records import Record
+from publisher_app.formats.text import decode
+from publisher_app.intake import Intake, Outcome
 from runtime.http.problems import BadParameter, Problems, Unavailable
 
 
@@ -27,21 +26,21 @@ class RejectedEvent(BaseModel):
     reason: Annotated[str, Field(examples=["action: Field required"])]
 
 
-class Outcome(BaseModel):
+class PostedEvents(BaseModel):
     """What became of the posted elements."""
 
     accepted: Annotated[int, Field(description="Events that RabbitMQ has confirmed.")]
     rejected: list[RejectedEvent]
 
 
-def events_router(publisher: EventPublisher, settings: PublisherSettings) -> APIRouter:
+def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
     """Make the route that takes events."""
     router = APIRouter(tags=["events"])
 
     @router.post(
         "/events",
         status_code=202,
-        response_model=Outcome,
+        response_model=PostedEvents,
         responses=_RESPONSES,
         openapi_extra={"requestBody": {"required": True, "content": _request_content()}},
     )
@@ -51,19 +50,16 @@ def events_router(publisher: EventPublisher, settings: PublisherSettings) -> API
         Fields and times are read as in files. What is no event is reported by its index; the
         others are published. Repeating a request is always safe.
         """
-        body = await _body(request, settings.max_body_bytes)
+        records = _records(await _body(request, max_body_bytes))
         rejected: list[RejectedEvent] = []
 
-        def reject(row: Row, reason: str) -> None:
-            rejected.append(RejectedEvent(index=row.line, reason=reason))
+        def reject(record: Record, reason: str) -> None:
+            rejected.append(RejectedEvent(index=record.place, reason=reason))
 
-        reader = EventReader(settings.map, settings.timezone)
-        events = list(reader.read(_numbered(_rows(body)), reject))
-        if not events and not rejected:
-            raise BadParameter("body", f"holds no event: {_FORMS}", _EXAMPLE)
-        outcome = Outcome(accepted=len(events), rejected=rejected)
-        await _publish(publisher, events, settings.batch_size)
-        return JSONResponse(outcome.model_dump(), status_code=202 if events else 422)
+        outcome = Outcome()
+        await intake.take(records, reject, outcome)
+        answer = PostedEvents(accepted=outcome.published, rejected=rejected)
+        return JSONResponse(answer.model_dump(), status_code=202 if outcome.published else 422)
 
     return router
 
@@ -84,34 +80,30 @@ async def _body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def _rows(body: bytes) -> Iterable[Row]:
+def _records(body: bytes) -> Sequence[Record]:
     """Take a body apart: all of it, so that nothing of a broken one is published."""
+    try:
+        contents = list(_contents(body))
+    except UnreadableInput as error:
+        raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
+    if not contents:
+        raise BadParameter("body", f"holds no event: {_FORMS}", _EXAMPLE)
+    return [record._replace(place=index) for index, record in enumerate(contents)]
+
+
+def _contents(body: bytes) -> Iterable[Record]:
     if body.lstrip()[:1] == b"{":
         # One event may be spread over lines, which JSON Lines can't.
         with suppress(ValueError, RecursionError):
-            return [Row(0, json.loads(body))]
+            return [Record(0, json.loads(body))]
     elif body.lstrip()[:1] != b"[":
-        raise BadParameter("body", f"is not JSON: {_FORMS}", _EXAMPLE)
-    try:
-        return list(rows_of(decode(io.BytesIO(body))))
-    except UnreadableInput as error:
-        raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
-
-
-def _numbered(rows: Iterable[Row]) -> Iterable[Row]:
-    return (row._replace(line=index) for index, row in enumerate(rows))
-
-
-async def _publish(
-    publisher: EventPublisher, events: Sequence[MedicationEvent], batch_size: int
-) -> None:
-    batches = [events[at : at + batch_size] for at in range(0, len(events), batch_size)]
-    await asyncio.gather(*(publisher.publish(batch) for batch in batches))
+        raise UnreadableInput("is not JSON")
+    return records_of(decode(io.BytesIO(body)))
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {
-        "model": Outcome | Problems,
+        "model": PostedEvents | Problems,
         "description": "Nothing in the request is an event, or it can't be read",
     },
     503: {"model": Unavailable, "description": "RabbitMQ has not confirmed"},

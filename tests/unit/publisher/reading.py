@@ -2,12 +2,13 @@
 
 import io
 
-from publisher_app.formats.rows import Row, rows_of
-from publisher_app.inputs.files import decode
+from publisher_app.formats.recognition import records_of
+from publisher_app.formats.records import Record
+from publisher_app.formats.text import decode
 
 
-def rows(content: str | bytes) -> list[Row]:
-    return list(rows_of(decode(io.BytesIO(encoded(content)))))
+def rows(content: str | bytes) -> list[Record]:
+    return list(records_of(decode(io.BytesIO(encoded(content)))))
 
 
 def contents(content: str | bytes) -> list[object]:
@@ -15,7 +16,7 @@ def contents(content: str | bytes) -> list[object]:
 
 
 def lines(content: str | bytes) -> list[int]:
-    return [row.line for row in rows(content)]
+    return [row.place for row in rows(content)]
 
 
 def encoded(content: str | bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from publisher_app.batches import in_batches
+from publisher_app.batches import read_in_batches
 
 LONG_ENOUGH = 10.0
 
@@ -17,7 +17,7 @@ LONG_ENOUGH = 10.0
     [(0, 3, []), (1, 3, [1]), (3, 3, [3]), (7, 3, [3, 3, 1]), (3, 1, [1, 1, 1])],
 )
 async def test_a_file_goes_out_in_full_batches(count: int, size: int, lengths: list[int]) -> None:
-    batches = [batch async for batch in in_batches(iter(range(count)), size)]
+    batches = [batch async for batch in read_in_batches(iter(range(count)), size)]
     assert [len(batch) for batch in batches] == lengths
     assert [item for batch in batches for item in batch] == list(range(count))
 
@@ -30,7 +30,7 @@ async def test_a_trickle_does_not_wait_for_a_full_batch() -> None:
         assert more.wait(LONG_ENOUGH)
         yield "second"
 
-    batches = in_batches(trickle(), 1_000)
+    batches = read_in_batches(trickle(), 1_000)
     async with asyncio.timeout(LONG_ENOUGH / 2):
         assert await anext(batches) == ["first"]
     more.set()
@@ -53,7 +53,7 @@ async def test_what_comes_last_while_a_batch_is_handled_is_not_lost() -> None:
         ended.set()
 
     seen = []
-    async for batch in in_batches(source(), 3):
+    async for batch in read_in_batches(source(), 3):
         seen += batch
         handling.set()
         await handle(ended)
@@ -71,7 +71,7 @@ async def test_no_batch_is_longer_than_the_size_after_a_pause() -> None:
         yield from range(3, 8)
 
     batches = []
-    async for batch in in_batches(source(), 4):
+    async for batch in read_in_batches(source(), 4):
         batches.append(batch)
         handling.set()
         await handle(filled)
@@ -93,7 +93,7 @@ async def test_the_loop_runs_on_while_the_iterator_blocks() -> None:
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(work_on())
-        assert [batch async for batch in in_batches(blocking(), 10)] == [[1]]
+        assert [batch async for batch in read_in_batches(blocking(), 10)] == [[1]]
 
 
 async def test_what_was_read_before_the_reader_failed_comes_first_and_then_its_exception() -> None:
@@ -104,7 +104,7 @@ async def test_what_was_read_before_the_reader_failed_comes_first_and_then_its_e
     seen: list[int] = []
 
     async def collect() -> None:
-        async for batch in in_batches(failing(), 3):
+        async for batch in read_in_batches(failing(), 3):
             seen.extend(batch)
 
     with pytest.raises(LookupError, match="broken behind 5"):
@@ -119,7 +119,7 @@ async def test_leaving_does_not_wait_for_a_reader_that_blocks() -> None:
         yield 1
         release.wait(LONG_ENOUGH)
 
-    batches = in_batches(blocking(), 10)
+    batches = read_in_batches(blocking(), 10)
     assert await anext(batches) == [1]
     started = time.monotonic()
     await batches.aclose()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from publisher_app.formats.rows import Row, UnreadableInput, rows_of
-from publisher_app.inputs.files import open_input
+from publisher_app.failures import UnreadableInput
+from publisher_app.formats.records import Record
+from publisher_app.inputs.files import open_file
 from tests.unit.publisher.reading import rows
 
 LINES = b"".join(b'{"number": %d}\n' % number for number in range(5_000))
@@ -24,9 +25,9 @@ def test_utf_16_is_refused_and_utf_8_asked_for(
 
 def test_of_a_file_that_is_not_all_utf_8_the_other_rows_are_whole() -> None:
     assert rows('{"a": "é"}\n'.encode() + b'{"a": "\xe9"}\n{"a": "e"}\n') == [
-        Row(1, {"a": "é"}),
-        Row(2, {"a": "\udce9"}),
-        Row(3, {"a": "e"}),
+        Record(1, {"a": "é"}),
+        Record(2, {"a": "\udce9"}),
+        Record(3, {"a": "e"}),
     ]
 
 
@@ -34,8 +35,8 @@ def test_of_a_file_that_is_not_all_utf_8_the_other_rows_are_whole() -> None:
 def test_the_name_of_a_file_means_nothing(tmp_path: Path, name: str) -> None:
     for written in (LINES, gzip.compress(LINES)):
         (tmp_path / name).write_bytes(written)
-        with open_input(str(tmp_path / name)) as opened:
-            assert [row.content for row in rows_of(opened.text)] == [
+        with open_file(str(tmp_path / name)) as opened:
+            assert [row.content for row in opened.records()] == [
                 {"number": number} for number in range(5_000)
             ]
 
@@ -47,8 +48,8 @@ def test_gzip_files_one_behind_another_are_one() -> None:
 def test_at_the_end_the_position_is_the_size_of_the_file_as_it_lies_there(tmp_path: Path) -> None:
     file = tmp_path / "events"
     file.write_bytes(gzip.compress(LINES))
-    with open_input(str(file)) as opened:
-        assert len(list(rows_of(opened.text))) == 5_000
+    with open_file(str(file)) as opened:
+        assert len(list(opened.records())) == 5_000
         assert opened.position == opened.size == file.stat().st_size
 
 
@@ -58,7 +59,7 @@ def test_at_the_end_the_position_is_the_size_of_the_file_as_it_lies_there(tmp_pa
 def test_a_file_that_cannot_be_opened_is_told_in_a_few_words(
     tmp_path: Path, name: str, message: str
 ) -> None:
-    with pytest.raises(UnreadableInput, match=message), open_input(str(tmp_path / name)):
+    with pytest.raises(UnreadableInput, match=message), open_file(str(tmp_path / name)):
         pass
 
 
@@ -78,14 +79,14 @@ def test_broken_gzip_is_an_unreadable_input(tmp_path: Path, broken: bytes) -> No
     (tmp_path / "events").write_bytes(broken)
     with (
         pytest.raises(UnreadableInput),
-        open_input(str(tmp_path / "events")) as opened,
+        open_file(str(tmp_path / "events")) as opened,
     ):
-        list(rows_of(opened.text))
+        list(opened.records())
 
 
 def test_trouble_elsewhere_while_a_file_is_open_is_not_taken_for_trouble_with_it(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "events").write_bytes(LINES)
-    with pytest.raises(PermissionError), open_input(str(tmp_path / "events")):
+    with pytest.raises(PermissionError), open_file(str(tmp_path / "events")):
         raise PermissionError(13, "Permission denied", "events.rejects.jsonl")

@@ -1,4 +1,4 @@
-"""Rows read as events: names of columns, empty cells, times, and rows that are repeated."""
+"""Rows read as events: names of columns, empty cells, and times."""
 
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from contracts import MedicationEvent
-from publisher_app.formats.mapping import EventReader
-from publisher_app.formats.rows import Row
+from publisher_app.formats.mapping import FieldMapping, NoEvent
+from publisher_app.formats.records import Record
 
 ROW = {
     "patient_id": "2",
@@ -25,20 +25,18 @@ def read(
 ) -> tuple[list[MedicationEvent], dict[int, str]]:
     """Return the events, and the reasons by line for the rows that are none."""
     reasons: dict[int, str] = {}
-    reader = EventReader(columns or {}, ZoneInfo(zone) if zone else None)
-    numbered = [
-        row if isinstance(row, Row) else Row(line, row) for line, row in enumerate(rows, start=1)
-    ]
-    events = list(reader.read(numbered, lambda row, why: reasons.update({row.line: why})))
+    mapping = FieldMapping(columns or {}, ZoneInfo(zone) if zone else None)
+    events: list[MedicationEvent] = []
+    for line, row in enumerate(rows, start=1):
+        try:
+            events.append(mapping.event_of(row if isinstance(row, Record) else Record(line, row)))
+        except NoEvent as problem:
+            reasons[line] = str(problem)
     return events, reasons
 
 
 def renamed(old: str, new: str) -> dict[str, object]:
     return {new if name == old else name: value for name, value in ROW.items()}
-
-
-def event_ids(*rows: object) -> list[str | None]:
-    return [event.event_id for event in read(*rows)[0]]
 
 
 def test_a_row_is_an_event() -> None:
@@ -88,7 +86,7 @@ def test_an_empty_cell_is_an_absent_one() -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (Row(1, '{"', "is not JSON: it ends too early"), "is not JSON: it ends too early"),
+        (Record(1, '{"', "is not JSON: it ends too early"), "is not JSON: it ends too early"),
         ("bad", "is not an object with the fields of an event"),
         ([ROW], "is not an object with the fields of an event"),
         (None, "is not an object with the fields of an event"),
@@ -138,25 +136,3 @@ def test_times_at_the_ends_of_time_never_stop_the_reading(time: str, zone: str) 
     events, reasons = read({**ROW, "event_time": time}, ROW, zone=zone)
     assert events[-1] == EVENT
     assert len(events) + len(reasons) == 2
-
-
-def test_repeated_rows_are_numbered_as_the_separate_reports_that_they_are() -> None:
-    other = {**ROW, "action": "stop"}
-    assert event_ids(ROW, other, ROW, other, ROW) == [None, None, "2", "2", "3"]
-
-
-def test_rows_are_repeated_when_all_fields_are_equal_however_they_are_written() -> None:
-    elsewhere = {**ROW, "event_time": "2021-01-01 04:00+0200", "dose": "5 mg", "order_id": ""}
-    assert event_ids(ROW, elsewhere, {**ROW, "medication_name": " Y "}) == [None, "2", "3"]
-    assert event_ids(ROW, {**ROW, "order_id": "7"}, {**ROW, "patient_id": "3"}) == [None] * 3
-
-
-def test_rows_with_an_event_id_keep_it() -> None:
-    assert event_ids({**ROW, "event_id": "a"}, {**ROW, "event_id": "a"}, ROW) == ["a", "a", None]
-
-
-def test_another_reading_numbers_the_same_reports_the_same() -> None:
-    other = {**ROW, "action": "stop"}
-    assert read(ROW, other, ROW) == read(ROW, other, ROW)
-    assert set(read(other, ROW, ROW)[0]) == set(read(ROW, other, ROW)[0])
-    assert set(read(ROW, ROW, ROW)[0]) > set(read(ROW, ROW)[0])

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from publisher_app.formats.mapping import EventReader
-from publisher_app.formats.rows import Row, rows_of
+from publisher_app.failures import RejectsNotWritten
+from publisher_app.formats.recognition import records_of
+from publisher_app.formats.records import Record
 from publisher_app.rejects import Rejects, rejects_path
 from tests.unit.publisher.reading import rows
 
@@ -21,10 +22,9 @@ def written(path: Path) -> list[Any]:
 
 def test_each_reject_has_its_line_its_reason_and_the_row_as_it_was(tmp_path: Path) -> None:
     with Rejects(tmp_path / "rejects") as rejects:
-        rejects.add(Row(3, {"a": "é\n💊", "b": [1, None]}), "action: Field required")
-        rejects.add(Row(7, '{"a":', "is not JSON"), "is not JSON")
-        rejects.add(Row(9, None, "is longer"), "is longer")
-    assert rejects.count == 3
+        rejects.add(Record(3, {"a": "é\n💊", "b": [1, None]}), "action: Field required")
+        rejects.add(Record(7, '{"a":', "is not JSON"), "is not JSON")
+        rejects.add(Record(9, None, "is longer"), "is longer")
     assert written(tmp_path / "rejects") == [
         {"line": 3, "reason": "action: Field required", "row": {"a": "é\n💊", "b": [1, None]}},
         {"line": 7, "reason": "is not JSON", "row": '{"a":'},
@@ -41,16 +41,15 @@ def test_bytes_that_are_not_utf_8_can_be_written_down_and_recovered(tmp_path: Pa
 
 
 def test_without_rejects_there_is_no_file(tmp_path: Path) -> None:
-    with Rejects(tmp_path / "rejects") as rejects:
+    with Rejects(tmp_path / "rejects"):
         pass
-    assert rejects.count == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_rejects_of_a_run_take_the_place_of_those_before(tmp_path: Path) -> None:
     for line in (1, 2):
         with Rejects(tmp_path / "rejects") as rejects:
-            rejects.add(Row(line, "bad"), "bad")
+            rejects.add(Record(line, "bad"), "bad")
     assert [reject["line"] for reject in written(tmp_path / "rejects")] == [2]
 
 
@@ -59,16 +58,16 @@ def test_only_the_owner_reads_the_rejects_even_where_all_could_before(tmp_path: 
     path.touch(mode=0o666)
     path.chmod(0o666)
     with Rejects(path) as rejects:
-        rejects.add(Row(1, "bad"), "bad")
+        rejects.add(Record(1, "bad"), "bad")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_rejects_file_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
+def test_a_rejects_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with (
         Rejects(tmp_path / "absent" / "rejects") as rejects,
-        pytest.raises(OSError, match="No such"),
+        pytest.raises(RejectsNotWritten, match="No such"),
     ):
-        rejects.add(Row(1, "bad"), "bad")
+        rejects.add(Record(1, "bad"), "bad")
 
 
 def nested(depth: int) -> str:
@@ -82,24 +81,24 @@ def test_a_row_as_deeply_nested_as_can_be_read_can_be_written_down(tmp_path: Pat
     )
     text = "".join(nested(depth) for depth in range(greatest - 50, greatest + 50))
     with Rejects(tmp_path / "rejects") as rejects:
-        assert list(EventReader({}, None).read(rows_of(io.StringIO(text)), rejects.add)) == []
-    assert rejects.count == 100
+        for record in records_of(io.StringIO(text)):
+            rejects.add(record, record.problem or "is no event")
+    assert len(written(tmp_path / "rejects")) == 100
 
 
 @pytest.mark.parametrize(
     ("name", "folder"),
-    [
-        ("events.jsonl", "."),
-        ("some/where/events.csv", "some/where"),
-        ("/data/events", "/data"),
-        ("-", "."),
-    ],
+    [("events.jsonl", "."), ("some/where/events.csv", "some/where"), ("/data/events", "/data")],
 )
-def test_rejects_lie_beside_the_input(name: str, folder: str) -> None:
+def test_rejects_lie_beside_the_file(name: str, folder: str) -> None:
     path = rejects_path(name)
     assert path.parent == Path(folder)
-    assert path.name.startswith("stdin" if name == "-" else "events")
+    assert path.name.startswith("events")
     assert path.name.endswith(".rejects.jsonl")
+
+
+def test_the_rejects_of_standard_input_lie_here() -> None:
+    assert rejects_path("-", is_file=False) == Path("stdin.rejects.jsonl")
 
 
 def test_the_rejects_of_inputs_that_lie_together_do_not_replace_each_other() -> None:

@@ -8,8 +8,10 @@ from typing import cast
 
 import pytest
 
-from publisher_app.formats.rows import MAX_ROW, UnreadableInput, rows_of
-from publisher_app.inputs.files import decode
+from publisher_app.failures import UnreadableInput
+from publisher_app.formats.recognition import records_of
+from publisher_app.formats.records import MAX_CHARACTERS
+from publisher_app.formats.text import decode
 
 OBJECT = b'{"patient_id": "1", "event_time": "2021-01-01T00:00:00Z"}'
 
@@ -59,30 +61,30 @@ def test_rows_of_an_endless_input_come_out_as_they_are_read(
     form: Callable[[], Iterator[bytes]],
 ) -> None:
     raw = Endless(form())
-    rows = rows_of(decode(cast("io.BufferedReader", raw)))
+    rows = records_of(decode(cast("io.BufferedReader", raw)))
 
     first = list(islice(rows, 10))
     after_ten = raw.count
     last = list(islice(rows, 50_000))[-1]
 
     assert all(row.content == last.content and row.problem is None for row in first)
-    assert after_ten <= 2 * MAX_ROW
+    assert after_ten <= 2 * MAX_CHARACTERS
     # Afterwards it reads as much as it gives: some 57 bytes a row, or far fewer in gzip.
     assert raw.count - after_ten <= 5_000_000
 
 
 def test_an_element_without_end_is_given_up_at_the_greatest_length() -> None:
     raw = Endless(chain([b'[{},\n{"a": "'], repeat(b"x" * 1024)))
-    rows = rows_of(decode(cast("io.BufferedReader", raw)))
+    rows = records_of(decode(cast("io.BufferedReader", raw)))
 
     assert next(rows).content == {}
     with pytest.raises(UnreadableInput):
         next(rows)
-    assert raw.count <= 2 * MAX_ROW
+    assert raw.count <= 2 * MAX_CHARACTERS
 
 
 def test_the_rows_before_a_broken_place_are_given_before_it_is_reached() -> None:
     raw = Endless(chain([(OBJECT + b"\n") * 50_000], repeat(b"\x00" * 1024)))
-    rows = rows_of(decode(cast("io.BufferedReader", raw)))
+    rows = records_of(decode(cast("io.BufferedReader", raw)))
     assert len(list(islice(rows, 49_000))) == 49_000
     assert raw.count < 50_000 * (len(OBJECT) + 1)

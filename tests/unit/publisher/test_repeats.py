@@ -1,0 +1,44 @@
+"""Equal events of one input are separate reports, and numbered alike whenever they are read."""
+
+from msgspec.structs import replace
+
+from contracts import Action, MedicationEvent, read_event
+from publisher_app.repeats import Repeats
+
+EVENT = read_event(
+    {
+        "patient_id": "2",
+        "medication_name": "Y",
+        "action": "start",
+        "event_time": "2021-01-01T02:00:00Z",
+    }
+)
+OTHER = replace(EVENT, action=Action.STOP)
+
+
+def numbered(*events: MedicationEvent) -> list[MedicationEvent]:
+    return [*map(Repeats().number, events)]
+
+
+def event_ids(*events: MedicationEvent) -> list[str | None]:
+    return [event.event_id for event in numbered(*events)]
+
+
+def test_repeated_events_are_numbered_as_the_separate_reports_that_they_are() -> None:
+    assert event_ids(EVENT, OTHER, EVENT, OTHER, EVENT) == [None, None, "2", "2", "3"]
+
+
+def test_events_are_repeated_when_all_fields_are_equal() -> None:
+    others = [replace(EVENT, order_id="7"), replace(EVENT, patient_id="3")]
+    assert event_ids(EVENT, *others) == [None] * 3
+
+
+def test_events_with_an_event_id_keep_it() -> None:
+    named = replace(EVENT, event_id="a")
+    assert event_ids(named, named, EVENT) == ["a", "a", None]
+
+
+def test_another_reading_numbers_the_same_reports_the_same() -> None:
+    assert numbered(EVENT, OTHER, EVENT) == numbered(EVENT, OTHER, EVENT)
+    assert set(numbered(OTHER, EVENT, EVENT)) == set(numbered(EVENT, OTHER, EVENT))
+    assert set(numbered(EVENT, EVENT, EVENT)) > set(numbered(EVENT, EVENT))
