@@ -1,29 +1,16 @@
 """What a caller may give: the query of each route as one model, and how each value is read."""
 
 import base64
-import re
-from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
+from consumer_app.durations import Duration
 from contracts import EventTime, MedicationEvent, MedicationName, PatientId, write_message
 from runtime.http.problems import BadParameter
 
 _EVENT = TypeAdapter(MedicationEvent)
-# Years and months have no set length, so they are no gap.
-_DURATION = re.compile(r"P(?!$)(\d+W|(\d+D)?(T(?!$)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)", re.ASCII)
-
-
-def _read_gap(value: object) -> object:
-    if isinstance(value, str) and _DURATION.fullmatch(value):
-        return value
-    raise PydanticCustomError(
-        "merge_gap",
-        "is not an ISO 8601 duration of weeks, or of days, hours, minutes and seconds: "
-        "write it like P30D or PT0S",
-    )
 
 
 def _read_place(value: object) -> MedicationEvent:
@@ -44,7 +31,7 @@ Patient = Annotated[
     PatientId, Field(description="The patient, as the events name them.", examples=["2"])
 ]
 MergeGap = Annotated[
-    Annotated[timedelta, BeforeValidator(_read_gap)] | None,
+    Duration | None,
     Field(
         description="Join a medication's periods with a gap of at most this ISO 8601 duration: "
         "PT0S joins those that touch, P30D is the OMOP drug era's window.",
