@@ -3,14 +3,15 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import make_url
 
+from consumer_app.durations import Duration
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.store import DatabaseUnavailable, EventStore
 from consumer_app.upkeep.backups import NoBackup, back_up, damage_of
@@ -73,16 +74,27 @@ def check() -> None:
 
 @cli.command()
 def purge(
-    before: Annotated[str, typer.Option(help="RFC 3339 time, such as 2015-01-01T00:00:00Z.")],
+    before: Annotated[str, typer.Option(help="RFC 3339: 2015-01-01T00:00:00Z.", metavar="TIME")],
+    merge_gap: Annotated[
+        str,
+        typer.Option(help="ISO 8601: the largest that anyone asks with.", metavar="DURATION"),
+    ] = "P30D",
     yes: Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")] = False,
 ) -> None:
-    """Delete histories that ended before a time: retention.
+    """Delete histories that ended before a time.
 
-    Goes by whole histories (a patient's medication and order), so that no period that stays
-    changes; where the patient is still on the medication, the history stays. May be interrupted
-    and run again.
+    Without --yes they are only counted. A history is a patient's medication and order. It goes as
+    a whole, with its periods and its anomalies, once its last event is before the time; or it
+    stays as a whole, while the patient is still on the medication and while one of its periods is
+    joined with a period that stays. So no answer about what stays changes, neither its periods nor
+    its anomalies, for any merge_gap up to --merge-gap, and without one. (A query with a larger one
+    may then show a period that begins later or ends earlier than before.)
+
+    May be interrupted and run again. To publish an old file again brings back what was purged of
+    it, and backups still hold it.
     """
     time = _past(before)
+    gap: timedelta = _read(Duration, merge_gap, "--merge-gap")
     url = _database_url()
     if _is_sqlite(url):
         _existing(url)
@@ -90,25 +102,34 @@ def purge(
     async def purged(store: EventStore) -> None:
         counts = Purged()
         try:
-            await purge_histories(store, time, counts, dry_run=not yes)
+            await purge_histories(store, time, gap, counts, dry_run=not yes)
         finally:
-            done = "deleted" if yes else "would be deleted (give --yes to do it)"
-            typer.echo(
-                f"{counts.events} events in {counts.histories} histories {done}; {counts.kept} "
-                "older histories stay, as they are still open or part of a period that stays"
-            )
+            typer.echo(_outcome(counts, merge_gap, done=yes))
 
     _with_store(url, purged)
 
 
+def _outcome(counts: Purged, merge_gap: str, *, done: bool) -> str:
+    deleted = "deleted" if done else "would be deleted (give --yes to do it)"
+    return (
+        f"{counts.events} events in {counts.histories} histories {deleted}; {counts.kept} "
+        "older histories stay, as they are still open or joined with a period that stays\n"
+        f"no answer about what stays changes for a merge_gap up to {merge_gap}"
+    )
+
+
 def _past(text: str) -> datetime:
-    try:
-        time: datetime = TypeAdapter(EventTime).validate_python(text)
-    except ValidationError as error:
-        raise typer.BadParameter(reasons(error), param_hint="--before") from None
+    time: datetime = _read(EventTime, text, "--before")
     if time > datetime.now(UTC):
         raise typer.BadParameter("lies in the future: name one that is over", param_hint="--before")
     return time
+
+
+def _read(kind: Any, text: str, option: str) -> Any:  # noqa: ANN401 - as the kind says
+    try:
+        return TypeAdapter(kind).validate_python(text)
+    except ValidationError as error:
+        raise typer.BadParameter(reasons(error), param_hint=option) from None
 
 
 def _with_store(
