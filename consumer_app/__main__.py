@@ -1,12 +1,52 @@
 """`python -m consumer_app`: what operators do with the database and the dead letters."""
 
+import logging
+import sys
+
 import typer
 
-from consumer_app.upkeep import database_commands, dead_letter_commands
+from consumer_app.storage.store import DatabaseUnavailable
+from consumer_app.upkeep import CommandFailed, database_commands, dead_letter_commands
+from runtime.broker import BrokerUnavailable
 
-cli = typer.Typer(help=__doc__, no_args_is_help=True)
+FAILED = 2
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain text, as it is read in the logs of jobs too.
+    rich_markup_mode=None,
+    # They would name patients.
+    pretty_exceptions_show_locals=False,
+)
 cli.add_typer(database_commands.cli, name="database")
 cli.add_typer(dead_letter_commands.cli, name="dead-letters")
 
+
+@cli.callback()
+def prepare() -> None:
+    """Look after the consumer's database, and after the messages that can't be stored.
+
+    The commands take the consumer's own settings: DATABASE_URL names the database, RABBITMQ_URL
+    the broker. Run them where the consumer runs, and both are set: `docker compose exec consumer
+    python -m consumer_app ...`, `kubectl exec POD -- python -m consumer_app ...`.
+
+    Each command has a --help of its own, which says when one needs it. Exit status: 0 done, 1 the
+    database is damaged or a question was answered with no, 2 failed. Why it failed stands on
+    standard error, in one line. The procedures are in docs/operations.md.
+    """
+    # What libraries log of a failure is that line once more.
+    logging.disable()
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    try:
+        cli(prog_name="python -m consumer_app")
+    except (CommandFailed, DatabaseUnavailable, BrokerUnavailable) as error:
+        print(error, file=sys.stderr)
+        sys.exit(FAILED)
+
+
 if __name__ == "__main__":
-    cli(prog_name="python -m consumer_app")
+    main()

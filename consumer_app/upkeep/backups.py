@@ -1,61 +1,131 @@
-"""SQLite files: copied while they are in use, and searched for damage."""
+"""SQLite files: copied while they are in use, searched for damage, and put back."""
 
+import fcntl
+import os
+import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 from consumer_app.storage.tables import TABLE
+from consumer_app.upkeep import CommandFailed
 
-
-class NoBackup(Exception):
-    """The backup was not made; the text says why."""
+# A connection to a file in WAL mode shares a lock on these bytes for as long as it lives.
+_SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
+# The file, and what SQLite keeps beside it: the log would be taken for that of another file.
+_PARTS = ("", "-wal", "-shm", "-journal")
 
 
 def back_up(database: Path, file: Path) -> int:
     """Copy a database while it is in use; return how many events the copy holds.
 
     Raises:
-        NoBackup: there is a file of that name, it can't be written, or the database is damaged.
+        CommandFailed: there is a file of that name, it can't be written, or the database is
+            damaged.
 
     """
-    if file.exists():
-        raise NoBackup(f"{file} is there already: name another file")
-    try:
-        # Beside it, and renamed at the end: a file of that name is always a whole copy.
-        with TemporaryDirectory(".unfinished", f"{file.name}.", file.parent) as folder:
-            unfinished = Path(folder, file.name)
-            # It names patients: nobody else may read it.
-            unfinished.touch(mode=0o600)
-            events = _copy(database, unfinished)
-            unfinished.rename(file)
-            return events
-    except OSError as error:
-        raise NoBackup(f"{file} can't be written: {error.strerror}") from error
-    except sqlite3.Error as error:
-        raise NoBackup(f"the database can't be copied to {file}: {error}") from error
+    with _errors(file), _unfinished(file) as unfinished:
+        if file.exists():
+            raise CommandFailed(f"{file} is there already: name another file")
+        with closing(_open(database)) as source, closing(sqlite3.connect(unfinished)) as copy:
+            # All in one step: between the steps of a copy in parts, any write would start it anew.
+            source.backup(copy)
+            events = _checked(copy, "the database")
+        unfinished.rename(file)
+        return events
 
 
-def _copy(database: Path, file: Path) -> int:
-    with closing(_open(database)) as source, closing(sqlite3.connect(file)) as copy:
-        # All in one step: between the steps of a copy in parts, any write would start it anew.
-        source.backup(copy)
-        # In WAL mode, the copy could have to be kept together with a second file.
-        copy.execute("PRAGMA journal_mode = DELETE")
-        if damage := _damage(copy):
-            raise NoBackup(f"the database is damaged: {damage[0]}")
-        return _count(copy)
+def restore(database: Path, backup: BinaryIO) -> tuple[int, Path | None]:
+    """Put a backup in a database's place, and what was there beside it.
+
+    Returns how many events the backup holds, and the name that the earlier database has now.
+
+    Raises:
+        CommandFailed: the backup is damaged, the database is in use or can't be written.
+
+    """
+    with _errors(database):
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with _out_of_use(database), _unfinished(database) as unfinished:
+            with unfinished.open("wb") as file:
+                shutil.copyfileobj(backup, file)
+            with closing(sqlite3.connect(unfinished)) as copy:
+                events = _checked(copy, "the backup")
+            aside = _set_aside(database)
+            unfinished.rename(database)
+        # Before a consumer commits to it: the copy and the new names are on the disk.
+        os.sync()
+        return events, aside
 
 
 def damage_of(database: Path) -> list[str]:
     """Search a database; return what is wrong with it.
 
     Raises:
-        sqlite3.OperationalError: it can't be read now.
+        CommandFailed: it can't be read now.
 
     """
-    with closing(_open(database)) as connection:
-        return _damage(connection)
+    try:
+        with closing(_open(database)) as connection:
+            return _damage(connection)
+    except sqlite3.OperationalError as error:
+        raise CommandFailed(f"{database} can't be checked: {error}") from error
+
+
+@contextmanager
+def _errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CommandFailed(f"{file} can't be written: {error.strerror}") from error
+    except sqlite3.Error as error:
+        raise CommandFailed(f"the database can't be copied to {file}: {error}") from error
+
+
+@contextmanager
+def _unfinished(file: Path) -> Iterator[Path]:
+    """Give a file beside one, to be renamed at the end: one of that name is always whole."""
+    with TemporaryDirectory(".unfinished", f"{file.name}.", file.parent) as folder:
+        unfinished = Path(folder, file.name)
+        # It names patients: nobody else may read it.
+        unfinished.touch(mode=0o600)
+        yield unfinished
+
+
+def _checked(copy: sqlite3.Connection, source: str) -> int:
+    """Return how many events a copy holds, unless it is damaged, and so was its source."""
+    if damage := _damage(copy):
+        raise CommandFailed(f"{source} is damaged: {damage[0]}")
+    # In WAL mode, the copy could have to be kept together with a second file.
+    copy.execute("PRAGMA journal_mode = DELETE")
+    return _count(copy)
+
+
+@contextmanager
+def _out_of_use(database: Path) -> Iterator[None]:
+    """Keep everyone from opening a database, which nobody may have open."""
+    if not database.exists():
+        yield
+        return
+    with database.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+        except OSError as error:
+            raise CommandFailed(f"{database} is in use: stop the consumer first") from error
+        yield
+
+
+def _set_aside(database: Path) -> Path | None:
+    """Rename a database with all its parts; return its name then, None when there is nothing."""
+    aside = f"{database}.until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    parts = [part for part in _PARTS if Path(f"{database}{part}").exists()]
+    for part in parts:
+        Path(f"{database}{part}").rename(f"{aside}{part}")
+    return Path(aside) if parts else None
 
 
 def _open(database: Path) -> sqlite3.Connection:
@@ -79,6 +149,6 @@ def _damage(connection: sqlite3.Connection) -> list[str]:
 
 
 def _count(connection: sqlite3.Connection) -> int:
-    counting = f"SELECT count(*) FROM {TABLE}"  # noqa: S608 - our own name
+    counting = f"SELECT count(*) FROM {TABLE.name}"  # noqa: S608 - our own name
     count: int = connection.execute(counting).fetchone()[0]
     return count

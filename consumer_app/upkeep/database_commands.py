@@ -1,11 +1,10 @@
-"""`python -m consumer_app database`: migrate the database, back it up, check it, purge it."""
+"""`python -m consumer_app database`: migrate, back up, restore, check and purge the database."""
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -14,33 +13,40 @@ from sqlalchemy import make_url
 from consumer_app.durations import Duration
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.store import DatabaseUnavailable, EventStore
-from consumer_app.upkeep.backups import NoBackup, back_up, damage_of
+from consumer_app.upkeep import CommandFailed
+from consumer_app.upkeep.backups import back_up, damage_of, restore
+from consumer_app.upkeep.guidance import guidance
 from consumer_app.upkeep.retention import Purged, purge_histories
 from contracts import EventTime, reasons
-from runtime.logs import configure_logs
 from runtime.settings import load_settings
 
-DAMAGED, FAILED = 1, 2
+DAMAGED = 1
 
-cli = typer.Typer(help=__doc__, no_args_is_help=True)
+cli = typer.Typer(help="Migrate, back up, restore, check or purge it.", no_args_is_help=True)
 
 
-@cli.command()
+@cli.command(
+    epilog=guidance(
+        when="before the first start, for --partitions; else only to have it done by then, as "
+        "consumers do it themselves",
+        needs="DATABASE_URL",
+        consumers="may run",
+        example="database migrate",
+    )
+)
 def migrate(
     partitions: Annotated[
         int, typer.Option(help="PostgreSQL, new: spread patients over so many.", min=0, max=1024)
     ] = 0,
 ) -> None:
-    """Bring the schema to its newest version, as the consumer does at its start."""
+    """Make the schema, or bring it to its newest version."""
     url = _database_url()
     if partitions and _is_sqlite(url):
-        _fail("partitions are for PostgreSQL: DATABASE_URL names a SQLite file")
+        raise CommandFailed("partitions are for PostgreSQL: DATABASE_URL names a SQLite file")
 
     async def migrated(store: EventStore) -> None:
-        if problem := await store.problem():
-            raise DatabaseUnavailable(problem)
         if partitions and (found := await store.partitions()) != partitions:
-            _fail(
+            raise CommandFailed(
                 f"the table is there already, with {found} partitions: "
                 "their number is chosen once, before the consumer's first start"
             )
@@ -49,30 +55,79 @@ def migrate(
     _with_store(url, migrated, partitions)
 
 
-@cli.command()
-def backup(file: Annotated[Path, typer.Argument(help="Where the copy goes.")]) -> None:
-    """Copy the database while it is in use; the copy is consistent, and checked for damage."""
-    try:
-        events = back_up(_sqlite_file("pg_dump"), file)
-    except NoBackup as error:
-        _fail(str(error))
+@cli.command(
+    epilog=guidance(
+        when="every night, and before an upgrade; keep the copy on another disk",
+        needs="DATABASE_URL, a SQLite file; for PostgreSQL: pg_dump",
+        consumers="may run",
+        example="database backup /backups/monday.db",
+    )
+)
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy goes.", metavar="FILE")],
+) -> None:
+    """Copy the database while it is in use.
+
+    The copy is consistent and checked for damage. It can be read by its owner alone, and takes
+    the place of no file.
+    """
+    events = back_up(_existing(_sqlite_file("pg_dump")), file)
     typer.echo(f"{file} holds {events} events")
 
 
-@cli.command()
+@cli.command(
+    "restore",
+    epilog=guidance(
+        when="the database is lost or damaged",
+        needs="DATABASE_URL, a SQLite file; for PostgreSQL: pg_restore. Run it as the user that "
+        "the consumer runs as",
+        consumers="must be stopped; while one has the database open, this is refused",
+        example="database restore /backups/monday.db",
+    ),
+)
+def restore_(
+    file: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(help="The backup; - is standard input.", metavar="FILE"),
+    ],
+) -> None:
+    """Put a backup in the database's place.
+
+    That is done once it is copied whole and checked for damage. A database that is there, damaged
+    or not, is kept beside it under another name.
+    """
+    database = _sqlite_file("pg_restore")
+    events, aside = restore(database, file)
+    if aside is not None:
+        typer.echo(f"what was there is {aside} now")
+    typer.echo(f"{database} holds {events} events")
+
+
+@cli.command(
+    epilog=guidance(
+        when="after a crash of the machine or a fault of its disk; every week",
+        needs="DATABASE_URL, a SQLite file; for PostgreSQL: pg_amcheck",
+        consumers="may run",
+        exit_status="0 whole, 1 damaged, 2 failed",
+        example="database check",
+    )
+)
 def check() -> None:
-    """Check the database's integrity; exit status 1 when it is damaged."""
-    database = _sqlite_file("pg_amcheck")
-    try:
-        damage = damage_of(database)
-    except sqlite3.OperationalError as error:
-        _fail(f"{database} can't be checked: {error}")
+    """Search the database for damage, and list what is found."""
+    damage = damage_of(_existing(_sqlite_file("pg_amcheck")))
     typer.echo("\n".join(damage) or "ok")
     if damage:
         raise typer.Exit(DAMAGED)
 
 
-@cli.command()
+@cli.command(
+    epilog=guidance(
+        when="what is older must not be kept any longer, by law or by rule",
+        needs="DATABASE_URL",
+        consumers="may run",
+        example="database purge --before 2015-01-01T00:00:00Z",
+    )
+)
 def purge(
     before: Annotated[str, typer.Option(help="RFC 3339: 2015-01-01T00:00:00Z.", metavar="TIME")],
     merge_gap: Annotated[
@@ -97,7 +152,7 @@ def purge(
     gap: timedelta = _read(Duration, merge_gap, "--merge-gap")
     url = _database_url()
     if _is_sqlite(url):
-        _existing(url)
+        _existing(_file_of(url))
 
     async def purged(store: EventStore) -> None:
         counts = Purged()
@@ -137,38 +192,33 @@ def _with_store(
 ) -> None:
     async def run() -> None:
         async with EventStore.at(url, partitions) as store:
+            if problem := await store.problem():
+                raise DatabaseUnavailable(problem)
             await command(store)
 
-    try:
-        asyncio.run(run())
-    except DatabaseUnavailable as error:
-        _fail(str(error))
+    asyncio.run(run())
 
 
 def _sqlite_file(instead: str) -> Path:
     url = _database_url()
     if not _is_sqlite(url):
-        _fail(f"this is for a SQLite file; for PostgreSQL use {instead}")
-    return _existing(url)
+        raise CommandFailed(f"this is for a SQLite file; for PostgreSQL use {instead}")
+    return _file_of(url)
 
 
 def _is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
-def _existing(url: str) -> Path:
-    database = Path(make_url(url).database or "")
+def _file_of(url: str) -> Path:
+    return Path(make_url(url).database or "")
+
+
+def _existing(database: Path) -> Path:
     if not database.is_file():
-        _fail(f"there is no database {database}: DATABASE_URL names it")
+        raise CommandFailed(f"there is no database {database}: DATABASE_URL names it")
     return database
 
 
 def _database_url() -> str:
-    settings = load_settings(ConsumerSettings)
-    configure_logs(settings.log_level)
-    return settings.database_url
-
-
-def _fail(problem: str) -> NoReturn:
-    typer.echo(problem, err=True)
-    raise typer.Exit(FAILED)
+    return load_settings(ConsumerSettings).database_url

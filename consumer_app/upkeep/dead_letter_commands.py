@@ -1,50 +1,95 @@
 """`python -m consumer_app dead-letters`: look at the dead letters, replay or drop them."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, DeliveryMode
-from aio_pika.exceptions import AMQPError
+from faststream.rabbit import RabbitBroker
 
 from consumer_app.dead_letters import Death
 from consumer_app.settings import ConsumerSettings
+from consumer_app.upkeep import CommandFailed
+from consumer_app.upkeep.guidance import guidance
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
-from runtime.broker import make_broker, make_channel
-from runtime.logs import configure_logs
+from runtime.broker import broker_errors, make_channel
 from runtime.settings import load_settings
 
 _CONNECT_TIMEOUT_SECONDS = 10.0
 _CONFIRM_TIMEOUT_SECONDS = 30.0
 
-cli = typer.Typer(help=__doc__, no_args_is_help=True)
-Number = Annotated[int, typer.Argument(help="The dead letter's number in the list.", min=1)]
-Chosen = Annotated[int | None, typer.Argument(help="Only this one of the list.", min=1)]
+cli = typer.Typer(help="List, show, replay or drop what can't be stored.", no_args_is_help=True)
+Number = Annotated[
+    int, typer.Argument(help="The dead letter's number in the list.", metavar="NUMBER", min=1)
+]
+Chosen = Annotated[
+    int | None, typer.Argument(help="Only this one of the list.", metavar="[NUMBER]", min=1)
+]
 
 
-@cli.command("list")
+@cli.command(
+    "list",
+    epilog=guidance(
+        when="the consumer has logged that a message is a dead letter; every day",
+        needs="RABBITMQ_URL",
+        consumers="may run",
+        example="dead-letters list",
+    ),
+)
 def list_() -> None:
-    """List the dead letters with reason, time and origin, and without what they hold."""
-    _run(_list())
+    """List the dead letters, without what they hold.
+
+    One line each: number, time, the exchange that it came from, size, and the reason.
+
+    While one command looks at them, another sees only those that it has not come to.
+    """
+    for line in asyncio.run(_list()):
+        typer.echo(line)
 
 
-@cli.command()
+@cli.command(
+    epilog=guidance(
+        when="the reason in the list is not enough to find out who sent it",
+        needs="RABBITMQ_URL",
+        consumers="may run",
+        example="dead-letters show 2",
+    )
+)
 def show(number: Number) -> None:
     """Print one dead letter whole: it may name patients."""
-    _run(_show(number))
+    typer.echo(asyncio.run(_show(number)))
 
 
-@cli.command()
+@cli.command(
+    epilog=guidance(
+        when="what was wrong is mended, such as a consumer that was too old for the message",
+        needs="RABBITMQ_URL",
+        consumers="may run, and store what is replayed",
+        example="dead-letters replay",
+    )
+)
 def replay(number: Chosen = None) -> None:
-    """Publish dead letters to the events again; each leaves once that is confirmed."""
-    _run(_replay(number))
+    """Publish dead letters to the events again.
+
+    Each leaves the list once that is confirmed. A message that still can't be stored becomes a
+    dead letter again. May be interrupted and run again: an event that is stored already changes
+    nothing.
+    """
+    typer.echo(f"{asyncio.run(_replay(number))} replayed")
 
 
-@cli.command()
+@cli.command(
+    epilog=guidance(
+        when="their events are published in another way, or are of no use",
+        needs="RABBITMQ_URL",
+        consumers="may run",
+        exit_status="0 done, 1 not confirmed, 2 failed",
+        example="dead-letters drop 2",
+    )
+)
 def drop(
     number: Chosen = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -54,25 +99,29 @@ def drop(
         typer.confirm(
             f"Delete {'all dead letters' if number is None else f'number {number}'}?", abort=True
         )
-    _run(_drop(number))
+    typer.echo(f"{asyncio.run(_drop(number))} dropped")
 
 
-async def _list() -> None:
+async def _list() -> list[str]:
+    lines = []
     async with _dead_letters() as queue:
         async for number, letter in _letters(queue):
             reason, time, origin = Death.of(letter.headers)
-            typer.echo(f"{number}\t{time}\t{origin}\t{len(letter.body)} bytes\t{reason}")
+            lines.append(f"{number}\t{time}\t{origin}\t{len(letter.body)} bytes\t{reason}")
+    return lines
 
 
-async def _show(wanted: int) -> None:
+async def _show(wanted: int) -> str:
+    lines = []
     async with _dead_letters() as queue:
         async for _, letter in _letters(queue, wanted):
-            for name, value in Death.of(letter.headers)._asdict().items():
-                typer.echo(f"{name}: {value}")
-            typer.echo(letter.body.decode(errors="backslashreplace"))
+            headers = Death.of(letter.headers)._asdict()
+            lines += [f"{name}: {value}" for name, value in headers.items()]
+            lines.append(letter.body.decode(errors="backslashreplace"))
+    return "\n".join(lines)
 
 
-async def _replay(wanted: int | None) -> None:
+async def _replay(wanted: int | None) -> int:
     count = 0
     async with _dead_letters() as queue:
         events = await queue.channel.get_exchange(EVENTS_EXCHANGE.name, ensure=False)
@@ -89,16 +138,16 @@ async def _replay(wanted: int | None) -> None:
             # Only now: a crash before this leaves it here, and being stored twice changes nothing.
             await letter.ack()
             count += 1
-    typer.echo(f"{count} replayed")
+    return count
 
 
-async def _drop(wanted: int | None) -> None:
+async def _drop(wanted: int | None) -> int:
     count = 0
     async with _dead_letters() as queue:
         async for _, letter in _letters(queue, wanted):
             await letter.ack()
             count += 1
-    typer.echo(f"{count} dropped")
+    return count
 
 
 async def _letters(
@@ -118,35 +167,27 @@ async def _letters(
         if wanted == number:
             return
     if wanted is not None:
-        typer.echo(f"there is no dead letter {wanted}: the list has {waiting}", err=True)
-        raise typer.Exit(2)
+        raise CommandFailed(f"there is no dead letter {wanted}: the list has {waiting}")
 
 
 @asynccontextmanager
 async def _dead_letters() -> AsyncIterator[AbstractQueue]:
-    settings = load_settings(ConsumerSettings)
-    configure_logs(settings.log_level)
-    broker = make_broker(
-        settings.rabbitmq_url, logging.getLogger(__name__), default_channel=make_channel()
+    """Connect once: who gave the command learns at once that RabbitMQ is away, and why."""
+    broker = RabbitBroker(
+        str(load_settings(ConsumerSettings).rabbitmq_url),
+        logger=None,
+        timeout=_CONNECT_TIMEOUT_SECONDS,
+        default_channel=make_channel(),
     )
     try:
-        async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
-            connection = await broker.connect()
-            await declare_topology(broker)
-            channel = await connection.channel(on_return_raises=True)
-            queue = await channel.get_queue(DEAD_LETTER_QUEUE.name)
-        yield queue
-        await channel.close()
+        with broker_errors("RabbitMQ can't be reached"):
+            async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+                connection = await broker.connect()
+                await declare_topology(broker)
+                channel = await connection.channel(on_return_raises=True)
+                queue = await channel.get_queue(DEAD_LETTER_QUEUE.name)
+        with broker_errors("RabbitMQ broke off"):
+            yield queue
+            await channel.close()
     finally:
         await broker.stop()
-
-
-def _run(command: Coroutine[Any, Any, None]) -> None:
-    try:
-        asyncio.run(command)
-    except TimeoutError:
-        typer.echo(f"RabbitMQ can't be reached within {_CONNECT_TIMEOUT_SECONDS:g} s", err=True)
-        raise typer.Exit(2) from None
-    except (AMQPError, OSError) as error:
-        typer.echo(f"RabbitMQ broke off: {type(error).__name__}", err=True)
-        raise typer.Exit(2) from None

@@ -1,10 +1,9 @@
-"""Backups, the search for damage, and retention: over real SQLite files, in use and damaged."""
+"""`python -m consumer_app database` over real databases: SQLite files in use and damaged."""
 
 import asyncio
 import os
 import sqlite3
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.store import EventStore
 from contracts import MedicationEvent, read_event
 from local.postgres import PrivatePostgres
+from tests.commands import run_command
 from tests.databases import PostgresDatabase
 
 STOPS_IN_2019 = ("2019-01-01T00:00:00Z", "2019-01-05T00:00:00Z")
@@ -64,19 +64,12 @@ def stored_at(url: str, patient: str) -> Sequence[MedicationEvent]:
     return asyncio.run(read())
 
 
-def maintenance(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return maintenance_of(url_of(file), *arguments)
+def database(file: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    return database_at(url_of(file), *arguments, stdin=stdin)
 
 
-def maintenance_of(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "consumer_app", "database", *arguments],
-        env=os.environ | {"DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def database_at(url: str, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    return run_command({"DATABASE_URL": url}, "database", *arguments, stdin=stdin)
 
 
 def test_a_backup_made_while_events_are_stored_is_whole_and_opens_as_a_database(
@@ -100,7 +93,7 @@ def test_a_backup_made_while_events_are_stored_is_whole_and_opens_as_a_database(
     writer.start()
     copy = tmp_path / "backup.db"
     try:
-        done = maintenance(file, "backup", str(copy))
+        done = database(file, "backup", str(copy))
     finally:
         ended.set()
         writer.join()
@@ -120,7 +113,7 @@ def test_a_backup_replaces_no_file(file: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.write_text("kept")
 
-    done = maintenance(file, "backup", str(there))
+    done = database(file, "backup", str(there))
 
     assert (done.returncode, there.read_text()) == (2, "kept")
     assert done.stderr == f"{there} is there already: name another file\n"
@@ -131,7 +124,7 @@ def test_a_backup_that_can_not_be_written_says_so_and_leaves_nothing(
 ) -> None:
     fill(file, period("1", *STOPS_IN_2019))
 
-    done = maintenance(file, "backup", str(tmp_path / "no-such-folder" / "backup.db"))
+    done = database(file, "backup", str(tmp_path / "no-such-folder" / "backup.db"))
 
     assert done.returncode == 2
     assert done.stderr.endswith("can't be written: No such file or directory\n")
@@ -140,7 +133,7 @@ def test_a_backup_that_can_not_be_written_says_so_and_leaves_nothing(
 def test_a_whole_database_passes_the_check(file: Path) -> None:
     fill(file, period("1", *STOPS_IN_2019))
 
-    done = maintenance(file, "check")
+    done = database(file, "check")
 
     assert (done.returncode, done.stdout) == (0, "ok\n")
 
@@ -156,8 +149,8 @@ def test_a_damaged_database_fails_the_check_and_is_not_backed_up(
         damaged.seek(5 * 4096)
         damaged.write(os.urandom(4096))
 
-    done = maintenance(file, "check")
-    backup = maintenance(file, "backup", str(tmp_path / "backup.db"))
+    done = database(file, "check")
+    backup = database(file, "backup", str(tmp_path / "backup.db"))
 
     assert done.returncode == 1
     assert done.stdout not in {"", "ok\n"}
@@ -167,23 +160,77 @@ def test_a_damaged_database_fails_the_check_and_is_not_backed_up(
     assert not (tmp_path / "backup.db").exists()
 
 
-@pytest.mark.parametrize("command", [["check"], ["backup", "x"], ["purge", "--before", BEFORE]])
-def test_a_database_that_is_not_there_is_named_and_not_made(file: Path, command: list[str]) -> None:
-    done = maintenance(file, *command)
+def test_a_restore_puts_the_backup_in_place_and_keeps_what_was_there(
+    file: Path, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+    fill(file, period("1", *STOPS_IN_2019))
+    database(file, "backup", str(backup))
+    file.write_bytes(b"damaged")
+    Path(f"{file}-wal").write_bytes(b"the log of another file")
+
+    done = database(file, "restore", str(backup))
+
+    aside, restored = done.stdout.splitlines()
+    assert (done.returncode, restored) == (0, f"{file} holds 2 events")
+    earlier = aside.removeprefix("what was there is ").removesuffix(" now")
+    assert Path(earlier).read_bytes() == b"damaged"
+    assert Path(f"{earlier}-wal").read_bytes() == b"the log of another file"
+    assert file.stat().st_mode & 0o077 == 0, "it names patients"
+    assert len(stored(file, "1")) == 2
+
+
+def test_a_backup_is_restored_from_standard_input_to_where_there_is_nothing(
+    file: Path, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+    fill(file, period("1", *STOPS_IN_2019))
+    database(file, "backup", str(backup))
+    lost = tmp_path / "new-disk" / "events.db"
+
+    done = database(lost, "restore", "-", stdin=backup.read_bytes())
+
+    assert (done.returncode, done.stdout) == (0, f"{lost} holds 2 events\n")
+    assert len(stored(lost, "1")) == 2
+
+
+def test_nothing_is_restored_while_a_consumer_has_the_database_open(
+    file: Path, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+
+    async def restore_meanwhile() -> subprocess.CompletedProcess[str]:
+        async with EventStore.at(url_of(file)) as store:
+            await store.add(period("1", *STOPS_IN_2019))
+            await asyncio.to_thread(database, file, "backup", str(backup))
+            return await asyncio.to_thread(database, file, "restore", str(backup))
+
+    done = asyncio.run(restore_meanwhile())
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{file} is in use: stop the consumer first\n"
+    assert {each.name for each in tmp_path.iterdir()} == {"events.db", "backup.db"}
+
+
+@pytest.mark.parametrize("backup", [b"", b"no database"])
+def test_a_damaged_backup_is_not_restored(file: Path, backup: bytes) -> None:
+    fill(file, period("1", *STOPS_IN_2019))
+
+    done = database(file, "restore", "-", stdin=backup)
 
     assert done.returncode == 2
-    assert done.stderr == f"there is no database {file}: DATABASE_URL names it\n"
-    assert not file.exists()
+    assert done.stderr.startswith("the backup is damaged: ")
+    assert len(stored(file, "1")) == 2
 
 
 def test_a_purge_counts_first_and_deletes_only_when_told_to(file: Path) -> None:
     fill(file, period("old", *STOPS_IN_2019), period("new", "2021-01-01T00:00:00Z", None))
 
-    counted = maintenance(file, "purge", "--before", BEFORE)
+    counted = database(file, "purge", "--before", BEFORE)
     assert counted.stdout.startswith("2 events in 1 histories would be deleted (give --yes")
     assert len(stored(file, "old")) == 2
 
-    deleted = maintenance(file, "purge", "--before", BEFORE, "--yes")
+    deleted = database(file, "purge", "--before", BEFORE, "--yes")
     assert deleted.stdout.startswith("2 events in 1 histories deleted; 0 older histories stay")
     assert stored(file, "old") == []
     assert len(stored(file, "new")) == 1
@@ -200,11 +247,40 @@ def test_a_purge_changes_no_period_that_stays(file: Path) -> None:
     fill(file, still_open, reaching_over, joined)
     before = {patient: stored(file, patient) for patient in ("open", "over", "joined")}
 
-    done = maintenance(file, "purge", "--before", BEFORE, "--yes")
+    done = database(file, "purge", "--before", BEFORE, "--yes")
 
     assert done.stdout.startswith("0 events in 0 histories deleted; 2 older histories stay")
     for patient, events in before.items():
         assert medication_periods(stored(file, patient)) == medication_periods(events)
+
+
+def test_a_purge_names_the_merge_gap_up_to_which_no_answer_changes(file: Path) -> None:
+    touching = [
+        *period("touching", "2019-01-01T00:00:00Z", "2019-12-01T00:00:00Z", order="1"),
+        *period("touching", "2019-12-01T00:00:00Z", None, order="2"),
+    ]
+    ten_days_apart = [
+        *period("apart", "2019-01-01T00:00:00Z", "2019-12-01T00:00:00Z", order="1"),
+        *period("apart", "2019-12-11T00:00:00Z", None, order="2"),
+    ]
+    fill(file, touching, ten_days_apart)
+
+    counted = database(file, "purge", "--before", BEFORE)
+    assert counted.stdout.startswith("0 events in 0 histories would be deleted")
+    assert counted.stdout.endswith("changes for a merge_gap up to P30D\n")
+
+    deleted = database(file, "purge", "--before", BEFORE, "--merge-gap", "P9D", "--yes")
+    assert deleted.stdout.startswith("2 events in 1 histories deleted")
+    assert deleted.stdout.endswith("changes for a merge_gap up to P9D\n")
+    assert [len(stored(file, patient)) for patient in ("touching", "apart")] == [3, 1]
+
+
+@pytest.mark.parametrize("duration", ["P1M", "30", "-P1D"])
+def test_a_merge_gap_of_no_set_length_is_refused(file: Path, duration: str) -> None:
+    done = database(file, "purge", "--before", BEFORE, f"--merge-gap={duration}")
+
+    assert done.returncode == 2
+    assert "--merge-gap: is not an ISO 8601 duration" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -214,7 +290,7 @@ def test_a_purge_changes_no_period_that_stays(file: Path) -> None:
 def test_a_purge_before_no_time_or_a_coming_one_is_refused(
     file: Path, time: str, problem: str
 ) -> None:
-    done = maintenance(file, "purge", "--before", time, "--yes")
+    done = database(file, "purge", "--before", time, "--yes")
 
     assert done.returncode == 2
     assert "--before" in done.stderr
@@ -222,10 +298,10 @@ def test_a_purge_before_no_time_or_a_coming_one_is_refused(
 
 
 def test_migrate_makes_the_newest_schema(file: Path) -> None:
-    done = maintenance(file, "migrate")
+    done = database(file, "migrate")
 
     assert (done.returncode, done.stdout) == (0, "the schema is the newest\n")
-    assert maintenance(file, "check").stdout == "ok\n"
+    assert database(file, "check").stdout == "ok\n"
 
 
 def test_patients_are_spread_over_partitions_when_a_new_postgresql_is_told_to(
@@ -233,20 +309,20 @@ def test_patients_are_spread_over_partitions_when_a_new_postgresql_is_told_to(
 ) -> None:
     url = PostgresDatabase(postgres).url
 
-    assert maintenance_of(url, "migrate", "--partitions", "4").returncode == 0
+    assert database_at(url, "migrate", "--partitions", "4").returncode == 0
     fill_at(url, period("1", *STOPS_IN_2019), period("2", "2021-01-01T00:00:00Z", None))
     assert len(stored_at(url, "1")) == 2
-    purged = maintenance_of(url, "purge", "--before", BEFORE, "--yes")
+    purged = database_at(url, "purge", "--before", BEFORE, "--yes")
     assert purged.stdout.startswith("2 events in 1 histories deleted")
     assert stored_at(url, "1") == []
     assert len(stored_at(url, "2")) == 1
 
-    again = maintenance_of(url, "migrate", "--partitions", "8")
+    again = database_at(url, "migrate", "--partitions", "8")
     assert again.returncode == 2
     assert again.stderr.startswith("the table is there already, with 4 partitions")
 
 
 def test_a_sqlite_file_has_no_partitions(file: Path) -> None:
-    refused = maintenance(file, "migrate", "--partitions", "4")
+    refused = database(file, "migrate", "--partitions", "4")
     assert refused.returncode == 2
     assert refused.stderr.startswith("partitions are for PostgreSQL")
