@@ -4,9 +4,10 @@ import json
 from functools import cache
 
 import pytest
+import yaml
 from kubernetes_validate import ValidationError, utils  # type: ignore[import-untyped]
 
-from tests.chart.helm import CHART, Manifest, render, run_helm, settings
+from tests.chart.helm import CHART, ROOT, Manifest, pick, render, run_helm, settings
 from tests.chart.modes import MODES
 
 _VERSIONS = sorted(
@@ -34,6 +35,22 @@ def test_every_manifest_keeps_the_schemas_of_the_three_newest_kubernetes(mode: s
             continue
         for version in _VERSIONS:
             _validate(json.dumps(manifest), version)
+
+
+def test_the_pod_that_restores_a_database_is_like_the_consumer_and_has_its_volume() -> None:
+    pod = yaml.safe_load((ROOT / "docs" / "restore-pod.yaml").read_text())
+    for version in _VERSIONS:
+        _validate(json.dumps(pod), version)
+    workload = pick(render(), "StatefulSet", "consumer")["spec"]
+    (claim,) = workload["volumeClaimTemplates"]
+    consumer = workload["template"]["spec"]
+
+    (volume,) = pod["spec"]["volumes"]
+    claimed = f"{claim['metadata']['name']}-medication-periods-consumer-0"
+    assert volume["persistentVolumeClaim"] == {"claimName": claimed}
+    assert pod["spec"]["securityContext"] == consumer["securityContext"]
+    for part in ("image", "securityContext"):
+        assert pod["spec"]["containers"][0][part] == consumer["containers"][0][part]
 
 
 @cache
