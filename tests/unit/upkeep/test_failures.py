@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from consumer_app.__main__ import main
-from consumer_app.storage.tables import StoredEvent
+from consumer_app.storage.tables import TABLE
 from local.ports import free_port
 
 PURGE = ["database", "purge", "--before", "2020-01-01T00:00:00Z"]
@@ -120,7 +120,7 @@ def test_a_database_where_nothing_can_be_written_is_named(failure_of: Failure) -
 def only_root_may_read(tmp_path: Path) -> Iterator[Path]:
     file = tmp_path / "events.db"
     with closing(sqlite3.connect(file)) as database:
-        database.execute(f"CREATE TABLE {StoredEvent.__tablename__} (patient_id)")
+        database.execute(f"CREATE TABLE {TABLE.name} (patient_id)")
     file.chmod(0)
     yield file
     file.chmod(0o600)
@@ -149,8 +149,8 @@ def small_disk(large_backup: Path) -> Iterator[None]:  # noqa: ARG001 - made bef
 def large_backup(tmp_path: Path) -> Path:
     file = tmp_path / "backup.db"
     with closing(sqlite3.connect(file)) as database, database:
-        database.execute(f"CREATE TABLE {StoredEvent.__tablename__} (patient_id)")
-        database.execute(f"INSERT INTO {StoredEvent.__tablename__} VALUES (zeroblob(1000000))")
+        database.execute(f"CREATE TABLE {TABLE.name} (patient_id)")
+        database.execute(f"INSERT INTO {TABLE.name} VALUES (zeroblob(1000000))")
     return file
 
 
