@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,36 @@ def test_hadolint_finds_nothing(service: str) -> None:
 def test_an_image_holds_no_code_of_the_other_service(service: str) -> None:
     other = _SERVICES[1 - _SERVICES.index(service)]
     assert f"{other}_app" not in (ROOT / f"{service}_app" / "Dockerfile").read_text()
+
+
+def test_the_builds_see_what_they_copy_and_nothing_else() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    seen = [Path(line[1:]) for line in lines if line.startswith("!")]
+    copied = [Path(source) for service in _SERVICES for _, source in _copies(service)]
+    for source in copied:
+        assert any(source.is_relative_to(each) for each in seen), source
+    for each in seen:
+        assert any(source.is_relative_to(each) for source in copied), each
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_the_script_that_gathers_the_pages_stays_in_its_stage(service: str) -> None:
+    assert {stage for stage, source in _copies(service) if source.startswith("pages/")} == {
+        "assets"
+    }
+
+
+def _copies(service: str) -> Iterator[tuple[str, str]]:
+    """Yield what a Dockerfile copies out of the repository, with the stage that does."""
+    stage = ""
+    for line in (ROOT / f"{service}_app" / "Dockerfile").read_text().splitlines():
+        match line.split():
+            case ["FROM", _, "AS", name]:
+                stage = name
+            case ["FROM", *_]:
+                stage = ""
+            case ["COPY", *sources, _] if not sources[0].startswith("--from="):
+                yield from ((stage, source) for source in sources)
 
 
 def test_the_publishers_image_holds_no_database_driver() -> None:

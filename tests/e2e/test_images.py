@@ -70,7 +70,7 @@ def test_a_change_of_code_installs_no_dependency_again(
     docker: Docker, images: dict[str, str], tmp_path: Path
 ) -> None:
     single_files = (".dockerignore", ".npmrc", "package.json", "package-lock.json")
-    for name in ("contracts", "runtime", "consumer_app", *single_files):
+    for name in ("contracts", "runtime", "pages", "consumer_app", *single_files):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     (tmp_path / "consumer_app" / "main.py").write_text("changed = True\n")
