@@ -1,0 +1,115 @@
+import "./in_berlin.js";
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { eventsOf, summary, why } from "../../../consumer_app/web/story.js";
+
+const at = (hour) => `2021-01-01T${String(hour).padStart(2, "0")}:00:00Z`;
+const event = (action, hour, role, more = {}) =>
+  ({ action, event_time: at(hour), order_id: null, event_id: null, role, ...more });
+const start = (hour, more) => event("start", hour, "opened", more);
+const stop = (hour, more) => event("stop", hour, "closed", more);
+const period = (opened_by, closed_by = null) => ({
+  start: opened_by.event_time,
+  end: closed_by?.event_time ?? null,
+  opened_by,
+  closed_by,
+});
+
+test("a period's events are those from the end of the one before to the start of the next", () => {
+  const [before, own, after] = [
+    period(start(1), stop(2)), period(start(4), stop(6)), period(start(8), stop(9)),
+  ];
+  const vain = [3, 5, 7].map((hour) => event("start", hour, "redundant"));
+  const events = [
+    start(1), event("start", 1, "redundant"), stop(2), vain[0], start(4), vain[1], stop(6),
+    vain[2], start(8), stop(9),
+  ];
+  assert.deepEqual(
+    eventsOf({ period: own, before, after, events }),
+    [vain[0], start(4), vain[1], stop(6), vain[2]]);
+});
+
+test("the only period of a medication has all of its events", () => {
+  const events = [event("stop", 0, "unmatched"), start(4), event("start", 9, "redundant")];
+  assert.deepEqual(eventsOf({ period: period(start(4)), events }), events);
+});
+
+test("of periods that touch, each has the event of its own at the instant that they share", () => {
+  const [first, second] = [period(start(1), stop(2)), period(start(2), stop(3))];
+  const events = [start(1), stop(2), start(2), stop(3)];
+  assert.deepEqual(eventsOf({ period: first, after: second, events }), [start(1), stop(2)]);
+  assert.deepEqual(eventsOf({ period: second, before: first, events }), [start(2), stop(3)]);
+});
+
+test("two reports of one instant are told apart by their order and by their own identifier", () => {
+  const [ours, theirs] = [start(2, { order_id: "A" }), start(2, { order_id: "B" })];
+  const [one, two] = [stop(4, { event_id: "1" }), stop(4, { event_id: "2" })];
+  const before = period(theirs, one);
+  const events = [ours, theirs, one, two];
+  assert.deepEqual(eventsOf({ period: period(ours, two), before, events }), [ours, two]);
+});
+
+test("what opened and closed a period is said in two sentences", () => {
+  const closed = { period: period(start(1), stop(2)), events: [start(1), stop(2)] };
+  assert.equal(summary(closed, "exact"), "A start opens it. A stop closes it.");
+
+  const ongoing = { period: period(start(1)), events: [start(1)] };
+  assert.equal(
+    summary(ongoing, "exact"),
+    "A start opens it. No stop has been reported since: it is ongoing.");
+});
+
+test("of a joined period it is said from how many, and by which rule", () => {
+  const joined = {
+    period: period(start(1), stop(6)),
+    events: [start(1), stop(2), start(4), stop(6)],
+  };
+  assert.equal(
+    summary(joined, "30d"),
+    "A start opens it. A stop closes it. "
+      + "It was joined from 2 periods (periods joined over gaps of up to 30 days).");
+});
+
+for (const [what, told, said] of [
+  ["the start that opens the period", start(1), "Opens the period."],
+  ["the stop that closes it", stop(6), "Closes the period."],
+  [
+    "a later start of a joined period", start(4),
+    "Begins again 3 h after the first start; joined with what came before.",
+  ],
+  [
+    "an earlier stop of a joined period", stop(2),
+    "Ends a part of it; joined with what comes after or beside it.",
+  ],
+  [
+    "a start while the patient was on it", event("start", 5, "redundant"),
+    "Changes nothing: the patient was on the medication already.",
+  ],
+  [
+    "a stop without a start", event("stop", 0, "unmatched"),
+    "Changes nothing: the patient was not on the medication.",
+  ],
+  [
+    "a cancel of no start", event("cancel_start", 0, "unmatched"),
+    "Changes nothing: there was no start before it left to take back.",
+  ],
+  [
+    "a cancel of no stop", event("cancel_stop", 0, "unmatched"),
+    "Changes nothing: there was no stop before it left to take back.",
+  ],
+  [
+    "an event that was cancelled",
+    event("stop", 3, "cancelled", { counterpart: event("cancel_stop", 5, "cancel") }),
+    "Does not count: cancelled by the report of 1 Jan 2021 06:00.",
+  ],
+  [
+    "a cancel", event("cancel_stop", 5, "cancel", { counterpart: stop(3) }),
+    "Takes back the stop of 1 Jan 2021 04:00.",
+  ],
+]) {
+  test(`of ${what} it is said what it did`, () => {
+    assert.equal(why(told, { period: period(start(1), stop(6)) }), said);
+  });
+}

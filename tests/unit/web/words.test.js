@@ -1,0 +1,95 @@
+import "./in_berlin.js";
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  count, duration, extent, range, state, summary, tick, time, zone,
+} from "../../../consumer_app/web/words.js";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+test("a time is told in the reader's zone, summer and winter", () => {
+  assert.equal(zone, "Europe/Berlin");
+  assert.equal(time(Date.parse("2021-01-01T02:00:00Z")), "1 Jan 2021 03:00");
+  assert.equal(time(Date.parse("2021-06-30T22:30:00Z")), "1 Jul 2021 00:30");
+});
+
+test("seconds are told where there are any", () => {
+  assert.equal(time(Date.parse("2021-01-01T02:00:05Z")), "1 Jan 2021 03:00:05");
+});
+
+for (const [date, said] of [
+  [new Date(2021, 0, 1), "2021"],
+  [new Date(2021, 2, 1), "Mar 2021"],
+  [new Date(2021, 2, 4), "Thu 4"],
+  [new Date(2021, 2, 4, 14), "14:00"],
+  [new Date(2021, 2, 4, 14, 30), "14:30"],
+  [new Date(2021, 2, 4, 14, 30, 5), "14:30:05"],
+]) {
+  test(`an axis names the coarsest unit that changes: ${said}`, () => {
+    assert.equal(tick(date), said);
+  });
+}
+
+test("a stretch of time is told by its days", () => {
+  const told = range({ left: new Date(2020, 11, 30), right: new Date(2021, 0, 5) });
+  // Which space stands beside the dash differs between releases of Unicode's data.
+  assert.equal(told.replace(/\s/g, " "), "30 Dec 2020 – 5 Jan 2021");
+});
+
+for (const [milliseconds, said] of [
+  [0, "zero"],
+  [1, "1 ms"],
+  [999, "999 ms"],
+  [SECOND, "1 s"],
+  [90 * SECOND, "1 min 30 s"],
+  [HOUR, "1 h"],
+  [HOUR + 59 * SECOND, "1 h"],
+  [23 * HOUR + 59 * MINUTE, "23 h 59 min"],
+  [DAY, "1 d"],
+  [400 * DAY + 2 * HOUR + 30 * MINUTE, "400 d 2 h"],
+]) {
+  test(`a duration is told in its two largest units: ${said}`, () => {
+    assert.equal(duration(milliseconds), said);
+  });
+}
+
+test("one is told in the singular, and thousands are parted", () => {
+  assert.deepEqual(
+    [0, 1, 2, 12_345].map((number) => count(number, "period")),
+    ["0 periods", "1 period", "2 periods", "12,345 periods"]);
+});
+
+const begin = Date.parse("2021-01-01T02:00:00Z");
+for (const [period, stated, told] of [
+  [{ start: begin, end: null }, "ongoing", "from 1 Jan 2021 03:00, ongoing"],
+  [{ start: begin, end: begin }, "zero length", "at 1 Jan 2021 03:00, zero length"],
+  [
+    { start: begin, end: begin + DAY }, "ended",
+    "1 Jan 2021 03:00 to 2 Jan 2021 03:00, 1 d",
+  ],
+]) {
+  test(`a period's extent and state are told in words: ${stated}`, () => {
+    assert.equal(state(period), stated);
+    assert.equal(extent(period), told);
+  });
+}
+
+test("a patient's periods are told in a line", () => {
+  const answer = { periods: [{}, {}, {}], anomalies: [{}], gap: "joined" };
+  assert.equal(
+    summary(answer, [{ ongoing: true }, { ongoing: false }]),
+    "on 1 medication now · 3 periods of 2 medications · periods joined where they touch"
+      + " · 1 report without effect");
+});
+
+test("of a patient on nothing now it is said so, and nothing of reports in vain", () => {
+  const answer = { periods: [{}], anomalies: [], gap: "exact" };
+  assert.equal(
+    summary(answer, [{ ongoing: false }]),
+    "on no medication now · 1 period of 1 medication · exact periods");
+});
