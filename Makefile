@@ -42,10 +42,11 @@ faults: install ## break everything in full, RUNS times with different seeds, an
 bench: install .venv/bench ## measure the speed against yardsticks, and write docs/performance.md
 	@$(BIN)/python -m benchmarks $(if $(MEMORY),--memory)
 
-lint: .venv/installed ## check style, formatting and types
+lint: .venv/installed node_modules/installed ## check style, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@node node_modules/eslint/bin/eslint.js --max-warnings 0 .
 
 format: .venv/installed ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .

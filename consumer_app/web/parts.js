@@ -2,9 +2,6 @@
 
 import { LANE } from "./axis.js";
 
-const HATCHING = '<pattern id="beyond" width="6" height="6" patternUnits="userSpaceOnUse" '
-  + 'patternTransform="rotate(45)"><rect width="2.5" height="6"></rect></pattern>';
-
 /** Lay the parts out in an element. A screen reader has the table instead of the drawing. */
 export function lay(element) {
   const head = add(element, "div", "head");
@@ -32,7 +29,7 @@ function layHead(parent) {
 
 function layPlot(parent) {
   const plot = add(parent, "svg", "plot").attr("aria-hidden", "true");
-  plot.append("defs").html(HATCHING);
+  layHatching(plot.append("defs"));
   return {
     plot,
     grid: add(plot, "path", "grid"),
@@ -41,6 +38,12 @@ function layPlot(parent) {
     now: add(plot, "line", "now"),
     cross: add(plot, "line", "cross").attr("visibility", "hidden"),
   };
+}
+
+function layHatching(parent) {
+  const pattern = parent.append("pattern").attr("id", "beyond").attr("width", 6).attr("height", 6)
+    .attr("patternUnits", "userSpaceOnUse").attr("patternTransform", "rotate(45)");
+  pattern.append("rect").attr("width", 2.5).attr("height", 6);
 }
 
 function add(parent, name, kind) {

@@ -32,23 +32,24 @@ export function summary(explained, gap) {
 
 /** Say what an event did, in a sentence. */
 export function why(event, { period }) {
-  const counterpart = event.counterpart && time(Date.parse(event.counterpart.event_time));
-  switch (event.role) {
-    case "opened":
-      return isSame(event, period.opened_by) ? "Opens the period."
-        : `Begins again ${since(event, period)}; joined with what came before.`;
-    case "closed":
-      return isSame(event, period.closed_by) ? "Closes the period."
-        : "Ends a part of it; joined with what comes after or beside it.";
-    case "redundant":
-      return `Changes nothing: ${lower(reasons.redundant_start)}`;
-    case "cancelled":
-      return `Does not count: cancelled by the report of ${counterpart}.`;
-    case "cancel":
-      return `Takes back the ${event.counterpart.action} of ${counterpart}.`;
-    default:
-      return `Changes nothing: ${lower(unmatched[event.action])}`;
-  }
+  return sentences[event.role](event, period);
+}
+
+const sentences = {
+  opened: (event, period) => (isSame(event, period.opened_by) ? "Opens the period."
+    : `Begins again ${since(event, period)}; joined with what came before.`),
+  closed: (event, period) => (isSame(event, period.closed_by) ? "Closes the period."
+    : "Ends a part of it; joined with what comes after or beside it."),
+  redundant: () => `Changes nothing: ${lower(reasons.redundant_start)}`,
+  cancelled: ({ counterpart }) =>
+    `Does not count: cancelled by the report of ${timeOf(counterpart)}.`,
+  cancel: ({ counterpart }) =>
+    `Takes back the ${counterpart.action} of ${timeOf(counterpart)}.`,
+  unmatched: ({ action }) => `Changes nothing: ${lower(unmatched[action])}`,
+};
+
+function timeOf(event) {
+  return time(Date.parse(event.event_time));
 }
 
 function since(event, period) {
