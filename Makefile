@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install assets run test unit integration browser chart e2e faults bench lint format docs version lock clean
+.PHONY: help install assets run test coverage unit integration browser chart e2e faults bench lint format docs version lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,6 +19,12 @@ run: .venv/installed ## start everything on this machine, show the sample query,
 
 test: install ## run every test, the real broker included
 	@$(BIN)/pytest
+
+coverage: install ## run every test, and tell which lines and branches none of them took
+	@rm -rf .coverage
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 unit: install ## run the tests that need no broker
 	@$(BIN)/pytest tests/unit
@@ -71,7 +77,7 @@ lock: .venv/installed ## pin the newest versions of what pyproject.toml asks for
 	@$(BIN)/$(COMPILE) --group consumer -c requirements-dev.txt -o consumer_app/requirements.txt
 
 clean: ## remove the environment, the data and every cache
-	@rm -rf runtime/http/static .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf runtime/http/static .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: requirements-dev.txt
