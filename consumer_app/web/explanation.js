@@ -5,10 +5,10 @@ import { eventsOf, summary, why } from "./story.js";
 import { actions, extent, time } from "./words.js";
 
 export class Explanation {
-  /** `onTrouble(error)` is called when there is no answer. */
-  constructor(section, onTrouble) {
+  /** `onProblem(error)` is called when there is no answer. */
+  constructor(section, onProblem) {
     this.section = section;
-    this.onTrouble = onTrouble;
+    this.onProblem = onProblem;
     section.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.leave();
     });
@@ -23,7 +23,7 @@ export class Explanation {
       this.origin = origin;
       this.show(period, explained, answer.gap);
     } catch (error) {
-      if (!signal.aborted) this.onTrouble(error);
+      if (!signal.aborted) this.onProblem(error);
     }
   }
 

@@ -8,8 +8,8 @@ export function say(words, kind = "") {
 }
 
 /** Say what went wrong, and offer to try again. */
-export function sayTrouble(words, onAgain) {
-  say(words, "trouble");
+export function sayProblem(words, onAgain) {
+  say(words, "problem");
   const again = document.createElement("button");
   again.type = "button";
   again.textContent = "Try again";

@@ -5,7 +5,7 @@ import { listenToButtons, listenToKeys } from "./controls.js";
 import { Explanation } from "./explanation.js";
 import { Filter } from "./filter.js";
 import { go, keep, read } from "./fragment.js";
-import { say, sayNone, sayTrouble } from "./message.js";
+import { say, sayNone, sayProblem } from "./message.js";
 import { reachOf, toRows } from "./rows.js";
 import { findPeriods, isKnown, NoAnswer } from "./service.js";
 import { AnomalyTable, PeriodTable } from "./tables.js";
@@ -28,7 +28,7 @@ const periodTable = new PeriodTable(byId("periods"), byId("more"), (period) => {
   why(period);
 });
 const anomalyTable = new AnomalyTable(byId("anomalies"));
-const explanation = new Explanation(byId("explanation"), trouble);
+const explanation = new Explanation(byId("explanation"), tellProblem);
 
 let answer = null;
 let rows = [];
@@ -59,7 +59,7 @@ async function ask(asked, signal) {
     if (signal.aborted) return;
     // What was shown may be of other periods than the controls now say.
     forget();
-    trouble(error);
+    tellProblem(error);
   } finally {
     clearTimeout(slow);
   }
@@ -103,9 +103,9 @@ function forget() {
   document.title = "Medication periods";
 }
 
-function trouble(error) {
+function tellProblem(error) {
   if (!(error instanceof NoAnswer)) throw error;
-  sayTrouble(error.message, follow);
+  sayProblem(error.message, follow);
 }
 
 /** Go to the state as it is seen, changed. */

@@ -63,11 +63,11 @@ export function holdsAt(row, instant) {
 
 /** The other medications that the patient was on at some time of a period. */
 export function together(rows, { medication, start, end }) {
-  return rows.filter((row) => row.name !== medication && meets(row, start, end))
+  return rows.filter((row) => row.name !== medication && overlaps(row, start, end))
     .map((row) => row.name);
 }
 
-function meets(row, start, end) {
+function overlaps(row, start, end) {
   const period = row.periods[firstEndingAfter(row.periods, start)];
   return period !== undefined && (period.start <= start || end === null || period.start < end);
 }

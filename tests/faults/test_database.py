@@ -30,7 +30,7 @@ def test_a_database_that_another_program_locks_is_waited_for(
     with system.traffic():
         with system.database.locked():
             ends = time.monotonic() + (60 if full else LONGER_THAN_THE_BUSY_TIMEOUT)
-            eventually(lambda: "lock" in _database_trouble(consumer))
+            eventually(lambda: "lock" in _database_problem(consumer))
             answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "patient-1"})
             assert answer.status_code == 200, "reading goes on"
             time.sleep(max(0.0, ends - time.monotonic()))
@@ -39,7 +39,7 @@ def test_a_database_that_another_program_locks_is_waited_for(
     record("database locked by another program for a minute", 1, system, consumer)
 
 
-def _database_trouble(consumer: Service) -> str:
+def _database_problem(consumer: Service) -> str:
     return (consumer.readiness() or {}).get("database", "")
 
 
@@ -74,7 +74,7 @@ def test_a_postgresql_that_goes_away_under_load_loses_and_doubles_nothing(
         for _ in range(times):
             time.sleep(chance.uniform(0.5, 2))
             take_down(own_postgres)
-            eventually(lambda: _database_trouble(consumer))
+            eventually(lambda: _database_problem(consumer))
             own_postgres.start()
             consumer.wait_until_ready()
 
@@ -107,7 +107,7 @@ def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
             time.sleep(chance.uniform(0.5, 2))
             filler = small_disk / "filler"
             _fill(filler)
-            eventually(lambda: "full" in _database_trouble(consumer))
+            eventually(lambda: "full" in _database_problem(consumer))
             filler.unlink()
             consumer.wait_until_ready()
 

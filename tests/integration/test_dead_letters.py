@@ -12,7 +12,7 @@ from tests.commands import run_command
 from tests.services import Service, eventually
 
 GOOD = {
-    "patient_id": "buried",
+    "patient_id": "refused",
     "medication_name": "X",
     "action": "start",
     "event_time": "2021-01-01T00:00:00Z",
@@ -43,7 +43,7 @@ def test_a_bad_message_is_kept_whole_and_the_consumer_goes_on(
         return dead_letters(environment, "list").splitlines()
 
     eventually(lambda: len(listed()) == 3)
-    answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "buried"}).json()
+    answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "refused"}).json()
     assert len(answer["periods"]) == 1, "the good event of the mixed list is stored"
     assert "secret-patient" not in "".join(listed())
     assert "Invalid JSON" in listed()[0]

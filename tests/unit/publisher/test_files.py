@@ -84,7 +84,7 @@ def test_broken_gzip_is_an_unreadable_input(tmp_path: Path, broken: bytes) -> No
         list(opened.records())
 
 
-def test_trouble_elsewhere_while_a_file_is_open_is_not_taken_for_trouble_with_it(
+def test_a_problem_elsewhere_while_a_file_is_open_is_not_taken_for_one_with_it(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "events").write_bytes(LINES)

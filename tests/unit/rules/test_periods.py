@@ -29,7 +29,7 @@ def test_a_period_holds_from_its_start_until_before_its_end(
 
 
 @pytest.mark.parametrize(
-    ("held", "start", "end", "meets"),
+    ("held", "start", "end", "overlaps"),
     [
         ("[2,4)", 0, 2, False),
         ("[2,4)", 0, 2.001, True),
@@ -57,7 +57,7 @@ def test_a_period_holds_from_its_start_until_before_its_end(
     ],
 )
 def test_a_period_meets_a_window_that_shares_an_instant_with_it(
-    held: str, start: float | None, end: float | None, meets: bool
+    held: str, start: float | None, end: float | None, overlaps: bool
 ) -> None:
     window = (None if start is None else hour(start), None if end is None else hour(end))
-    assert period(held).overlaps(*window) is meets
+    assert period(held).overlaps(*window) is overlaps

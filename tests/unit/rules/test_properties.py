@@ -80,12 +80,12 @@ def test_any_arrival_order_and_any_redelivery_give_the_same_answer(
 def test_the_periods_of_an_order_are_sorted_and_never_overlap(
     history: list[MedicationEvent],
 ) -> None:
-    judged = fold_history(history)
+    folded = fold_history(history)
     periods = medication_periods(history).periods
 
     # As many as were opened: joining has not mended any that overlapped.
-    assert len(periods) == len(judged.opened)
-    assert judged.is_open == any(each.end is None for each in periods)
+    assert len(periods) == len(folded.opened)
+    assert folded.is_open == any(each.end is None for each in periods)
     assert [each.start for each in periods] == sorted(each.start for each in periods)
     assert all(each.end is None or each.start <= each.end for each in periods)
     for earlier, later in pairwise(periods):
@@ -133,15 +133,15 @@ def test_each_event_is_used_or_cancelled_or_reported_exactly_once(
 @given(one_history)
 def test_a_cancel_and_what_it_took_away_name_each_other(history: list[MedicationEvent]) -> None:
     verdicts = {verdict.event: verdict for verdict in fold_history(history).verdicts()}
-    for judged, role, counterpart in verdicts.values():
+    for each_event, role, counterpart in verdicts.values():
         if counterpart is None:
             assert role not in (Role.CANCEL, Role.CANCELLED)
             continue
-        assert verdicts[counterpart].counterpart == judged
+        assert verdicts[counterpart].counterpart == each_event
         assert {role, verdicts[counterpart].role} == {Role.CANCEL, Role.CANCELLED}
         if role is Role.CANCEL:
-            assert judged.action == f"cancel_{counterpart.action}"
-            assert counterpart.event_time <= judged.event_time
+            assert each_event.action == f"cancel_{counterpart.action}"
+            assert counterpart.event_time <= each_event.event_time
 
 
 @given(any_events, any_gap, gaps)

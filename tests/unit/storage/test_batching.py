@@ -1,4 +1,4 @@
-"""Shared trips: who waits while one is under way leaves with the next."""
+"""Batches: who submits while one is in work is served by the next."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,62 +8,79 @@ import pytest
 from consumer_app.storage.batching import Batcher
 
 
-class Trips:
-    """Trips that take until they are let go."""
+class Work:
+    """Batches that are in work until they are let go."""
 
     def __init__(self) -> None:
-        self.taken: list[list[int]] = []
+        self.batches: list[list[int]] = []
         self.go_on = asyncio.Event()
         self.fails: int | None = None
 
-    async def travel(self, items: Sequence[int]) -> int:
-        self.taken.append(list(items))
+    async def run(self, items: Sequence[int]) -> int:
+        self.batches.append(list(items))
         await self.go_on.wait()
-        if len(self.taken) == self.fails:
+        if len(self.batches) == self.fails:
             raise OSError("away")
         return sum(items)
 
 
 @pytest.fixture
-def trips() -> Trips:
-    return Trips()
+def work() -> Work:
+    return Work()
 
 
-async def started(shared: Batcher[int, int], *items: int) -> "asyncio.Task[int]":
-    task = asyncio.create_task(shared.submit(items))
+async def started(batcher: Batcher[int, int], *items: int) -> "asyncio.Task[int]":
+    task = asyncio.create_task(batcher.submit(items))
     await asyncio.sleep(0)
     return task
 
 
-async def test_a_lone_item_leaves_at_once(trips: Trips) -> None:
-    trips.go_on.set()
-    assert await Batcher(trips.travel).submit([1, 2]) == 3
+async def test_a_lone_item_is_taken_at_once(work: Work) -> None:
+    work.go_on.set()
+    assert await Batcher(work.run).submit([1, 2]) == 3
 
 
-async def test_all_who_wait_for_a_trip_share_the_next(trips: Trips) -> None:
-    shared = Batcher(trips.travel)
-    tasks = [await started(shared, item) for item in (1, 2, 3)]
-    trips.go_on.set()
+async def test_all_who_wait_for_a_batch_share_the_next(work: Work) -> None:
+    batcher = Batcher(work.run)
+    tasks = [await started(batcher, item) for item in (1, 2, 3)]
+    work.go_on.set()
     assert await asyncio.gather(*tasks) == [1, 5, 5]
-    assert trips.taken == [[1], [2, 3]]
+    assert work.batches == [[1], [2, 3]]
 
 
-async def test_a_trip_that_fails_fails_for_one_and_is_made_again_for_the_others(
-    trips: Trips,
+async def test_a_batch_that_fails_fails_for_one_and_is_run_again_for_the_others(
+    work: Work,
 ) -> None:
-    shared = Batcher(trips.travel)
-    trips.fails = 2
-    tasks = [await started(shared, item) for item in (1, 2, 3)]
-    trips.go_on.set()
+    batcher = Batcher(work.run)
+    work.fails = 2
+    tasks = [await started(batcher, item) for item in (1, 2, 3)]
+    work.go_on.set()
     found = await asyncio.gather(*tasks, return_exceptions=True)
     assert [str(each) for each in found] == ["1", "away", "5"]
-    assert trips.taken == [[1], [2, 3], [2, 3]]
+    assert work.batches == [[1], [2, 3], [2, 3]]
 
 
-async def test_one_who_leaves_does_not_take_the_others_along(trips: Trips) -> None:
-    shared = Batcher(trips.travel)
-    tasks = [await started(shared, item) for item in (1, 2, 3)]
+async def test_one_who_leaves_does_not_take_the_others_along(work: Work) -> None:
+    batcher = Batcher(work.run)
+    tasks = [await started(batcher, item) for item in (1, 2, 3)]
     tasks[0].cancel()
     tasks[1].cancel()
-    trips.go_on.set()
+    work.go_on.set()
     assert await tasks[2] == 5
+
+
+async def test_as_many_batches_are_in_work_side_by_side_as_they_may(work: Work) -> None:
+    batcher = Batcher(work.run, at_once=2)
+    tasks = [await started(batcher, item) for item in (1, 2, 3, 4)]
+    work.go_on.set()
+    assert await asyncio.gather(*tasks) == [1, 2, 7, 7]
+    assert work.batches == [[1], [2], [3, 4]]
+
+
+async def test_a_batch_is_run_once_however_many_may_be_in_work(work: Work) -> None:
+    batcher = Batcher(work.run, at_once=3)
+    tasks = [asyncio.create_task(batcher.submit([item])) for item in (1, 2, 3)]
+    await asyncio.sleep(0)
+    work.go_on.set()
+    await asyncio.gather(*tasks)
+    assert sum(len(batch) for batch in work.batches) == 3
