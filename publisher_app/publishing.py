@@ -10,7 +10,7 @@ import stamina
 from faststream.rabbit import RabbitBroker
 
 from contracts import MedicationEvent, MedicationEvents, write_message
-from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
+from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from publisher_app.failures import NotConfirmed
 from publisher_app.settings import PublisherSettings
 from runtime.broker import BrokerUnavailable, broker_errors, make_broker, make_channel
@@ -68,7 +68,6 @@ class EventPublisher:
             with broker_errors(f"RabbitMQ can't be reached within {limit}"):
                 async with asyncio.timeout(self._give_up_after):
                     await self.broker.start()
-                    await declare_topology(self.broker)
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable
 

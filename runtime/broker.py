@@ -12,7 +12,7 @@ from faststream.rabbit import Channel, RabbitBroker
 from pydantic import AmqpDsn
 from yarl import URL
 
-from contracts.topology import EVENTS_QUEUE
+from contracts.topology import EVENTS_QUEUE, declare_topology
 
 _TIMEOUT_SECONDS = 5.0
 _RECONNECT_INTERVAL_SECONDS = 1.0
@@ -29,7 +29,8 @@ def broker_errors(problem: str) -> Iterator[None]:
     """Turn whatever RabbitMQ's client raises into BrokerUnavailable: the problem and its cause."""
     try:
         yield
-    except (AMQPError, OSError, RuntimeError) as error:
+    # aiormq lets the last one out when a connection ends in the middle of its handshake.
+    except (AMQPError, OSError, RuntimeError, StopAsyncIteration) as error:
         raise BrokerUnavailable(f"{problem}: {str(error) or type(error).__name__}") from error
     except asyncio.CancelledError as error:
         # aio-pika cancels what waits for an answer on a connection that died without a word.
@@ -40,7 +41,29 @@ def broker_errors(problem: str) -> Iterator[None]:
 
 
 class RetryingBroker(RabbitBroker):
-    """A broker that tries to connect for as long as it takes."""
+    """A broker that tries to connect, and to start, for as long as it takes."""
+
+    async def start(self) -> None:
+        """Connect, declare everything and subscribe; anew if RabbitMQ goes away meanwhile.
+
+        A start that fails would end the app, but not the process: uvicorn goes on answering
+        for an app that never takes a message again.
+        """
+        async for attempt in stamina.retry_context(BrokerUnavailable, attempts=None, timeout=None):
+            with attempt:
+                await self._start_once()
+
+    async def _start_once(self) -> None:
+        try:
+            with broker_errors("RabbitMQ went away during the start"):
+                await super().start()
+                await declare_topology(self)
+        except BrokerUnavailable:
+            if self._connection is not None:
+                # Before the subscribers end: over an open connection they would ask RabbitMQ.
+                await self._connection.close()
+            await self.stop()
+            raise
 
     async def connect(self) -> RobustConnection:
         """Connect, again and again; cancel it to give up."""

@@ -11,7 +11,6 @@ from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from faststream.rabbit import RabbitBroker
 
-from contracts.topology import declare_topology
 from runtime.http.asyncapi import NamedAsyncAPI
 from runtime.http.pages import document
 from runtime.logs import keep_queries_out_of_access_log
@@ -36,8 +35,7 @@ class HttpApp(AsgiFastStream):
         ``try_it_out`` is the address that publishes a message, where there is one.
         """
 
-        async def declare() -> None:
-            await declare_topology(broker)
+        def tell_started() -> None:
             logger.info("connected to RabbitMQ")
 
         super().__init__(
@@ -51,7 +49,7 @@ class HttpApp(AsgiFastStream):
             ),
             lifespan=lifespan,
             on_startup=[keep_queries_out_of_access_log],
-            after_startup=[declare, *after_startup, _keep_loaded],
+            after_startup=[tell_started, *after_startup, _keep_loaded],
         )
         self._api = api
         document(api, self._asyncapi, try_it_out=try_it_out)

@@ -21,6 +21,7 @@ class Proxy:
         self.port = free_port()
         self._target = target
         self._delay = 0.0
+        self._answers_left = 0
         self._links: set[_Link] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -39,9 +40,13 @@ class Proxy:
         """Hold back everything, in both directions, for so long; 0 ends it."""
         self._delay = seconds
 
+    def reset_instead_of_answer(self, number: int) -> None:
+        """Cut the connection off, once, when the server's answer of that number comes: from 1."""
+        self._answers_left = number
+
     def close(self) -> None:
         """Cut every connection off and take no more."""
-        self._server.close()
+        self._loop.call_soon_threadsafe(self._server.close)
         self.reset()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -64,6 +69,16 @@ class Proxy:
         await link.ended.wait()
         self._links.discard(link)
 
+    def is_to_reset(self) -> bool:
+        """Count an answer, and tell whether the connection is to be cut off in its place."""
+        self._answers_left -= 1
+        return self._answers_left == 0
+
+    @property
+    def has_reset(self) -> bool:
+        """Whether the answer that was to be cut off has come."""
+        return self._answers_left <= 0
+
     async def hold_back(self) -> None:
         """Wait for as long as everything is held back."""
         if self._delay:
@@ -84,7 +99,7 @@ class _Link:
         self._writers = (here[1], there[1])
         self._pumps = [
             asyncio.create_task(self._pump(here[0], there[1])),
-            asyncio.create_task(self._pump(there[0], here[1])),
+            asyncio.create_task(self._pump(there[0], here[1], answers=True)),
         ]
 
     async def freeze(self) -> None:
@@ -92,7 +107,8 @@ class _Link:
 
     async def reset(self) -> None:
         for pump in self._pumps:
-            pump.cancel()
+            if pump is not asyncio.current_task():
+                pump.cancel()
         for writer in self._writers:
             if not writer.is_closing():
                 connection: socket.socket = writer.get_extra_info("socket")
@@ -100,9 +116,14 @@ class _Link:
                 writer.transport.abort()
         self.ended.set()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False
+    ) -> None:
         try:
             while received := await reader.read(65_536):
+                if answers and self._proxy.is_to_reset():
+                    await self.reset()
+                    return
                 await self._proxy.hold_back()
                 await self._open.wait()
                 writer.write(received)

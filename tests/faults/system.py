@@ -179,3 +179,14 @@ def delete_queues(broker: PrivateBroker) -> None:
                 await channel.queue_delete(queue.name)
 
     asyncio.run(delete())
+
+
+def purge_queues(broker: PrivateBroker) -> None:
+    """Leave no message behind; the queues stay."""
+
+    async def purge() -> None:
+        async with channel_to(broker) as channel:
+            for queue in (EVENTS_QUEUE, DEAD_LETTER_QUEUE):
+                await (await channel.get_queue(queue.name)).purge()
+
+    asyncio.run(purge())
