@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install assets run test coverage unit integration browser chart e2e faults bench lint format docs version lock clean
+.PHONY: help install assets run test coverage unit integration browser chart e2e faults bench lint format docs version lock clean programs
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,8 +17,15 @@ run: .venv/installed ## start everything on this machine, show the sample query,
 	@$(MAKE) --silent assets || echo "The pages are not built: that takes node with npm. Queries are answered all the same."
 	@$(BIN)/python -m local.run
 
-test: install ## run every test, the real broker included
-	@$(BIN)/pytest
+# Much of a test is waiting: there are more workers than cores. What tests need of Debian is
+# installed before, in one go: workers would get in each other's way.
+WORKERS ?= 3
+test: ## run every test, the real broker included
+	@$(MAKE) --silent --jobs=2 install programs
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadscope
+
+programs:
+	@$(PYTHON) -m tests.programs
 
 coverage: install ## run every test, and tell which lines and branches none of them took
 	@rm -rf .coverage
@@ -42,7 +49,7 @@ e2e: install ## build the images, bring them up in a Docker engine, kill and sca
 	@$(BIN)/pytest tests/e2e
 
 RUNS ?= 1
-faults: install ## break everything in full, RUNS times with different seeds, and print the table
+faults: install programs ## break everything in full, RUNS times with different seeds, and print the table
 	@$(BIN)/python -m tests.faults $(RUNS)
 
 bench: install .venv/bench ## measure the speed against yardsticks, and write docs/performance.md
@@ -80,17 +87,23 @@ clean: ## remove the environment, the data and every cache
 	@rm -rf runtime/http/static .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# uv takes far less time than pip, but does not read pip's settings, such as another index.
+# It compiles all here: a warning of somebody's module would fail the test that imports it first.
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 .venv/installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit( \
 		"Python 3.11, 3.12 or 3.13 is needed; %s is %d.%d. Name another: make PYTHON=python3.12" \
 		% (sys.executable, v[0], v[1]))'
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt >.venv/uv.txt
+	@$(PIP) .venv/uv.txt
+	@$(BIN)/uv pip install --quiet --python=.venv --compile-bytecode --require-hashes \
+		-r requirements-dev.txt || $(PIP) requirements-dev.txt
 	@touch $@
 
 .venv/bench: benchmarks/requirements.txt .venv/installed
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(PIP) $<
 	@touch $@
 
 node_modules/installed: package.json package-lock.json .npmrc

@@ -40,17 +40,18 @@ def can_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def apt_install(package: str) -> None:
-    """Install a package by apt, without starting the service that may come with it."""
+def apt_install(*packages: str) -> None:
+    """Install packages by apt, without starting the services that may come with them."""
+    wanted = " ".join(packages)
     if not can_install():
         raise ProgramMissingError(
-            f"{package} is needed: install it (Debian and Ubuntu: apt-get install {package}), "
+            f"{wanted} is needed: install it (Debian and Ubuntu: apt-get install {wanted}), "
             "or run this as root on Debian or Ubuntu, which installs it."
         )
-    print(f"Installing {package} by apt: it is not on this machine.", file=sys.stderr)
+    print(f"Installing by apt what is not on this machine: {wanted}", file=sys.stderr)
     with _no_service_starts():
         _apt_get("update")
-        _apt_get("install", "-y", "--no-install-recommends", package)
+        _apt_get("install", "-y", "--no-install-recommends", *packages)
 
 
 def _apt_get(*arguments: str) -> None:

@@ -1,10 +1,35 @@
 """What tests of several kinds stand on."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from local.postgres import PrivatePostgres, private_postgres
+
+# Tests that share servers, or services over one database. xdist's own loadgroup can't tell: with
+# pytest 9.2 it loses the groups, and says nothing.
+_TOGETHER = (
+    re.compile(r"(tests/browser/)"),
+    re.compile(r"(tests/faults/test_broker\.py)"),
+    re.compile(r"(tests/integration/test_scaling\.py)"),
+    re.compile(r"tests/integration/.*\[(sqlite|postgresql)\b"),
+)
+
+
+class ByServers(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Keeps tests that share servers in one worker, and spreads the others one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = (pattern.match(nodeid) for pattern in _TOGETHER)
+        return next((match[1] for match in found if match), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByServers | None:
+    return ByServers(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")

@@ -75,4 +75,4 @@ def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> N
     end = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < end, f"waited {patience} s in vain"
-        time.sleep(0.2)
+        time.sleep(0.1)
