@@ -53,7 +53,7 @@ faults: install programs ## break everything in full, RUNS times with different 
 	@$(BIN)/python -m tests.faults $(RUNS)
 
 bench: install .venv/bench ## measure the speed against yardsticks, and write docs/performance.md
-	@$(BIN)/python -m benchmarks $(if $(MEMORY),--memory)
+	@$(BIN)/python -m benchmarks $(if $(MEMORY),--memory) $(if $(AGAINST),--against $(AGAINST))
 
 lint: .venv/installed node_modules/installed ## check style, formatting and types
 	@$(BIN)/ruff check .

@@ -1,110 +1,95 @@
-"""`python -m benchmarks`: measure everything once, print the table and write it to docs/."""
+"""`python -m benchmarks`: measure everything, print the table and write it to docs/."""
 
 import argparse
+import json
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import queries, throughput
+from benchmarks.comparison import compare
 from benchmarks.events import write_file
+from benchmarks.lines import joined
 from benchmarks.machinery import Bench
-from benchmarks.report import Line, Report
-from benchmarks.rules import rules
+from benchmarks.report import Report
+from benchmarks.rounds import Round, one_round
 from local.broker import private_broker
 from local.postgres import private_postgres
 from tests.databases import PostgresDatabase
 
-_MESSAGES = 20_000
-_PEER_MESSAGES = 3_000
 _SHARED_EVENTS = 400_000
-_HISTORY = 100_000
 _MANY_EVENTS = 5_000_000
 
 
-def main() -> None:
-    """Measure, print, write."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--events", type=int, default=1_000_000, help="in the backfill")
-    arguments.add_argument(
-        "--memory", action="store_true", help="measure the peak memory over 5 million events"
-    )
-    given = arguments.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        private_broker(Path(folder, "broker")) as broker,
-    ):
-        bench = Bench(broker, Path(folder))
-        report = measure(bench, given.events)
+def main() -> int:
+    """Measure, print, write; return the exit status."""
+    given = _arguments()
+    if given.against:
+        try:
+            return compare(given.against, given.rounds, given.events)
+        except subprocess.CalledProcessError as error:
+            print(f"{given.against} can't be compared with: {error}", file=sys.stderr)
+            return 2
+    with _bench() as bench:
+        rounds = _measure_rounds(bench, given.rounds, given.events)
+        if given.lines:
+            lines = joined([measured.lines for measured in rounds])
+            given.lines.write_text(json.dumps([line.as_json() for line in lines], indent=2))
+            return 0
+        report = _report(bench, rounds)
         if given.memory:
             _say(f"backfill of {_MANY_EVENTS:,} events")
             many = write_file(bench.folder / "many.jsonl", _MANY_EVENTS)
             report.longest = throughput.backfill(bench, many, _MANY_EVENTS)
     print(report.write())
+    return 0
 
 
-def measure(bench: Bench, count: int) -> Report:
-    """Measure every part, each next to its yardstick."""
-    file = write_file(bench.folder / "events.jsonl", count)
-    _say("one event a message")
-    nothing = throughput.do_nothing(bench, _MESSAGES)
-    live = throughput.live(bench, _MESSAGES)
-    peer = throughput.simple_peer(bench, _PEER_MESSAGES)
-    _say(f"backfill of {count:,} events")
-    backfill = throughput.backfill(bench, file, count)
-    executemany = throughput.executemany(bench, min(count, 1_000_000))
-    _say("publisher")
-    published, parsed = throughput.publish_alone(bench, file), throughput.parse_alone(file)
-    _say("latency")
-    trip = queries.round_trip(bench, seconds=10)
-    seen = queries.seen_in_periods(bench, seconds=10)
-    _say("queries")
-    answers = queries.answers(bench, file, count)
-    _say("period logic")
-    periods, million = rules(_HISTORY), rules(10 * _HISTORY)
+def _arguments() -> argparse.Namespace:
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=3, help="in which each line is measured")
+    arguments.add_argument("--events", type=int, default=1_000_000, help="in the backfill")
+    instead = arguments.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--memory", action="store_true", help="measure the peak memory over 5 million events, too"
+    )
+    instead.add_argument(
+        "--lines", type=Path, metavar="FILE", help="only write the lines of the table, as JSON"
+    )
+    instead.add_argument(
+        "--against",
+        metavar="REVISION",
+        help="only compare with another commit: status 1 when a ratio is under 0.9 times as good",
+    )
+    return arguments.parse_args()
+
+
+@contextmanager
+def _bench() -> Iterator[Bench]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        private_broker(Path(folder, "broker")) as broker,
+    ):
+        yield Bench(broker, Path(folder))
+
+
+def _measure_rounds(bench: Bench, rounds: int, events: int) -> list[Round]:
+    file = write_file(bench.folder / "events.jsonl", events)
+    measured = []
+    for number in range(1, rounds + 1):
+        _say(f"round {number} of {rounds}")
+        measured.append(one_round(bench, file, events))
+    return measured
+
+
+def _report(bench: Bench, rounds: list[Round]) -> Report:
     _say("batch sizes, history lengths, consumers")
     return Report(
-        lines=[
-            _at_least(7, "backfill to SQLite", backfill.rate, "do-nothing", nothing),
-            _at_least(0.5, "backfill to SQLite", backfill.rate, "executemany", executemany),
-            _at_least(0.6, "live, one event a message", live, "do-nothing", nothing),
-            _at_most(4, "publish to visible, p50", seen.p50, "round trip", trip.p50, "ms"),
-            _at_most(10, "publish to visible, p99", seen.p99, "round trip", trip.p99, "ms"),
-            _at_least(0.5, "publisher, file to confirmed", published, "parsing", parsed),
-            _at_least(
-                0.5, "`/periods`, 100 events", answers.periods, "bare route", answers.bare_route
-            ),
-            _at_least(
-                0.5,
-                "the same during a backfill",
-                answers.during_backfill,
-                "without",
-                answers.periods,
-            ),
-            _at_most(
-                6,
-                "period logic, 100,000 events",
-                periods.periods * 1000,
-                "sorted",
-                periods.sorting * 1000,
-                "ms",
-            ),
-            _at_most(
-                6,
-                "period logic, 1,000,000 events",
-                million.periods * 1000,
-                "sorted",
-                million.sorting * 1000,
-                "ms",
-            ),
-            Line(
-                "backfill to SQLite",
-                f"{backfill.rate:,.0f}/s",
-                f"simple peer {peer:,.0f}/s",
-                backfill.rate / peer,
-                "",
-                None,
-            ),
-        ],
-        longest=backfill,
+        lines=joined([measured.lines for measured in rounds]),
+        longest=sorted(measured.backfill for measured in rounds)[len(rounds) // 2],
         by_batch_size=throughput.by_batch_size(
             bench, {1: 20_000, 10: 100_000, 100: 300_000, 1_000: 300_000}
         ),
@@ -123,28 +108,9 @@ def _by_consumers(bench: Bench) -> dict[int, float]:
         }
 
 
-def _at_least(reach: float, part: str, rate: float, name: str, yardstick: float) -> Line:
-    ratio = rate / yardstick
-    return Line(
-        part, f"{rate:,.0f}/s", f"{name} {yardstick:,.0f}/s", ratio, f"≥ {reach}", ratio >= reach
-    )
-
-
-def _at_most(reach: float, part: str, time: float, name: str, yardstick: float, unit: str) -> Line:
-    ratio = time / yardstick
-    return Line(
-        part,
-        f"{time:,.1f} {unit}",
-        f"{name} {yardstick:,.1f} {unit}",
-        ratio,
-        f"≤ {reach:.3g}",
-        ratio <= reach,
-    )
-
-
 def _say(what: str) -> None:
     print(f"measuring: {what}", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -49,7 +49,7 @@ class Latency(NamedTuple):
 
 
 def answers(bench: Bench, file: Path, count: int) -> Answers:
-    """Query a patient with 100 events: alone, against a bare route, and during a backfill."""
+    """Query a patient with 100 events: after a bare route, alone, and during a backfill."""
     environment = bench.environment()
     with bench.empty_queue(), bench.consumer(environment) as consumer:
         consumer.wait_until_ready()
@@ -58,9 +58,9 @@ def answers(bench: Bench, file: Path, count: int) -> Answers:
         url = f"{consumer.url}/periods?patient_id={_PATIENT}"
         answer = bench.folder / "answer.json"
         answer.write_bytes(httpx.get(url).raise_for_status().content)
+        bare = _bare_route(answer)
         _load(url, seconds=2)
         periods = _load(url)
-        bare = _bare_route(answer)
         with start_publisher(file, environment) as publisher:
             time.sleep(3)
             before = stored(environment["DATABASE_URL"])
