@@ -156,7 +156,8 @@ class PrivateBroker:
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             # Without a supervising shell: a signal reaches the server itself.
             "RUNNING_UNDER_SYSTEMD": "true",
-            # Threads that sleep at once, or are tied to a core, treble the start on few cores.
+            # A start takes the processor a tenth more where threads spin long before they sleep,
+            # and are tied to a core.
             "RABBITMQ_SCHEDULER_BUSY_WAIT_THRESHOLD": "short",
             "RABBITMQ_SCHEDULER_BIND_TYPE": "u",
         }

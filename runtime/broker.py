@@ -16,7 +16,7 @@ from contracts.topology import EVENTS_QUEUE, declare_topology
 
 _TIMEOUT_SECONDS = 5.0
 _RECONNECT_INTERVAL_SECONDS = 1.0
-# A connection that died without a word is given up after three of them, and one more.
+# aiormq gives up a connection on which it has heard nothing for three times this and 3 seconds.
 _HEARTBEAT_SECONDS = 5
 
 

@@ -45,7 +45,7 @@ class Backend(Protocol):
 
 _before_time = attrgetter(*KEY[: KEY.index("event_time")])
 _optional = attrgetter(*OPTIONAL)
-# Looking a member's word up in its class takes longer than all else that is done with a row.
+# A member's own `value` takes six times as long as this in Python 3.11, four times in 3.14.
 _WORDS = {action: action.value for action in Action}
 
 
