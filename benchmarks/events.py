@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from contracts import Action, MedicationEvent, read_message
 
 _MEDICATIONS = [f"Medication {number} 100 mg" for number in range(200)]
@@ -65,9 +67,12 @@ def _event(minute: int, action: Action) -> MedicationEvent:
 
 
 def one_patient(count: int) -> list[MedicationEvent]:
-    """Make a patient's events: those of up to 25 orders, a start and a stop in turn in each."""
+    """Make a patient's events: those of up to 25 orders, a start and a stop in turn in each.
+
+    None of them is one of a file's, which would be stored once, and be waited for twice.
+    """
     return [
-        event
+        replace(event, event_id=f"before-{event.event_id}")
         for line in lines(min(count, _EVENTS_A_PATIENT))
         for event in read_message(line.encode()).events
     ]
