@@ -52,7 +52,7 @@ RUNS ?= 1
 faults: install programs ## break everything in full, RUNS times with different seeds, and print the table
 	@$(BIN)/python -m tests.faults $(RUNS)
 
-bench: install .venv/bench ## measure the speed against yardsticks, and write docs/performance.md
+bench: install .venv/bench ## measure the speed and write docs/performance.md, or compare with AGAINST=REVISION
 	@$(BIN)/python -m benchmarks $(if $(MEMORY),--memory) $(if $(AGAINST),--against $(AGAINST))
 
 lint: .venv/installed node_modules/installed ## check style, formatting and types

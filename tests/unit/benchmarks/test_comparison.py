@@ -1,6 +1,13 @@
 """When a commit counts as slower than another."""
 
-from benchmarks.comparison import table, worse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks import comparison
+from benchmarks.comparison import compare, table, worse
 from benchmarks.lines import MILLISECONDS, PER_SECOND, Line
 
 
@@ -35,3 +42,24 @@ def test_lines_are_matched_by_part_and_yardstick_and_a_new_one_is_left_out() -> 
 
 def test_the_table_marks_what_is_worse() -> None:
     assert "| 1.50 | 0.67 | **worse** |" in table([time(2.0)], [time(3.0)])
+
+
+@pytest.mark.parametrize(("here", "status"), [(2.0, 0), (1.0, 1)])
+def test_both_trees_are_measured_in_turn_and_the_status_says_if_this_one_is_worse(
+    monkeypatch: pytest.MonkeyPatch, here: float, status: int
+) -> None:
+    measured = []
+
+    @contextmanager
+    def checked_out(revision: str) -> Iterator[Path]:
+        yield Path(revision)
+
+    def lines_of(tree: Path, _: int) -> list[Line]:
+        measured.append(tree == Path("v1"))
+        return [rate(2.0 if tree == Path("v1") else here)]
+
+    monkeypatch.setattr(comparison, "checked_out", checked_out)
+    monkeypatch.setattr(comparison, "_lines_of", lines_of)
+
+    assert compare("v1", rounds=2, events=1) == status
+    assert measured == [True, False, True, False]
