@@ -19,7 +19,7 @@ from faststream.rabbit import RabbitBroker
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, EVENTS_QUEUE, ROUTING_KEY
 from contracts.topology import declare_topology as declare
 from local.broker import PrivateBroker
-from tests.services import Service
+from tests.services import ServiceProcess
 
 _UNCONFIRMED = 500
 _POLL = 0.02
@@ -47,9 +47,9 @@ class Bench:
         return self.folder / f"events-{self._databases}.db"
 
     @contextmanager
-    def consumer(self, environment: Mapping[str, str]) -> Iterator[Service]:
+    def consumer(self, environment: Mapping[str, str]) -> Iterator[ServiceProcess]:
         """Run a consumer; wait until it answers with ``wait_until_ready``."""
-        service = Service("consumer", environment, self.folder)
+        service = ServiceProcess("consumer", environment, self.folder)
         try:
             yield service
         finally:

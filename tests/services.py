@@ -14,7 +14,7 @@ from local.ports import free_port
 PATIENCE = 60.0
 
 
-class Service:
+class ServiceProcess:
     """A service as its user runs it.
 
     ``app`` is another app than the service's own, ``wrapper`` a command to run it under, ``port``

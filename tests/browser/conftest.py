@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from local.broker import private_broker
 from local.packages import apt_install, ensure_program, find_program
 from tests.browser import patients
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = Path(__file__).parent / "artifacts"
@@ -28,8 +28,8 @@ class Services:
             "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/events.db",
             "PUBLISHER_TRY_IT_OUT": "true",
         }
-        self._consumer = Service("consumer", self._environment, folder)
-        self._publisher = Service("publisher", self._environment, folder)
+        self._consumer = ServiceProcess("consumer", self._environment, folder)
+        self._publisher = ServiceProcess("publisher", self._environment, folder)
         for service in (self._consumer, self._publisher):
             service.wait_until_ready()
 
@@ -53,7 +53,7 @@ class Services:
 
     def start_consumer(self) -> None:
         port = self._consumer.port
-        self._consumer = Service("consumer", self._environment, self._folder, port=port)
+        self._consumer = ServiceProcess("consumer", self._environment, self._folder, port=port)
         self._consumer.wait_until_ready()
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ from local.broker import PrivateBroker
 from tests.databases import KINDS, Database, PostgresDatabase, SqliteFile
 from tests.faults.reports import Reports
 from tests.faults.system import System, delete_queues, waiting
-from tests.services import Service
+from tests.services import ServiceProcess
 
 FULL = os.environ.get("FAULTS") == "full"
 _DATABASES = os.environ.get("FAULTS_DATABASES", " ".join(KINDS if FULL else KINDS[:1]))
@@ -80,7 +80,12 @@ def system(
 
 class Record(Protocol):
     def __call__(
-        self, fault: str, times: int, system: System, consumer: Service, dead_letters: int = 0
+        self,
+        fault: str,
+        times: int,
+        system: System,
+        consumer: ServiceProcess,
+        dead_letters: int = 0,
     ) -> None: ...
 
 
@@ -89,7 +94,7 @@ def record(record_property: Callable[[str, object], None]) -> Record:
     """Judge a system at the end of a test, and keep the figures for the table."""
 
     def judge(
-        fault: str, times: int, system: System, consumer: Service, dead_letters: int = 0
+        fault: str, times: int, system: System, consumer: ServiceProcess, dead_letters: int = 0
     ) -> None:
         lost, doubled = system.judge(consumer)
         for name, value in {

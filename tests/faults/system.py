@@ -16,7 +16,7 @@ from local.broker import PrivateBroker
 from tests.databases import Database
 from tests.faults.reports import PATIENTS, Report, Reports
 from tests.faults.traffic import by_http, by_standard_input
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 _DRAIN = 180.0
 
@@ -36,15 +36,17 @@ class System:
             "DATABASE_URL": database.url,
             "PUBLISHER_GIVE_UP_AFTER": "600",
         }
-        self._services: list[Service] = []
+        self._services: list[ServiceProcess] = []
 
-    def start(self, name: str, *, app: str | None = None, wrapper: Sequence[str] = ()) -> Service:
+    def start(
+        self, name: str, *, app: str | None = None, wrapper: Sequence[str] = ()
+    ) -> ServiceProcess:
         """Start another process of a service."""
-        service = Service(name, self.environment, self.folder, app=app, wrapper=wrapper)
+        service = ServiceProcess(name, self.environment, self.folder, app=app, wrapper=wrapper)
         self._services.append(service)
         return service
 
-    def start_consumer(self, *, wrapper: Sequence[str] = ()) -> Service:
+    def start_consumer(self, *, wrapper: Sequence[str] = ()) -> ServiceProcess:
         """Start a consumer and return when it consumes."""
         consumer = self.start("consumer", wrapper=wrapper)
         consumer.wait_until_ready()
@@ -68,7 +70,7 @@ class System:
             yield
         publisher.stop()
 
-    def judge(self, consumer: Service) -> tuple[int, int]:
+    def judge(self, consumer: ServiceProcess) -> tuple[int, int]:
         """Wait until all is stored; return how many reports are lost, and how many doubled.
 
         The queue must be empty then, the answers must be those of the rules, and no report may
@@ -94,7 +96,7 @@ class System:
         return self.reports.judge(found)
 
     @staticmethod
-    def stored(consumer: Service) -> Iterator[Report]:
+    def stored(consumer: ServiceProcess) -> Iterator[Report]:
         """Read everything that is stored, page by page, as a user would."""
         with httpx.Client(base_url=consumer.url, timeout=60) as client:
             for patient in PATIENTS:
@@ -106,7 +108,7 @@ class System:
                         break
                     parameters["after"] = page["next"]
 
-    def _compare_periods(self, consumer: Service) -> None:
+    def _compare_periods(self, consumer: ServiceProcess) -> None:
         for patient in PATIENTS[:5]:
             events = [
                 read_event(report.row)

@@ -16,7 +16,7 @@ from tests.databases import Database
 from tests.faults.conftest import Record
 from tests.faults.reports import Reports
 from tests.faults.system import System, purge_queues, send
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 LONGEST_ABSENCE = 5.0
 _IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 1000}]}]."
@@ -79,7 +79,7 @@ def test_a_broker_that_goes_away_under_load_loses_and_doubles_nothing(
     record(fault, times, system, consumer)
 
 
-def _still_answers_while_the_broker_is_away(consumer: Service) -> None:
+def _still_answers_while_the_broker_is_away(consumer: ServiceProcess) -> None:
     eventually(lambda: "RabbitMQ" in (consumer.readiness() or {}).get("broker", ""))
     answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "patient-1"}, timeout=30)
     assert answer.status_code == 200

@@ -14,7 +14,7 @@ from local.broker import PrivateBroker
 from tests.databases import KINDS
 from tests.faults.conftest import Record, over
 from tests.faults.system import System, channel_to, dead_letters, send, waiting
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 # Kubernetes waits this long before it kills.
 GRACE_PERIOD = 30.0
@@ -92,7 +92,7 @@ def test_a_message_that_kills_the_consumer_ends_as_a_dead_letter_and_the_others_
     assert Death.of(letter.headers).reason == "delivery_limit"
 
 
-def _crashed_or_alive(system: System) -> Service:
+def _crashed_or_alive(system: System) -> ServiceProcess:
     """Start a consumer; return it once it has crashed, or the message is a dead letter."""
     consumer = system.start("consumer", app="tests.faults.poisonable:app")
     eventually(

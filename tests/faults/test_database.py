@@ -17,7 +17,7 @@ from tests.databases import KINDS
 from tests.faults.conftest import Record, over
 from tests.faults.syscalls import steps, strace
 from tests.faults.system import System, send
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 LONGER_THAN_THE_BUSY_TIMEOUT = 7.0
 
@@ -39,7 +39,7 @@ def test_a_database_that_another_program_locks_is_waited_for(
     record("database locked by another program for a minute", 1, system, consumer)
 
 
-def _database_problem(consumer: Service) -> str:
+def _database_problem(consumer: ServiceProcess) -> str:
     return (consumer.readiness() or {}).get("database", "")
 
 

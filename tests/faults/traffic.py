@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.faults.reports import Reports
-from tests.services import Service
+from tests.services import ServiceProcess
 
 _AT_ONCE = 20
 _PAUSE = 0.05
@@ -80,7 +80,7 @@ def by_standard_input(
 
 
 @contextmanager
-def by_http(reports: Reports, publisher: Service) -> Iterator[None]:
+def by_http(reports: Reports, publisher: ServiceProcess) -> Iterator[None]:
     """Post reports; what is not answered 202 is posted again, as its senders are told to do."""
 
     client = httpx.Client(base_url=publisher.url, timeout=120)

@@ -11,7 +11,7 @@ import pytest
 
 from local.broker import PrivateBroker, private_broker
 from tests.databases import KINDS, Database, PostgresDatabase, SqliteFile
-from tests.services import PATIENCE, Service
+from tests.services import PATIENCE, ServiceProcess
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +39,8 @@ def environment(broker: PrivateBroker, database: Database) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def consumer(
     environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    service = Service("consumer", environment, tmp_path_factory.mktemp("logs"))
+) -> Iterator[ServiceProcess]:
+    service = ServiceProcess("consumer", environment, tmp_path_factory.mktemp("logs"))
     service.wait_until_ready()
     yield service
     service.stop()
@@ -49,8 +49,8 @@ def consumer(
 @pytest.fixture(scope="session")
 def publisher(
     environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    service = Service("publisher", environment, tmp_path_factory.mktemp("logs"))
+) -> Iterator[ServiceProcess]:
+    service = ServiceProcess("publisher", environment, tmp_path_factory.mktemp("logs"))
     service.wait_until_ready()
     yield service
     service.stop()

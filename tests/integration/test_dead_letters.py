@@ -9,7 +9,7 @@ import httpx
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from local.broker import PrivateBroker
 from tests.commands import run_command
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 GOOD = {
     "patient_id": "refused",
@@ -34,7 +34,7 @@ async def send(broker: PrivateBroker, *bodies: bytes) -> None:
 
 
 def test_a_bad_message_is_kept_whole_and_the_consumer_goes_on(
-    broker: PrivateBroker, consumer: Service, environment: dict[str, str]
+    broker: PrivateBroker, consumer: ServiceProcess, environment: dict[str, str]
 ) -> None:
     mixed = json.dumps([GOOD, {"patient_id": "secret-patient"}]).encode()
     asyncio.run(send(broker, b"not json", mixed, json.dumps([GOOD] * 1001).encode()))

@@ -8,7 +8,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.services import Service
+from tests.services import ServiceProcess
 
 steady = settings(
     derandomize=True,
@@ -19,15 +19,15 @@ steady = settings(
 )
 
 
-def test_the_consumer_answers_as_it_documents(consumer: Service) -> None:
+def test_the_consumer_answers_as_it_documents(consumer: ServiceProcess) -> None:
     ask_everything(consumer)
 
 
-def test_the_publisher_answers_as_it_documents(publisher: Service) -> None:
+def test_the_publisher_answers_as_it_documents(publisher: ServiceProcess) -> None:
     ask_everything(publisher)
 
 
-def ask_everything(service: Service) -> None:
+def ask_everything(service: ServiceProcess) -> None:
     """Ask every operation for what its document allows, and for what it does not."""
     document = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
     for result in document.get_all_operations():

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.integration.conftest import Publish
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 EVENT = {
     "patient_id": "http",
@@ -17,11 +17,11 @@ EVENT = {
 }
 
 
-def get(service: Service, path: str, **parameters: str) -> httpx.Response:
+def get(service: ServiceProcess, path: str, **parameters: str) -> httpx.Response:
     return httpx.get(service.url + path, params=parameters, timeout=30)
 
 
-def test_an_unknown_patient_has_empty_lists(consumer: Service) -> None:
+def test_an_unknown_patient_has_empty_lists(consumer: ServiceProcess) -> None:
     answer = get(consumer, "/periods", patient_id="nobody")
 
     assert answer.status_code == 200
@@ -43,7 +43,7 @@ def test_an_unknown_patient_has_empty_lists(consumer: Service) -> None:
     ],
 )
 def test_a_bad_parameter_is_named_with_a_valid_value(
-    consumer: Service, parameters: dict[str, str], wrong: str
+    consumer: ServiceProcess, parameters: dict[str, str], wrong: str
 ) -> None:
     answer = get(consumer, "/periods", **parameters)
 
@@ -53,7 +53,7 @@ def test_a_bad_parameter_is_named_with_a_valid_value(
     assert get(consumer, "/periods", **{"patient_id": "2", wrong: problem["example"]}).is_success
 
 
-def test_filters_choose_among_the_periods(publish: Publish, consumer: Service) -> None:
+def test_filters_choose_among_the_periods(publish: Publish, consumer: ServiceProcess) -> None:
     assert publish("examples/events.jsonl").returncode == 0
     eventually(lambda: get(consumer, "/periods", patient_id="4").json()["periods"])
 
@@ -69,7 +69,9 @@ def test_filters_choose_among_the_periods(publish: Publish, consumer: Service) -
     assert found(medication_name="Y") == []
 
 
-def test_explain_tells_which_events_made_a_period(publish: Publish, consumer: Service) -> None:
+def test_explain_tells_which_events_made_a_period(
+    publish: Publish, consumer: ServiceProcess
+) -> None:
     assert publish("examples/events.jsonl").returncode == 0
     eventually(lambda: get(consumer, "/periods", patient_id="4").json()["periods"])
 
@@ -87,7 +89,9 @@ def test_explain_tells_which_events_made_a_period(publish: Publish, consumer: Se
     assert answer["events"][0]["counterpart"]["action"] == "cancel_start"
 
 
-def test_events_come_in_time_order_page_by_page(publisher: Service, consumer: Service) -> None:
+def test_events_come_in_time_order_page_by_page(
+    publisher: ServiceProcess, consumer: ServiceProcess
+) -> None:
     times = [f"2021-01-01T{hour:02}:00:00Z" for hour in range(7)]
     posted = [EVENT | {"patient_id": "paged", "event_time": time} for time in reversed(times)]
     assert httpx.post(f"{publisher.url}/events", json=posted).status_code == 202
@@ -105,7 +109,7 @@ def test_events_come_in_time_order_page_by_page(publisher: Service, consumer: Se
     assert pages == [times[:3], times[3:6], times[6:]]
 
 
-def test_a_page_key_that_is_none_is_refused(consumer: Service) -> None:
+def test_a_page_key_that_is_none_is_refused(consumer: ServiceProcess) -> None:
     assert get(consumer, "/events", patient_id="2", after="bm9uZQ==").status_code == 422
 
 
@@ -121,7 +125,7 @@ def test_a_page_key_that_is_none_is_refused(consumer: Service) -> None:
     ids=["one", "one over lines", "a list", "JSON Lines", "nothing good"],
 )
 def test_posted_events_are_accepted_or_rejected_one_by_one(
-    publisher: Service, body: str, status: int, accepted: int, rejected: list[int]
+    publisher: ServiceProcess, body: str, status: int, accepted: int, rejected: list[int]
 ) -> None:
     answer = httpx.post(f"{publisher.url}/events", content=body)
 
@@ -131,7 +135,7 @@ def test_posted_events_are_accepted_or_rejected_one_by_one(
 
 
 @pytest.mark.parametrize("body", ["", "   ", "[]", "nonsense", "[{", "a,b\n1,2"])
-def test_a_body_that_is_no_json_is_refused_whole(publisher: Service, body: str) -> None:
+def test_a_body_that_is_no_json_is_refused_whole(publisher: ServiceProcess, body: str) -> None:
     answer = httpx.post(f"{publisher.url}/events", content=body)
 
     assert answer.status_code == 422
@@ -139,12 +143,14 @@ def test_a_body_that_is_no_json_is_refused_whole(publisher: Service, body: str) 
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/asyncapi", "/asyncapi.json"])
-def test_documentation_is_served(publisher: Service, consumer: Service, path: str) -> None:
+def test_documentation_is_served(
+    publisher: ServiceProcess, consumer: ServiceProcess, path: str
+) -> None:
     for service in (publisher, consumer):
         assert get(service, path).status_code == 200
 
 
-def test_health_names_what_it_checked(publisher: Service, consumer: Service) -> None:
+def test_health_names_what_it_checked(publisher: ServiceProcess, consumer: ServiceProcess) -> None:
     for service in (publisher, consumer):
         expected: dict[str, Any] = {"status": "ready", "problems": {}}
         assert get(service, "/health/ready").json() == expected

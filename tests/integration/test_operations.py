@@ -18,7 +18,7 @@ from local import postgres as local_postgres
 from local.broker import PrivateBroker, private_broker
 from local.postgres import PrivatePostgres
 from tests.databases import KINDS, PostgresDatabase, SqliteFile, connect
-from tests.services import PATIENCE, Service, eventually
+from tests.services import PATIENCE, ServiceProcess, eventually
 
 ROOT = Path.cwd()
 BLOCKS = {
@@ -105,7 +105,7 @@ def publish(patient: str, environment: dict[str, str]) -> None:
     )
 
 
-def known(consumer: Service, patient: str) -> bool:
+def known(consumer: ServiceProcess, patient: str) -> bool:
     answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": patient})
     return len(answer.raise_for_status().json()["periods"]) == 1
 
@@ -116,7 +116,7 @@ def test_a_lost_database_is_restored_and_all_events_are_there_again(
 ) -> None:
     settings, lose = request.getfixturevalue(kind)
     environment = {"RABBITMQ_URL": broker.url, **settings}
-    consumer = Service("consumer", environment, tmp_path)
+    consumer = ServiceProcess("consumer", environment, tmp_path)
     consumer.wait_until_ready()
     publish("before", environment)
     eventually(lambda: known(consumer, "before"))
@@ -128,7 +128,7 @@ def test_a_lost_database_is_restored_and_all_events_are_there_again(
     lose()
     publish("meanwhile", environment)
     run_documented(f"{kind} restore", environment, tmp_path)
-    consumer = Service("consumer", environment, tmp_path)
+    consumer = ServiceProcess("consumer", environment, tmp_path)
     consumer.wait_until_ready()
 
     eventually(lambda: known(consumer, "meanwhile"))

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from tests.integration.conftest import Publish
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 MIMIC = Path("examples/mimic-iv-demo")
 
 
-def periods(consumer: Service, patient: str, **parameters: str) -> dict[str, Any]:
+def periods(consumer: ServiceProcess, patient: str, **parameters: str) -> dict[str, Any]:
     answer = httpx.get(
         f"{consumer.url}/periods", params={"patient_id": patient, **parameters}, timeout=30
     )
@@ -30,7 +30,7 @@ def spans(answer: dict[str, Any]) -> list[tuple[str, str, str | None]]:
 
 
 def test_a_file_with_the_special_cases_gives_the_right_periods(
-    publish: Publish, consumer: Service
+    publish: Publish, consumer: ServiceProcess
 ) -> None:
     done = publish("examples/events.jsonl")
 
@@ -50,7 +50,9 @@ def test_a_file_with_the_special_cases_gives_the_right_periods(
     assert len(periods(consumer, "4", merge_gap="PT0S")["periods"]) == 1
 
 
-def test_publishing_a_file_again_changes_nothing(publish: Publish, consumer: Service) -> None:
+def test_publishing_a_file_again_changes_nothing(
+    publish: Publish, consumer: ServiceProcess
+) -> None:
     def received() -> list[Any]:
         answer = httpx.get(f"{consumer.url}/events", params={"patient_id": "5"})
         events: list[Any] = answer.json()["events"]
@@ -69,7 +71,7 @@ def test_publishing_a_file_again_changes_nothing(publish: Publish, consumer: Ser
 
 
 def test_a_csv_file_with_other_columns_and_local_times_is_read_as_told(
-    publish: Publish, consumer: Service
+    publish: Publish, consumer: ServiceProcess
 ) -> None:
     done = publish("examples/events.csv", "--map", "patient_id=MRN", "--timezone", "Europe/Berlin")
 
@@ -81,7 +83,7 @@ def test_a_csv_file_with_other_columns_and_local_times_is_read_as_told(
 
 
 def test_bad_rows_are_rejected_with_their_reason_and_the_others_published(
-    publish: Publish, consumer: Service, tmp_path: Path
+    publish: Publish, consumer: ServiceProcess, tmp_path: Path
 ) -> None:
     rejects = tmp_path / "rejects.jsonl"
     done = publish("examples/rejected.jsonl", "--rejects", rejects)
@@ -98,7 +100,7 @@ def test_bad_rows_are_rejected_with_their_reason_and_the_others_published(
 
 
 def test_the_mimic_iv_demo_in_shuffled_order_gives_the_periods_of_its_source(
-    publish: Publish, consumer: Service, tmp_path: Path
+    publish: Publish, consumer: ServiceProcess, tmp_path: Path
 ) -> None:
     lines = gzip.decompress((MIMIC / "events.jsonl.gz").read_bytes()).splitlines(keepends=True)
     random.Random(7).shuffle(lines)
@@ -150,7 +152,9 @@ def test_a_bad_option_is_named(publish: Publish, option: list[str]) -> None:
     assert option[0] in done.stderr
 
 
-def test_no_patient_and_no_medication_is_in_any_log(consumer: Service, publisher: Service) -> None:
+def test_no_patient_and_no_medication_is_in_any_log(
+    consumer: ServiceProcess, publisher: ServiceProcess
+) -> None:
     secret = "patient-in-no-log"
     posted = httpx.post(f"{publisher.url}/events", content=_event(secret))
     assert posted.status_code == 202

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import PATIENCE, Service, eventually
+from tests.services import PATIENCE, ServiceProcess, eventually
 
 README = Path("README.md").read_text()
 CONSOLES = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
@@ -31,8 +31,8 @@ def test_a_command_of_the_readme_prints_what_the_readme_says(
     command: str,
     output: str,
     environment: dict[str, str],
-    consumer: Service,
-    publisher: Service,
+    consumer: ServiceProcess,
+    publisher: ServiceProcess,
 ) -> None:
     arguments = [
         argument.replace(".venv/bin/python", sys.executable)

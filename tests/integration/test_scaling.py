@@ -15,7 +15,7 @@ import pytest
 from local.broker import PrivateBroker, private_broker
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 EVENTS = [
     {
@@ -56,7 +56,7 @@ def test_any_number_of_consumers_gives_the_same_answers(
     count: int, environment: dict[str, str], file: Path, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        running = [Service("consumer", environment, tmp_path) for _ in range(count)]
+        running = [ServiceProcess("consumer", environment, tmp_path) for _ in range(count)]
         for service in running:
             stack.callback(service.stop)
         for service in running:
@@ -69,7 +69,7 @@ def test_any_number_of_consumers_gives_the_same_answers(
 def test_faststreams_workers_share_the_work_and_the_port(
     environment: dict[str, str], file: Path, tmp_path: Path
 ) -> None:
-    service = Service("consumer", environment, tmp_path, options=["--workers", "2"])
+    service = ServiceProcess("consumer", environment, tmp_path, options=["--workers", "2"])
     try:
         service.wait_until_ready()
         publish(file, environment)

@@ -7,13 +7,13 @@ from pathlib import Path
 import httpx
 
 from local.broker import PrivateBroker
-from tests.services import Service, eventually
+from tests.services import ServiceProcess, eventually
 
 # uvicorn ends by the signal it was sent, once it has shut down in good order.
 ENDED = {0, -signal.SIGTERM}
 
 
-def _answers(service: Service, status: int) -> bool:
+def _answers(service: ServiceProcess, status: int) -> bool:
     try:
         return httpx.get(f"{service.url}/health/ready", timeout=10).status_code == status
     except httpx.TransportError:
@@ -26,7 +26,7 @@ def test_services_that_start_before_the_broker_work_once_it_is_there(tmp_path: P
         "RABBITMQ_URL": late.url,
         "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db",
     }
-    services = [Service(name, environment, tmp_path) for name in ("consumer", "publisher")]
+    services = [ServiceProcess(name, environment, tmp_path) for name in ("consumer", "publisher")]
     try:
         for service in services:
             eventually(partial(_answers, service, 503))
@@ -49,13 +49,13 @@ def test_a_service_ends_when_told_to_while_the_broker_is_away(
         "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db",
     }
     for name in ("consumer", "publisher"):
-        service = Service(name, environment, tmp_path)
+        service = ServiceProcess(name, environment, tmp_path)
         eventually(partial(_answers, service, 503))
         assert service.stop() in ENDED
 
 
 def test_a_bad_setting_ends_the_start_with_one_line(tmp_path: Path) -> None:
-    service = Service("consumer", {"CONSUMER_PREFETCH": "many"}, tmp_path)
+    service = ServiceProcess("consumer", {"CONSUMER_PREFETCH": "many"}, tmp_path)
 
     assert service.process.wait(60) == 2
     assert service.log.read_text().startswith("Bad settings: CONSUMER_PREFETCH: ")
