@@ -49,7 +49,7 @@ class HistoryKey(NamedTuple):
     order_id: str | None
 
 
-class ReceivedEvent(MedicationEvent, frozen=True, kw_only=True):
+class ReceivedEvent(MedicationEvent, frozen=True, kw_only=True, omit_defaults=False):
     """An event as it is stored."""
 
     received_at: Annotated[datetime, Field(description="When it first arrived, in UTC.")]
