@@ -13,8 +13,7 @@ install: .venv/installed runtime/http/static ## make the environment in .venv
 
 assets: runtime/http/static ## gather what the pages load, from pinned npm packages
 
-run: .venv/installed ## start everything on this machine, show the sample query, serve until Ctrl-C
-	@$(MAKE) --silent assets || echo "The pages are not built: that takes node with npm. Queries are answered all the same."
+run: install ## start everything on this machine, show the sample query, serve until Ctrl-C
 	@$(BIN)/python -m local.run
 
 # Much of a test is waiting: there are more workers than cores. What tests need of Debian is
@@ -59,7 +58,7 @@ lint: .venv/installed node_modules/installed ## check style, formatting and type
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@node node_modules/eslint/bin/eslint.js --max-warnings 0 .
+	@$(BIN)/node node_modules/eslint/bin/eslint.js --max-warnings 0 .
 
 format: .venv/installed ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
@@ -69,7 +68,7 @@ docs: install ## write the AsyncAPI documents and the page that shows them
 	@mkdir -p asyncapi
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen publisher_app.main:app --yaml -o asyncapi/publisher.yaml
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
-	@node pages/asyncapi_page.mjs asyncapi/index.html asyncapi/publisher.yaml asyncapi/consumer.yaml
+	@$(BIN)/node pages/asyncapi_page.mjs asyncapi/index.html asyncapi/publisher.yaml asyncapi/consumer.yaml
 
 version: ## write the version of runtime/version.py wherever else it must stand
 	@$(PYTHON) -m local.version
@@ -91,9 +90,12 @@ clean: ## remove the environment, the data and every cache
 # It compiles all here: a warning of somebody's module would fail the test that imports it first.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 .venv/installed: requirements-dev.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit( \
-		"Python 3.11, 3.12 or 3.13 is needed; %s is %d.%d. Name another: make PYTHON=python3.12" \
+	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit( \
+		"Python 3.11 to 3.14 is needed; %s is %d.%d. Name another: make PYTHON=python3.13" \
 		% (sys.executable, v[0], v[1]))'
+	@$(PYTHON) -c 'import importlib.util as i, sys; i.find_spec("ensurepip") or sys.exit( \
+		"%s makes no environments: install its venv (Debian and Ubuntu: apt-get install python3-venv)" \
+		% sys.executable)'
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt >.venv/uv.txt
@@ -106,10 +108,10 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -
 	@$(PIP) $<
 	@touch $@
 
-node_modules/installed: package.json package-lock.json .npmrc
-	@npm ci --silent --ignore-scripts --no-audit --no-fund
+node_modules/installed: package.json package-lock.json .npmrc .venv/installed
+	@$(BIN)/npm ci --loglevel=error --ignore-scripts >/dev/null
 	@touch $@
 
 runtime/http/static: node_modules/installed pages/assets.mjs
-	@node pages/assets.mjs
+	@$(BIN)/node pages/assets.mjs
 	@touch $@

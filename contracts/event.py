@@ -56,6 +56,8 @@ def _parse_rfc_3339(text: str) -> datetime:
         raise _no_time("is not an RFC 3339 time with an offset")
     if text[17:19] == "60":
         raise _no_time("is a leap second, which cannot be kept")
+    if text[11:13] == "24":  # some Pythons read it as the next day's midnight
+        raise _no_time("is not a day and time that exist")
     try:
         return datetime.fromisoformat(text.upper())
     except ValueError:

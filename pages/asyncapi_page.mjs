@@ -14,7 +14,6 @@ const { window } = new JSDOM("<!doctype html><body></body>", { pretendToBeVisual
 Object.assign(globalThis, {
   window,
   document: window.document,
-  navigator: window.navigator,
   HTMLElement: window.HTMLElement,
 });
 globalThis.ResizeObserver = window.ResizeObserver = class {

@@ -22,6 +22,8 @@ def read_time(value: object, zone: ZoneInfo | None) -> datetime:
     match = _ISO_8601.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"is not an ISO 8601 day and time: {_EXAMPLE}")
+    if match["time"].startswith("24"):  # some Pythons read it as the next day's midnight
+        raise ValueError(f"is not a day and time that exist: {_EXAMPLE}")
     offset = (match["offset"] or "").upper()
     try:
         time = datetime.fromisoformat(f"{match['day']}T{match['time']}{offset}")

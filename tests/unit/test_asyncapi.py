@@ -34,7 +34,8 @@ def test_the_document_is_the_one_that_the_app_generates(service: str, tmp_path: 
 def test_the_page_shows_the_documents_as_they_are(tmp_path: Path) -> None:
     page = tmp_path / "index.html"
     documents = [f"asyncapi/{service}.yaml" for service in SERVICES]
-    subprocess.run(["node", "pages/asyncapi_page.mjs", str(page), *documents], check=True)
+    node = Path(sys.executable).with_name("node")
+    subprocess.run([node, "pages/asyncapi_page.mjs", str(page), *documents], check=True)
 
     committed = Path("asyncapi/index.html").read_text()
     assert page.read_text() == committed, "asyncapi/ is behind the code: run `make docs`"

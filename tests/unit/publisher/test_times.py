@@ -78,6 +78,8 @@ def test_the_fraction_of_a_second_is_kept_to_the_microsecond() -> None:
         ("2021-02-29T02:00:00Z", NOT_THERE),
         ("2021-01-01T02:60:00Z", NOT_THERE),
         ("2021-01-01T24:00:00Z", NOT_THERE),
+        ("2021-01-01 24:00 +01:00", NOT_THERE),
+        ("20210101T240000Z", NOT_THERE),
         ("2016-12-31T23:59:60Z", NOT_THERE),
         ("0000-01-01T00:00:00Z", NOT_THERE),
         ("2021-01-01T02:00:00+24:00", NOT_THERE),
