@@ -1,12 +1,14 @@
 """What tests of several kinds stand on."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from local.packages import ProgramMissingError, can_install
 from local.postgres import PrivatePostgres, private_postgres
 
 # Tests that share servers, or services over one database. xdist's own loadgroup can't tell: with
@@ -30,6 +32,29 @@ class ByServers(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByServers | None:
     return ByServers(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    with _skipping_what_is_missing():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    with _skipping_what_is_missing():
+        yield
+
+
+@contextmanager
+def _skipping_what_is_missing() -> Iterator[None]:
+    """Skip a test that needs a program which is not here, where none can be installed."""
+    try:
+        yield
+    except ProgramMissingError as missing:
+        if can_install():
+            raise
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def browser() -> Iterator[Browser]:
 def _ensure_chromium() -> Path:
     """Return Debian's Chromium, installed with letters to write with when there is none."""
     if find_program("chromium") is None:
-        apt_install("fonts-dejavu-core")
+        apt_install("chromium", "fonts-dejavu-core")
     return ensure_program("chromium", "chromium")
 
 

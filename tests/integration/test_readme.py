@@ -4,12 +4,14 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from local.server import ensure_server
 from tests.services import PATIENCE, ServiceProcess, eventually
 
 README = Path("README.md").read_text()
@@ -20,6 +22,7 @@ EXAMPLES = [
     for line, following in re.findall(r"^(\$ .+)\n((?:[^$].*\n)?)", console, re.MULTILINE)
     if following
 ]
+CURL = ["curl"] if shutil.which("curl") else [sys.executable, "-m", "tests.curl"]
 
 
 def test_the_readme_shows_commands_with_their_output() -> None:
@@ -48,9 +51,9 @@ def test_a_command_of_the_readme_prints_what_the_readme_says(
     )
 
     def printed() -> str:
-        quiet = ["curl", "--silent"] if arguments[0] == "curl" else arguments[:1]
+        program = CURL if arguments[0] == "curl" else arguments[:1]
         done = subprocess.run(
-            [*quiet, *arguments[1:]],
+            [*program, *arguments[1:]],
             env=os.environ | environment,
             capture_output=True,
             text=True,
@@ -63,6 +66,7 @@ def test_a_command_of_the_readme_prints_what_the_readme_says(
 
 
 def test_make_run_shows_the_sample_query_with_its_answer(tmp_path: Path) -> None:
+    ensure_server()
     # Its own broker and database: the shared consumer would take its events.
     private = {name: value for name, value in os.environ.items() if name != "RABBITMQ_URL"}
     database = {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db"}
