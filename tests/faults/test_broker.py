@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,14 +11,11 @@ from faststream.rabbit import RabbitBroker
 
 from contracts.topology import declare_topology
 from local.broker import PrivateBroker, speaks_amqp
-from tests.databases import Database
 from tests.faults.conftest import Record
-from tests.faults.reports import Reports
-from tests.faults.system import System, purge_queues, send
+from tests.faults.system import System, purge_queues
 from tests.services import ServiceProcess, eventually
 
 LONGEST_ABSENCE = 5.0
-_IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 1000}]}]."
 
 
 @pytest.fixture(scope="module")
@@ -83,26 +79,6 @@ def _still_answers_while_the_broker_is_away(consumer: ServiceProcess) -> None:
     eventually(lambda: "RabbitMQ" in (consumer.readiness() or {}).get("broker", ""))
     answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "patient-1"}, timeout=30)
     assert answer.status_code == 200
-
-
-def test_messages_that_the_broker_takes_back_while_the_database_is_away_are_stored_once(
-    tmp_path: Path, database: Database, seed: int
-) -> None:
-    """RabbitMQ closes the channel of a consumer that takes too long to acknowledge."""
-    broker = PrivateBroker(tmp_path / "broker")
-    broker.folder.mkdir()
-    (broker.folder / "advanced.config").write_text(_IMPATIENT)
-    broker.start()
-    system = System(broker, database, tmp_path, Reports(seed))
-    try:
-        consumer = system.start_consumer()
-        with database.locked():
-            send(broker, *(report.line for report in system.reports.take(10)))
-            eventually(lambda: "delivery acknowledgement" in broker.log.read_text())
-        assert system.judge(consumer) == (0, 0)
-    finally:
-        system.close()
-        broker.kill()
 
 
 def test_a_request_without_a_confirm_is_answered_503_and_may_be_repeated(system: System) -> None:
