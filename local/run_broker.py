@@ -21,7 +21,7 @@ from local.server import find_server
 
 DEFAULT_PORT = 5672
 DEFAULT_URL = f"amqp://guest:guest@127.0.0.1:{DEFAULT_PORT}/"
-IMAGE = "rabbitmq:4-management"
+IMAGE = "rabbitmq:4.3-management"
 
 _MARK = "medication-periods.make-run"
 _PULL_SECONDS = 120

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from local import run_broker
 from tests.chart.helm import ROOT, pods, render
 
 _SERVICES = ["consumer", "publisher"]
@@ -71,7 +72,7 @@ def test_what_is_in_an_image_is_pinned_by_hash(service: str) -> None:
             assert "--hash=sha256:" in requirement
 
 
-def test_compose_and_chart_run_the_same_rabbitmq() -> None:
+def test_compose_chart_and_make_run_take_the_same_rabbitmq() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.rabbitmq.yaml").read_text())
     chart = pods(render())["rabbitmq"]["containers"][0]["image"]
-    assert compose["services"]["rabbitmq"]["image"] == chart
+    assert compose["services"]["rabbitmq"]["image"] == chart == run_broker.IMAGE

@@ -8,21 +8,22 @@ import shutil
 from pathlib import Path
 
 from tests.e2e.docker import ROOT, Docker
-from tests.e2e.private_engine import MIRROR, SUITE, run_or_skip
+from tests.e2e.private_engine import minimal_debian, run_or_skip
 
 _FOLDER = Path(__file__).parent / "stand-ins"
 
 
 def build_base_images(docker: Docker, folder: Path) -> None:
     """Build all of them; the folder takes what is needed on the way."""
-    debian = folder / "debian"
-    certificates = "--include=ca-certificates"
-    run_or_skip("debootstrap", "--variant=minbase", certificates, SUITE, debian, MIRROR)
-    pack = f"tar -C {debian} -c . | {docker.program} import - debian:{SUITE}"
-    run_or_skip("sh", "-c", pack, **docker.environment)
-    shutil.rmtree(debian)
-    for image in _base_images(docker):
-        docker.build(image, _FOLDER / image.partition(":")[0])
+    stand_ins = {image: _FOLDER / image.partition(":")[0] for image in _base_images(docker)}
+    dockerfiles = "".join((each / "Dockerfile").read_text() for each in stand_ins.values())
+    for suite in set(re.findall(r"^FROM debian:(\w+)$", dockerfiles, re.MULTILINE)):
+        debian = minimal_debian(suite, folder)
+        pack = f"tar -C {debian} -c . | {docker.program} import - debian:{suite}"
+        run_or_skip("sh", "-c", pack, **docker.environment)
+        shutil.rmtree(debian)
+    for image, stand_in in stand_ins.items():
+        docker.build(image, stand_in)
 
 
 def _base_images(docker: Docker) -> set[str]:

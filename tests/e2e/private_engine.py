@@ -13,13 +13,10 @@ from pathlib import Path
 
 from tests.e2e.docker import Docker, NoEngine
 
-MIRROR = "http://deb.debian.org/debian"
-SUITE = "trixie"
-
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # containerd and runc run on the host, so they must be of its release.
 _HOST_PACKAGES = ["containerd", "runc", "iptables", "iproute2", "debootstrap"]
+_DOCKER_SUITE = "trixie"
 _DOCKER_PACKAGES = ["docker.io", "docker-cli", "docker-buildx", "docker-compose"]
 _EMPTY_TABLES = {
     "filter": "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n",
@@ -62,23 +59,27 @@ def run_or_skip(*command: str | Path, **environment: str) -> None:
         raise NoEngine(f"{' '.join(map(str, command))}: {(done.stdout + done.stderr)[-2000:]}")
 
 
+def minimal_debian(suite: str, folder: Path) -> Path:
+    """Make the smallest Debian of a suite in the folder; apt in it asks whom debootstrap asked."""
+    debian = folder / suite
+    if debian.exists():
+        return debian
+    run_or_skip("debootstrap", "--variant=minbase", "--include=ca-certificates", suite, debian)
+    # A mirror's copy of sid may be older than sid's release file allows.
+    no_limit = debian / "etc/apt/apt.conf.d/no-time-limit"
+    no_limit.write_text('Acquire::Check-Valid-Until "false";\n')
+    return debian
+
+
 def _unpack_docker(folder: Path) -> Path:
     """Unpack Docker, of the newer release that has compose, beside the host's own packages."""
-    apt, files = folder / "apt", folder / "docker"
-    for part in ("state/lists/partial", "cache/archives/partial", "packages"):
-        (apt / part).mkdir(parents=True)
-    (apt / "state" / "status").touch()
-    (apt / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {MIRROR} {SUITE} main\n")
-    (apt / "apt.conf").write_text(
-        f'Dir::Etc::sourcelist "{apt}/sources.list"; Dir::Etc::sourceparts "-";\n'
-        f'Dir::State "{apt}/state"; Dir::State::status "{apt}/state/status";\n'
-        f'Dir::Cache "{apt}/cache"; APT::Sandbox::User "root";\n'
-    )
-    run_or_skip("apt-get", "update", "-qq", APT_CONFIG=str(apt / "apt.conf"))
-    script = f"cd {apt}/packages && apt-get download -qq {' '.join(_DOCKER_PACKAGES)}"
-    run_or_skip("sh", "-c", script, APT_CONFIG=str(apt / "apt.conf"))
-    for package in (apt / "packages").glob("*.deb"):
+    debian, files = minimal_debian(_DOCKER_SUITE, folder), folder / "docker"
+    download = f"cd /tmp && apt-get download -qq {' '.join(_DOCKER_PACKAGES)}"
+    run_or_skip("chroot", debian, "apt-get", "update", "-qq")
+    run_or_skip("chroot", debian, "sh", "-c", download)
+    for package in (debian / "tmp").glob("*.deb"):
         run_or_skip("dpkg", "-x", package, files)
+        package.unlink()
     return files
 
 

@@ -60,7 +60,7 @@ def test_the_code_is_compiled_and_only_the_volume_can_be_written(
     docker: Docker, images: dict[str, str]
 ) -> None:
     run = ["run", "--rm", images["consumer"]]
-    for folder in ("/app/consumer_app", "/opt/venv/lib/python3.13/site-packages/faststream"):
+    for folder in ("/app/consumer_app", "/opt/venv/lib/python3.14/site-packages/faststream"):
         assert ".pyc" in docker.run(*run, "ls", f"{folder}/__pycache__")
     assert "Permission denied" in docker.run(*run, "touch", "/app/new", check=False)
     docker.run(*run, "touch", "/data/new")
