@@ -20,6 +20,9 @@ STOP_SECONDS = 60.0
 _GREETING = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
 
+# What every version logs once all of it runs.
+_STARTED = b"Server startup complete"
+
 _PLUGIN_LISTENERS = {
     "rabbitmq_management": "management.tcp",
     "rabbitmq_prometheus": "prometheus.tcp",
@@ -59,7 +62,7 @@ class PrivateBroker:
         return self._server.pid
 
     def start(self) -> None:
-        """Start the broker and return when it accepts AMQP connections."""
+        """Start the broker and return when it has started in full."""
         if self._group is not None:
             raise BrokerError("the broker is running already")
         server, epmd = ensure_server(), _find_epmd()
@@ -92,8 +95,18 @@ class PrivateBroker:
         self._wait(child, lambda: _listens(self._epmd_port))
 
     def _start_server(self, group: ChildGroup, server: Path) -> None:
+        before = self.log.stat().st_size
         self._server = group.start([server], log=self.log, env=self._environment())
-        self._wait(self._server, lambda: speaks_amqp(self.port))
+        self._wait(self._server, lambda: self._has_started(since=before))
+
+    def _has_started(self, *, since: int) -> bool:
+        """Tell whether the log says so, from an offset on.
+
+        The broker accepts connections earlier than that; RabbitMQ 4 hangs if it is stopped then.
+        """
+        with self.log.open("rb") as log:
+            log.seek(since)
+            return _STARTED in log.read()
 
     def _wait(self, child: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> None:
         """Wait until the child is ready, no longer than it lives and the limit allows."""
