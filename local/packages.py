@@ -12,6 +12,7 @@ from pathlib import Path
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/rabbitmq/bin"
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _INSTALL_SECONDS = 900
+_LAST_LINES = 20
 
 
 class ProgramMissingError(Exception):
@@ -55,14 +56,22 @@ def apt_install(*packages: str) -> None:
 
 
 def _apt_get(*arguments: str) -> None:
-    """Run apt-get, its output on standard error."""
+    """Run apt-get; what it says, thousands of lines, is shown when it fails: the end of it."""
     command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", *arguments]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         subprocess.run(
-            command, env=environment, check=True, stdout=sys.stderr, timeout=_INSTALL_SECONDS
+            command,
+            env=environment,
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_INSTALL_SECONDS,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        print("\n".join(str(error.stdout or "").splitlines()[-_LAST_LINES:]), file=sys.stderr)
         raise ProgramMissingError(f"{arguments[-1]} could not be installed: {error}") from error
 
 
