@@ -13,7 +13,8 @@ install: .venv/installed runtime/http/static ## make the environment in .venv
 
 assets: runtime/http/static ## gather what the pages load, from pinned npm packages
 
-run: install ## start everything on this machine, show the sample query, serve until Ctrl-C
+run: .venv/installed ## start everything on this machine, show the sample query, serve until Ctrl-C
+	@$(MAKE) --silent assets 2>/dev/null || echo "The pages are not built, as npm can't be reached. Queries are answered all the same."
 	@$(BIN)/python -m local.run
 
 # Much of a test is waiting: there are more workers than cores. What tests need of Debian is
@@ -21,14 +22,15 @@ run: install ## start everything on this machine, show the sample query, serve u
 WORKERS ?= 3
 test: ## run every test, the real broker included
 	@$(MAKE) --silent --jobs=2 install programs
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadscope
+	@$(BIN)/$(MEASURE)pytest --numprocesses=$(WORKERS) --dist=loadscope
 
 programs:
+	@[ -e .venv/installed ] || $(CHECK_PYTHON)
 	@$(PYTHON) -m tests.programs
 
-coverage: install ## run every test, and tell which lines and branches none of them took
+coverage: ## run every test as make test does, and tell which lines and branches none of them took
 	@rm -rf .coverage
-	@$(BIN)/coverage run -m pytest
+	@$(MAKE) --silent test MEASURE="coverage run -m "
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -89,13 +91,14 @@ clean: ## remove the environment, the data and every cache
 # uv takes far less time than pip, but does not read pip's settings, such as another index.
 # It compiles all here: a warning of somebody's module would fail the test that imports it first.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
+CHECK_PYTHON = $(PYTHON) -c 'import importlib.util as i, sys; v = sys.version_info; \
+	(3, 11) <= v < (3, 15) or sys.exit("Python 3.11 to 3.14 is needed; %s is %d.%d. Name another: \
+	make PYTHON=python3.13" % (sys.executable, v[0], v[1])); i.find_spec("ensurepip") or sys.exit( \
+	"%s makes no environments: install its venv (Debian and Ubuntu: apt-get install python3-venv)" \
+	% sys.executable)'
+
 .venv/installed: requirements-dev.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit( \
-		"Python 3.11 to 3.14 is needed; %s is %d.%d. Name another: make PYTHON=python3.13" \
-		% (sys.executable, v[0], v[1]))'
-	@$(PYTHON) -c 'import importlib.util as i, sys; i.find_spec("ensurepip") or sys.exit( \
-		"%s makes no environments: install its venv (Debian and Ubuntu: apt-get install python3-venv)" \
-		% sys.executable)'
+	@$(CHECK_PYTHON)
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt >.venv/uv.txt

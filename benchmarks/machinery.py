@@ -22,7 +22,7 @@ from local.broker import PrivateBroker
 from tests.services import ServiceProcess
 
 _UNCONFIRMED = 500
-_POLL = 0.02
+_POLL_SECONDS = 0.02
 
 
 class Bench:
@@ -144,7 +144,7 @@ async def _stored_in_postgres(url: str) -> int:
         await connection.close()
 
 
-def wait_until_stored(database_url: str, count: int, poll: float = _POLL) -> float:
+def wait_until_stored(database_url: str, count: int, poll: float = _POLL_SECONDS) -> float:
     """Wait until so many events are stored; return the time of it."""
     while stored(database_url) < count:
         time.sleep(poll)

@@ -26,7 +26,7 @@ from tests.services import eventually
 _CONNECTIONS = 32
 _SECONDS = 6
 _A_SECOND = 200
-_PAUSE = 0.0005
+_PAUSE_SECONDS = 0.0005
 # To follow each of them would measure how many queries a second are answered.
 _FOLLOWED = 10
 _PATIENT, _PATIENT_OF_ONE_HISTORY = "10000000", "1"
@@ -154,7 +154,7 @@ async def _seen(broker: str, consumer: str, seconds: int) -> Latency:
                 async with client.get(url) as answer:
                     if b'"periods":[{' in await answer.read():
                         return
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(_PAUSE_SECONDS)
 
         return await _steadily(one, seconds)
 

@@ -36,7 +36,7 @@ def prepare() -> None:
     standard error, in one line. The procedures are in docs/operations.md.
     """
     # What libraries log of a failure is that line once more.
-    logging.disable()
+    logging.basicConfig(handlers=[logging.NullHandler()])
 
 
 def main() -> None:

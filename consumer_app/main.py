@@ -28,7 +28,7 @@ _DESCRIPTION = "Stores medication events and answers in which periods each patie
 def make_app(settings: ConsumerSettings) -> HttpApp:
     """Wire the consumer; nothing is connected or opened before it starts."""
     store = EventStore.at(settings.database_url)
-    broker = make_broker(settings.rabbitmq_url, logger)
+    broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
     handle_events(broker, make_channel(settings.prefetch), store)
 
     checks: dict[str, Check] = {
@@ -50,6 +50,9 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         async with store:
+            # A database that is away must not keep the service from starting.
+            if problem := await store.problem():
+                logger.warning("%s", problem)
             yield
         logger.info("stopped")
 

@@ -16,9 +16,8 @@ from contracts.message import (
     MedicationEvents,
     ReadMessage,
     read_message,
-    write_message,
 )
-from contracts.reading import explain_event, read_event, read_plain_event
+from contracts.reading import explain_event, read_plain_event, write_message
 
 __all__ = [
     "FIELDS",
@@ -33,7 +32,6 @@ __all__ = [
     "PatientId",
     "ReadMessage",
     "explain_event",
-    "read_event",
     "read_message",
     "read_plain_event",
     "reasons",

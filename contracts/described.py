@@ -1,5 +1,6 @@
 """Structs that pydantic can describe and read: one class is the value and its schema."""
 
+from functools import cache
 from typing import Any, get_type_hints
 
 from msgspec import Struct
@@ -22,6 +23,7 @@ class Described(Struct, frozen=True):
         return no_info_after_validator_function(lambda model: cls(**vars(model)), schema)
 
 
+@cache
 def _model_of(struct: type[Struct]) -> type[BaseModel]:
     hints = get_type_hints(struct, include_extras=True)
     declared: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pydantic_core import CoreSchema, from_json
 from pydantic_core.core_schema import bytes_schema, json_or_python_schema
 
 from contracts.event import MedicationEvent, reasons
-from contracts.reading import explain_event, read_plain_events, write_events
+from contracts.reading import explain_event, read_plain_events
 
 MAX_EVENTS = 1_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -108,8 +108,3 @@ def _sort_out(elements: Sequence[object], good: list[MedicationEvent]) -> Iterat
             good.append(explain_event(element))
         except ValidationError as error:
             yield f"element {index}: {reasons(error)}"
-
-
-def write_message(events: Sequence[MedicationEvent]) -> bytes:
-    """Write the body of a message: one event as itself, several as a list."""
-    return write_events(events)

@@ -20,16 +20,6 @@ _decode = msgspec.json.Decoder(MedicationEvent | list[MedicationEvent]).decode
 _EVENT = TypeAdapter(MedicationEvent)
 
 
-def read_event(fields: Mapping[str, object]) -> MedicationEvent:
-    """Make an event of its fields.
-
-    Raises:
-        pydantic.ValidationError: they break the contract; ``reasons`` puts it into words.
-
-    """
-    return read_plain_event(fields) or explain_event(fields)
-
-
 def read_plain_event(fields: Mapping[str, object]) -> MedicationEvent | None:
     """Make an event of fields that are plain; None when any of them is not, or is wrong."""
     try:
@@ -43,12 +33,17 @@ def read_plain_event(fields: Mapping[str, object]) -> MedicationEvent | None:
 
 
 def explain_event(fields: object) -> MedicationEvent:
-    """Make an event of any fields, mended where that is certain; raises as ``read_event`` does."""
+    """Make an event of its fields, mended where that is certain.
+
+    Raises:
+        pydantic.ValidationError: they break the contract; ``reasons`` puts it into words.
+
+    """
     return _EVENT.validate_python(fields)
 
 
-def write_events(events: Sequence[MedicationEvent]) -> bytes:
-    """Write one event as itself, several as a list."""
+def write_message(events: Sequence[MedicationEvent]) -> bytes:
+    """Write the body of a message: one event as itself, several as a list."""
     return _encode(events[0] if len(events) == 1 else events)
 
 
@@ -59,7 +54,7 @@ def read_plain_events(body: bytes) -> list[MedicationEvent] | None:
     except _UNREADABLE:
         return None
     events = read if isinstance(read, list) else [read]
-    is_ours = write_events(events) == body and _is_plain(body.decode())
+    is_ours = write_message(events) == body and _is_plain(body.decode())
     return events if is_ours and all(map(_in_utc, events)) else None
 
 

@@ -1,4 +1,4 @@
-"""The ways to a broker for `make run`, tried in order."""
+"""The broker for `make run`: the first that can be had."""
 
 import asyncio
 import os
@@ -36,16 +36,16 @@ def broker_for_run(folder: Path) -> Iterator[str]:
     private rabbitmq-server, which is installed where it is missing and that is possible.
 
     Raises:
-        BrokerError, ProgramMissingError: none of them can be had; the text names the ways.
+        BrokerError, ProgramMissingError: none of them can be had; the text says what to do.
 
     """
-    ways: list[Callable[[Path], AbstractContextManager[str] | None]] = [
+    candidates: list[Callable[[Path], AbstractContextManager[str] | None]] = [
         _named,
         _running_here,
         _docker,
     ]
-    for way in ways:
-        found = way(folder)
+    for candidate in candidates:
+        found = candidate(folder)
         if found is not None:
             with found as url:
                 yield url

@@ -13,6 +13,7 @@ PLACES = {
     "consumer_app/docker-compose.yaml": r"medication-periods-consumer:\$\{TAG:-",
     "publisher_app/Dockerfile": r"^ARG VERSION=",
     "publisher_app/docker-compose.yaml": r"medication-periods-publisher:\$\{TAG:-",
+    "docs/restore-pod.yaml": r"medication-periods-consumer:",
     "README.md": r"medication-periods-(?:consumer|publisher):",
 }
 """The files that can't derive it: Helm, Docker and a reader take it as it is written."""

@@ -13,7 +13,7 @@ _LONGEST_WAIT_SECONDS = 0.1
 
 
 async def in_batches(items: Sequence[Item], size: int) -> AsyncGenerator[list[Item], None]:
-    """Part what is at hand into groups of ``size``."""
+    """Part what is at hand into groups of ``size``; as if it were read, like the one below."""
     for at in range(0, len(items), size):
         yield list(items[at : at + size])
 

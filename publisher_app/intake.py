@@ -69,8 +69,8 @@ class Intake:
     ) -> None:
         """Take records that are waited for, or are too many to be held: read beside the event loop.
 
-        ``reject`` is called there, and ``report`` here, after each change of ``outcome``. Raises
-        as ``take`` does, and what ``records`` raises, behind what was read before it.
+        ``reject`` is called there, and ``report`` here, after each confirmation. Raises as
+        ``take`` does, and what ``records`` raises, behind what was read before it.
         """
         events = self._events(records, reject, outcome)
         await self._publish(read_in_batches(events, self._batch_size), outcome, report)
@@ -132,5 +132,8 @@ async def _until_failure(
 async def _settle(in_flight: dict[asyncio.Task[None], int]) -> int:
     """Wait until a message or more are confirmed; return the number of their events."""
     done, _ = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
-    settled = [(task, in_flight.pop(task)) for task in done]
-    return sum(count for task, count in settled if task.result() is None)
+    confirmed = [task for task in done if task.exception() is None]
+    # Those that are not confirmed stay, for the next call to tell of: first what is counts.
+    for task in confirmed or done:
+        task.result()
+    return sum(in_flight.pop(task) for task in confirmed)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import stamina
 from aio_pika import RobustConnection
-from aio_pika.exceptions import AMQPError
+from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
+from aiormq.exceptions import ChannelAccessRefused
 from faststream.rabbit import Channel, RabbitBroker
 from pydantic import AmqpDsn
 from yarl import URL
@@ -40,6 +41,12 @@ def broker_errors(problem: str) -> Iterator[None]:
         raise BrokerUnavailable(f"{problem}: the connection died") from error
 
 
+def _went_away(error: Exception) -> bool:
+    """Tell what may be better at the next try from what RabbitMQ refuses each time."""
+    refusals = (ChannelAccessRefused, ChannelPreconditionFailed)
+    return isinstance(error, BrokerUnavailable) and not isinstance(error.__cause__, refusals)
+
+
 class RetryingBroker(RabbitBroker):
     """A broker that tries to connect, and to start, for as long as it takes."""
 
@@ -49,21 +56,32 @@ class RetryingBroker(RabbitBroker):
         A start that fails would end the app, but not the process: uvicorn goes on answering
         for an app that never takes a message again.
         """
-        async for attempt in stamina.retry_context(BrokerUnavailable, attempts=None, timeout=None):
+        async for attempt in stamina.retry_context(_went_away, attempts=None, timeout=None):
             with attempt:
                 await self._start_once()
 
     async def _start_once(self) -> None:
         try:
-            with broker_errors("RabbitMQ went away during the start"):
-                await super().start()
+            with broker_errors("RabbitMQ went away during the start, or refused it"):
+                await self.connect()
+                # First: a subscriber may move a message to the dead letters at once.
                 await declare_topology(self)
+                await super().start()
         except BrokerUnavailable:
-            if self._connection is not None:
-                # Before the subscribers end: over an open connection they would ask RabbitMQ.
-                await self._connection.close()
-            await self.stop()
+            await self._let_go()
             raise
+
+    async def _let_go(self) -> None:
+        """Give the connection up, in whatever state it is."""
+        connection, logger = self._connection, logging.getLogger(__name__)
+        try:
+            if connection is not None:
+                # Before the subscribers end: over an open connection they would ask RabbitMQ.
+                await connection.close()
+            await self.stop()
+        except Exception as error:  # noqa: BLE001 - the next start is on a connection of its own
+            logger.warning("the connection broke while it was closed: %s", type(error).__name__)
+            self._connection = None
 
     async def connect(self) -> RobustConnection:
         """Connect, again and again; cancel it to give up."""

@@ -11,7 +11,7 @@ import httpx
 
 from local.ports import free_port
 
-PATIENCE = 60.0
+PATIENCE_SECONDS = 60.0
 
 
 class ServiceProcess:
@@ -63,14 +63,14 @@ class ServiceProcess:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(PATIENCE)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(PATIENCE)
+        self.process.wait(PATIENCE_SECONDS)
 
 
-def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> None:
+def eventually(condition: Callable[[], object], patience: float = PATIENCE_SECONDS) -> None:
     """Wait until something holds, which it does as soon as it can."""
     end = time.monotonic() + patience
     while not condition():

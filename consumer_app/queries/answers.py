@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import astuple
 from pydantic import Field
 
-from consumer_app.queries.parameters import write_place
+from consumer_app.queries.places import write_place
 from consumer_app.rules.histories import FoldedHistory, Role
 from consumer_app.rules.periods import MedicationPeriods, Period, Reason
 from consumer_app.storage.store import ReceivedEvent

@@ -1,30 +1,24 @@
 """What a caller may give: the query of each route as one model, and how each value is read."""
 
-import base64
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from consumer_app.durations import Duration
-from contracts import EventTime, MedicationEvent, MedicationName, PatientId, write_message
+from consumer_app.queries.places import read_place
+from consumer_app.storage.store import Place
+from contracts import EventTime, MedicationName, PatientId
 from runtime.http.problems import BadParameter
 
-_EVENT = TypeAdapter(MedicationEvent)
 
-
-def _read_place(value: object) -> MedicationEvent:
+def _read_place(value: object) -> Place:
     try:
-        return _EVENT.validate_json(base64.urlsafe_b64decode(str(value)))
+        return read_place(str(value))
     except ValueError:
         raise PydanticCustomError(
             "after", "is not the `next` of an earlier answer: leave it out for the first page"
         ) from None
-
-
-def write_place(last: MedicationEvent) -> str:
-    """Write the event at the end of a page as the text that asks for the next page."""
-    return base64.urlsafe_b64encode(write_message([last])).decode()
 
 
 Patient = Annotated[
@@ -87,7 +81,7 @@ class EventsQuery(_Query):
         100
     )
     after: Annotated[
-        MedicationEvent | None,
+        Place | None,
         BeforeValidator(_read_place, json_schema_input_type=str),
         Field(description="The `next` of the page before."),
     ] = None

@@ -20,7 +20,7 @@ _GIVEN = ", ".join(f"coalesce({name}, '')" if name in OPTIONAL else name for nam
 _WRITE = f"""
     {INSERT}
     SELECT {_GIVEN} FROM unnest({_ARRAYS}) AS given({", ".join(COLUMNS)})
-    ORDER BY {", ".join(KEY)}
+    ORDER BY {", ".join(str(place) for place, _ in enumerate(KEY, start=1))}
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - words of ours alone
 _STORED = ", ".join(f"nullif({name}, '')" if name in OPTIONAL else name for name in FIELDS)

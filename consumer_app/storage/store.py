@@ -1,7 +1,6 @@
 """The store of events: appends durably, reads a patient's events back."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,10 +32,11 @@ from consumer_app.storage.sqlite import SqliteBackend
 from consumer_app.storage.tables import TABLE
 from contracts import FIELDS, MedicationEvent
 
-logger = logging.getLogger(__name__)
-
 PAGE_ORDER = ("event_time", *(n for n in FIELDS if n not in {"patient_id", "event_time"}))
 """The fields by which one patient's events are put in order, page by page."""
+
+Place = tuple[Any, ...]
+"""The values of PAGE_ORDER: behind the event that has them a page ends."""
 
 _PATIENTS_AT_ONCE = 1_000
 
@@ -81,9 +81,6 @@ class EventStore:
         return cls(open_database(url), partitions)
 
     async def __aenter__(self) -> Self:
-        # A database that is away must not keep the service from starting.
-        if problem := await self.problem():
-            logger.warning("%s", problem)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -110,13 +107,14 @@ class EventStore:
         return found
 
     async def page_of(
-        self, patient_id: str, limit: int, after: MedicationEvent | None = None
+        self, patient_id: str, limit: int, after: Place | None = None
     ) -> list[ReceivedEvent]:
         """Read up to ``limit`` of a patient's events in ``PAGE_ORDER``, from behind ``after``."""
         columns = [TABLE.c[name] for name in PAGE_ORDER]
         statement = select(TABLE).where(TABLE.c.patient_id == patient_id)
         if after is not None:
-            key = (literal(getattr(after, column.name), column.type) for column in columns)
+            pairs = zip(columns, after, strict=True)
+            key = (literal(value, column.type) for column, value in pairs)
             statement = statement.where(tuple_(*columns) > tuple_(*key))
         rows = await self._read(statement.order_by(*columns).limit(limit))
         return [ReceivedEvent(**row) for row in rows]

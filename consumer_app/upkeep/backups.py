@@ -48,6 +48,8 @@ def restore(database: Path, backup: BinaryIO) -> tuple[int, Path | None]:
         CommandFailed: the backup is damaged, the database is in use or can't be written.
 
     """
+    # SQLite keeps its log beside the file itself, not beside a link to it.
+    database = database.resolve()
     with _errors(database):
         database.parent.mkdir(parents=True, exist_ok=True)
         with _out_of_use(database), _unfinished(database) as unfinished:
@@ -56,7 +58,8 @@ def restore(database: Path, backup: BinaryIO) -> tuple[int, Path | None]:
             with closing(sqlite3.connect(unfinished)) as copy:
                 events = _checked(copy, "the backup")
             aside = _set_aside(database)
-            unfinished.rename(database)
+            # Unlike a rename this fails where a consumer has made a new database meanwhile.
+            os.link(unfinished, database)
         # Before a consumer commits to it: the copy and the new names are on the disk.
         os.sync()
         return events, aside

@@ -11,8 +11,8 @@ import { findPeriods, isKnown, NoAnswer } from "./service.js";
 import { AnomalyTable, PeriodTable } from "./tables.js";
 import { extent, summary, zone } from "./words.js";
 
-const SLOW = 150;
-const SETTLED = 250;
+const SLOW_MS = 150;
+const SETTLED_MS = 250;
 
 const byId = (id) => document.getElementById(id);
 const chartElement = byId("chart");
@@ -48,7 +48,7 @@ async function follow() {
 
 async function ask(asked, signal) {
   if (answer?.patient !== asked.patient) forget();
-  const slow = setTimeout(() => say(`Loading patient ${asked.patient} …`), SLOW);
+  const slow = setTimeout(() => say(`Loading patient ${asked.patient} …`), SLOW_MS);
   try {
     const found = await findPeriods(asked, signal);
     if (found.periods.length + found.anomalies.length) return take(found, asked);
@@ -118,7 +118,7 @@ function settle() {
   clearTimeout(settling);
   settling = setTimeout(() => {
     if (answer?.patient === read().patient) keep({ ...read(), stretch: chart.view.shown });
-  }, SETTLED);
+  }, SETTLED_MS);
 }
 
 function why(period) {

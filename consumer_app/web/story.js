@@ -32,7 +32,8 @@ export function summary(explained, gap) {
 
 /** Say what an event did, in a sentence. */
 export function why(event, { period }) {
-  return sentences[event.role](event, period);
+  // A role that a newer service gives is told like an event without effect.
+  return (sentences[event.role] ?? sentences.unmatched)(event, period);
 }
 
 const sentences = {

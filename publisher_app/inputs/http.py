@@ -16,6 +16,7 @@ from publisher_app.formats.recognition import records_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode
 from publisher_app.intake import Intake, Outcome
+from runtime.http.bodies import BodyTooLong, read_body
 from runtime.http.problems import BadParameter, Problems, Unavailable
 
 
@@ -72,12 +73,11 @@ _EXAMPLE = (
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BadParameter("body", f"is longer than {limit} bytes: post it in parts", _EXAMPLE)
-    return bytes(body)
+    try:
+        return await read_body(request, limit)
+    except BodyTooLong:
+        too_long = f"is longer than {limit} bytes: post it in parts"
+        raise BadParameter("body", too_long, _EXAMPLE) from None
 
 
 def _records(body: bytes) -> Sequence[Record]:
@@ -113,7 +113,9 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 def _request_content() -> dict[str, Any]:
     event = _event_schema()
     lines = {"schema": {"type": "string", "description": "One event a line."}}
-    one_or_more = {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
+    # Of a list the good elements are published, whatever the others are.
+    any_element = {"anyOf": [event, {"description": "Rejected, by its index."}]}
+    one_or_more = {"anyOf": [event, {"type": "array", "items": any_element, "minItems": 1}]}
     return {"application/json": {"schema": one_or_more}, "application/x-ndjson": lines}
 
 

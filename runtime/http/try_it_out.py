@@ -7,6 +7,7 @@ from faststream.rabbit import RabbitBroker
 
 from contracts import MAX_MESSAGE_BYTES
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
+from runtime.http.bodies import BodyTooLong, read_body
 
 ADDRESS = "asyncapi/try"
 
@@ -19,8 +20,9 @@ def offer_try_it_out(api: FastAPI, broker: RabbitBroker) -> None:
         # Another site's page can post forms here unseen, but no JSON.
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"detail": "Post JSON."}, status_code=415)
-        body = await request.body()
-        if len(body) > MAX_MESSAGE_BYTES:
+        try:
+            body = await read_body(request, MAX_MESSAGE_BYTES)
+        except BodyTooLong:
             return JSONResponse({"detail": "The message is too long."}, status_code=413)
         try:
             await broker.publish(

@@ -8,7 +8,7 @@ from tests.browser.conftest import Services, Visit
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
 
 # The page announces that it is loading only where that takes a while; in milliseconds.
-_LONGER_THAN_A_BLINK = 600
+_LONGER_THAN_A_BLINK_MS = 600
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_service_that_is_down_is_told_in_words_and_asked_again(
 
 def test_a_slow_answer_is_announced(visit: Visit) -> None:
     def slowly(route: Route) -> None:
-        visit.page.wait_for_timeout(_LONGER_THAN_A_BLINK)
+        visit.page.wait_for_timeout(_LONGER_THAN_A_BLINK_MS)
         route.continue_()
 
     visit.page.route("**/periods?*", slowly)

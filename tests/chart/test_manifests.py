@@ -60,7 +60,7 @@ def _validate(manifest: str, version: str) -> None:
 
 
 def test_the_validation_finds_a_misspelled_field() -> None:
-    service: Manifest = {"apiVersion": "v1", "kind": "ServiceProcess", "spec": {"selektor": {}}}
+    service: Manifest = {"apiVersion": "v1", "kind": "Service", "spec": {"selektor": {}}}
     with pytest.raises(ValidationError):
         utils.validate(service, _VERSIONS[-1], strict=True)
 

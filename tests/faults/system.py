@@ -10,7 +10,7 @@ import aio_pika
 import httpx
 
 from consumer_app.rules.periods import medication_periods
-from contracts import read_event
+from contracts import explain_event
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, EVENTS_QUEUE, ROUTING_KEY
 from local.broker import PrivateBroker
 from tests.databases import Database
@@ -18,7 +18,7 @@ from tests.faults.reports import PATIENTS, Report, Reports
 from tests.faults.traffic import by_http, by_standard_input
 from tests.services import ServiceProcess, eventually
 
-_DRAIN = 180.0
+_DRAIN_SECONDS = 180.0
 
 
 class System:
@@ -87,7 +87,7 @@ class System:
             return len(found) >= expected
 
         try:
-            eventually(stored_all, _DRAIN)
+            eventually(stored_all, _DRAIN_SECONDS)
         except AssertionError:
             return self.reports.judge(found)
         self._compare_periods(consumer)
@@ -111,7 +111,7 @@ class System:
     def _compare_periods(self, consumer: ServiceProcess) -> None:
         for patient in PATIENTS[:5]:
             events = [
-                read_event(report.row)
+                explain_event(report.row)
                 for report in self.reports.distinct
                 if report.patient_id == patient
             ]

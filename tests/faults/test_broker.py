@@ -15,7 +15,7 @@ from tests.faults.conftest import Record
 from tests.faults.system import System, purge_queues
 from tests.services import ServiceProcess, eventually
 
-LONGEST_ABSENCE = 5.0
+LONGEST_ABSENCE_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_broker_that_goes_away_under_load_loses_and_doubles_nothing(
             time.sleep(chance.uniform(1, 4))
             take_down(system.broker)
             _still_answers_while_the_broker_is_away(consumer)
-            time.sleep(chance.uniform(0, LONGEST_ABSENCE))
+            time.sleep(chance.uniform(0, LONGEST_ABSENCE_SECONDS))
             system.broker.start()
             consumer.wait_until_ready()
 

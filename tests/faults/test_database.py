@@ -19,7 +19,7 @@ from tests.faults.syscalls import steps, strace
 from tests.faults.system import System, send
 from tests.services import ServiceProcess, eventually
 
-LONGER_THAN_THE_BUSY_TIMEOUT = 7.0
+LONGER_THAN_THE_BUSY_TIMEOUT_SECONDS = 7.0
 
 
 @over(*KINDS)
@@ -29,7 +29,7 @@ def test_a_database_that_another_program_locks_is_waited_for(
     consumer = system.start_consumer()
     with system.traffic():
         with system.database.locked():
-            ends = time.monotonic() + (60 if full else LONGER_THAN_THE_BUSY_TIMEOUT)
+            ends = time.monotonic() + (60 if full else LONGER_THAN_THE_BUSY_TIMEOUT_SECONDS)
             eventually(lambda: "lock" in _database_problem(consumer))
             answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "patient-1"})
             assert answer.status_code == 200, "reading goes on"

@@ -12,7 +12,7 @@ from local.broker import PrivateBroker
 from tests.databases import Database
 from tests.faults.reports import Reports
 from tests.faults.system import System, send, waiting
-from tests.services import PATIENCE, eventually
+from tests.services import PATIENCE_SECONDS, eventually
 
 _IMPATIENT = (
     "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 1000},"
@@ -83,7 +83,7 @@ async def _see_a_message_taken_back(broker: PrivateBroker) -> None:
     queue = await channel.declare_queue(name, durable=True, arguments={"x-queue-type": "quorum"})
     await channel.default_exchange.publish(aio_pika.Message(b"held"), name)
     await queue.consume(hold)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await held.wait()
     await asyncio.to_thread(eventually, lambda: waiting(broker, name) == 1)
     await holder.close()

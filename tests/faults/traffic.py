@@ -14,7 +14,7 @@ from tests.faults.reports import Reports
 from tests.services import ServiceProcess
 
 _AT_ONCE = 20
-_PAUSE = 0.05
+_PAUSE_SECONDS = 0.05
 _LONGEST_PUBLISH = 180.0
 
 
@@ -67,7 +67,7 @@ def by_standard_input(
         pipe.write(b"".join(report.line for report in reports.take(_AT_ONCE)))
         pipe.flush()
 
-    source = Source(reports, write, _PAUSE)
+    source = Source(reports, write, _PAUSE_SECONDS)
     source.start()
     try:
         yield
@@ -90,7 +90,7 @@ def by_http(reports: Reports, publisher: ServiceProcess) -> Iterator[None]:
         while not _accepted(client, rows):
             pass
 
-    source = Source(reports, post, _PAUSE)
+    source = Source(reports, post, _PAUSE_SECONDS)
     source.start()
     with client:
         yield

@@ -11,7 +11,7 @@ import pytest
 
 from local.broker import PrivateBroker, private_broker
 from tests.databases import KINDS, Database, PostgresDatabase, SqliteFile
-from tests.services import PATIENCE, ServiceProcess
+from tests.services import PATIENCE_SECONDS, ServiceProcess
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +72,7 @@ def publish(environment: dict[str, str]) -> Publish:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
 

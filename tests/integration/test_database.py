@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from consumer_app.storage.database import migrate, open_database
 from consumer_app.storage.store import EventStore, HistoryKey
-from contracts import MedicationEvent, read_event
+from contracts import MedicationEvent, explain_event
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase
 from tests.schemas import differences
 
-EVENT = read_event(
+EVENT = explain_event(
     {
         "patient_id": "1",
         "medication_name": "Heparin",

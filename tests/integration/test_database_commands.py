@@ -12,7 +12,7 @@ import pytest
 
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.store import EventStore
-from contracts import MedicationEvent, read_event
+from contracts import MedicationEvent, explain_event
 from local.postgres import PrivatePostgres
 from tests.commands import run_command
 from tests.databases import PostgresDatabase
@@ -28,7 +28,7 @@ def period(
     rows = [row | {"action": "start", "event_time": start}]
     if stop is not None:
         rows.append(row | {"action": "stop", "event_time": stop})
-    return [read_event(each) for each in rows]
+    return [explain_event(each) for each in rows]
 
 
 @pytest.fixture

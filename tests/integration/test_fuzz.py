@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
@@ -23,7 +24,9 @@ def test_the_consumer_answers_as_it_documents(consumer: ServiceProcess) -> None:
     ask_everything(consumer)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_the_publisher_answers_as_it_documents(publisher: ServiceProcess) -> None:
+    """Once: it knows no database."""
     ask_everything(publisher)
 
 

@@ -1,16 +1,23 @@
-"""The handler's tests, over a real broker."""
+"""The handler's tests over a real broker, and what becomes of messages there when it fails."""
 
 from collections.abc import Iterator
 
+import aio_pika
 import pytest
 
+from contracts.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE
 from local.broker import private_broker
 from tests.unit.test_handlers import (
+    START,
+    STOP,
+    Consumer,
     consumer,
     test_an_empty_list_is_taken_and_nothing_becomes_of_it,
     test_of_a_mixed_message_the_good_is_stored_and_the_whole_is_a_dead_letter,
     test_the_events_of_a_message_are_stored,
     test_what_holds_no_event_is_a_dead_letter_as_it_came,
+    until_a_dead_letter,
+    until_stored,
 )
 
 __all__ = [
@@ -27,3 +34,25 @@ def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give a broker whose events no consumer of other tests takes."""
     with private_broker(tmp_path_factory.mktemp("broker")) as broker:
         yield broker.url
+
+
+async def test_a_message_whose_events_are_not_stored_comes_again(consumer: Consumer) -> None:
+    consumer.store.fails = 2
+    await consumer.receive(START, STOP)
+    await until_stored(consumer, START, STOP)
+    assert consumer.dead_letters == []
+
+
+async def test_a_dead_letter_that_no_queue_takes_is_not_lost(
+    consumer: Consumer, rabbitmq_url: str
+) -> None:
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue(DEAD_LETTER_QUEUE.name)
+        await queue.unbind(DEAD_LETTER_EXCHANGE.name, DEAD_LETTER_QUEUE.routing())
+        await consumer.receive([START, {}])
+        await until_stored(consumer, START)
+        assert consumer.dead_letters == []
+
+        await queue.bind(DEAD_LETTER_EXCHANGE.name, DEAD_LETTER_QUEUE.routing())
+        await until_a_dead_letter(consumer)

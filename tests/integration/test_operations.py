@@ -18,7 +18,7 @@ from local import postgres as local_postgres
 from local.broker import PrivateBroker, private_broker
 from local.postgres import PrivatePostgres
 from tests.databases import KINDS, PostgresDatabase, SqliteFile, connect
-from tests.services import PATIENCE, ServiceProcess, eventually
+from tests.services import PATIENCE_SECONDS, ServiceProcess, eventually
 
 ROOT = Path.cwd()
 BLOCKS = {
@@ -80,7 +80,7 @@ def run_documented(name: str, environment: dict[str, str], folder: Path) -> None
             env=environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -100,7 +100,7 @@ def publish(patient: str, environment: dict[str, str]) -> None:
         input=json.dumps([event]),
         text=True,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.server import ensure_server
-from tests.services import PATIENCE, ServiceProcess, eventually
+from tests.services import PATIENCE_SECONDS, ServiceProcess, eventually
 
 README = Path("README.md").read_text()
 CONSOLES = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
@@ -57,7 +57,7 @@ def test_a_command_of_the_readme_prints_what_the_readme_says(
             env=os.environ | environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=PATIENCE_SECONDS,
             check=True,
         )
         return _without_seconds(done.stdout)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from faststream.rabbit import RabbitBroker, RabbitMessage, TestRabbitBroker
 from consumer_app.dead_letters import Death
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
-from contracts import MedicationEvent, read_event
+from contracts import MedicationEvent, explain_event
 from contracts.topology import (
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_QUEUE,
@@ -29,10 +29,22 @@ START = {
 STOP = {**START, "action": "stop", "event_time": "2021-01-01T03:00:00Z"}
 
 
+class FailingStore(EventStore):
+    """Fails as often as it is told to."""
+
+    fails = 0
+
+    async def add(self, events: Sequence[MedicationEvent]) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise OSError("as if the process were about to end")
+        await super().add(events)
+
+
 class Consumer:
     """The handler between a broker and a store, and what it moves to the dead letters."""
 
-    def __init__(self, broker: RabbitBroker, store: EventStore) -> None:
+    def __init__(self, broker: RabbitBroker, store: "FailingStore") -> None:
         self.broker = broker
         self.store = store
         self.dead_letters: list[RabbitMessage] = []
@@ -59,8 +71,10 @@ def rabbitmq_url() -> str | None:
 
 @pytest.fixture
 async def consumer(rabbitmq_url: str | None, tmp_path: Path) -> AsyncIterator[Consumer]:
-    broker = RabbitBroker(rabbitmq_url or "amqp://nowhere/", logger=None)
-    async with EventStore.at(f"sqlite+aiosqlite:///{tmp_path}/events.db") as store:
+    broker = RabbitBroker(
+        rabbitmq_url or "amqp://nowhere/", logger=None, default_channel=make_channel()
+    )
+    async with FailingStore.at(f"sqlite+aiosqlite:///{tmp_path}/events.db") as store:
         made = Consumer(broker, store)
         async with TestRabbitBroker(broker, with_real=rabbitmq_url is not None):
             yield made
@@ -73,7 +87,7 @@ async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def until_stored(consumer: Consumer, *events: dict[str, str]) -> None:
-    expected = {read_event(event) for event in events}
+    expected = {explain_event(event) for event in events}
 
     async def stored() -> bool:
         return await consumer.stored() == expected

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from pydantic import ValidationError
 
-from contracts import MedicationEvent, read_event, reasons
+from contracts import MedicationEvent, explain_event, reasons
 
 VALID = {
     "patient_id": "2",
@@ -19,12 +19,12 @@ E_ACUTE, E_WITH_ACCENT = "\u00e9", "e\u0301"
 
 
 def read(**fields: object) -> MedicationEvent:
-    return read_event({**VALID, **fields})
+    return explain_event({**VALID, **fields})
 
 
 def refusal(fields: Mapping[str, object]) -> str:
     with pytest.raises(ValidationError) as caught:
-        read_event(fields)
+        explain_event(fields)
     return reasons(caught.value)
 
 

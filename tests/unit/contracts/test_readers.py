@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from contracts import Action, MedicationEvent, explain_event, read_plain_event
 from contracts.message import ReadMessage, explain_message
-from contracts.reading import read_plain_events, write_events
+from contracts.reading import read_plain_events, write_message
 
 PLAIN = {
     "patient_id": "2",
@@ -132,7 +132,7 @@ def test_of_a_body_the_quick_reader_reads_what_the_explaining_one_does_or_nothin
 
 @given(st.lists(plain_events, min_size=1, max_size=3))
 def test_what_is_written_plainly_is_read_quickly(events: list[MedicationEvent]) -> None:
-    body = write_events(events)
+    body = write_message(events)
     assert read_plain_events(body) == events == explain_message(body).events
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from local.children import ChildGroup
-from tests.services import PATIENCE, eventually
+from tests.services import PATIENCE_SECONDS, eventually
 
 
 def test_a_child_is_asked_to_end_and_its_output_is_kept(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_child_is_asked_to_end_and_its_output_is_kept(tmp_path: Path) -> None:
     child = group.start(["/bin/sh", "-c", ending], log=log)
     eventually(lambda: log.read_text() == "started\n")
 
-    group.stop(PATIENCE)
+    group.stop(PATIENCE_SECONDS)
     assert child.returncode == 0
     assert log.read_text() == "started\nended\n"
 

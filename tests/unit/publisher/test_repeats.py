@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from contracts import Action, MedicationEvent, read_event
+from contracts import Action, MedicationEvent, explain_event
 from publisher_app.repeats import Repeats
 
-EVENT = read_event(
+EVENT = explain_event(
     {
         "patient_id": "2",
         "medication_name": "Y",

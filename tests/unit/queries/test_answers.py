@@ -12,7 +12,7 @@ from consumer_app.queries.answers import (
 )
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.store import ReceivedEvent
-from contracts import FIELDS, MedicationEvent, read_event
+from contracts import FIELDS, MedicationEvent, explain_event
 
 START = {
     "patient_id": "2",
@@ -20,7 +20,7 @@ START = {
     "action": "start",
     "event_time": "2021-01-01T02:00:00Z",
 }
-EVENT = read_event(START)
+EVENT = explain_event(START)
 WHOLE = {**START, "order_id": None, "event_id": None}
 STRAY = {**WHOLE, "action": "stop", "event_time": "2021-01-01T01:00:00Z"}
 
@@ -30,7 +30,7 @@ def written(answer: object) -> Any:  # noqa: ANN401 - it is JSON
 
 
 def found() -> tuple[str, Any, Any]:
-    events = [EVENT, read_event(STRAY)]
+    events = [EVENT, explain_event(STRAY)]
     answer = medication_periods(events)
     return "2", answer, answer.periods
 

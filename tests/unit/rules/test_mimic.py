@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from consumer_app.rules.periods import medication_periods
-from contracts import MedicationEvent, read_event
+from contracts import MedicationEvent, explain_event
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mimic-iv-demo"
 
@@ -28,7 +28,7 @@ def lines_of(name: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def recorded() -> Events:
-    return [read_event(line) for line in lines_of("events.jsonl.gz")]
+    return [explain_event(line) for line in lines_of("events.jsonl.gz")]
 
 
 @pytest.fixture(scope="module")

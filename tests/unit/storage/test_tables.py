@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from consumer_app.storage.backend import COLUMNS, row
 from consumer_app.storage.database import migrate, open_database
+from consumer_app.storage.tables import KEY
+from contracts import FIELDS, explain_event
 from tests.schemas import differences
 
 
@@ -13,3 +16,19 @@ async def test_the_migrated_schema_is_that_of_the_tables(tmp_path: Path) -> None
         assert await differences(engine) == []
     finally:
         await engine.dispose()
+
+
+def test_every_field_of_an_event_is_in_the_key_and_in_its_row() -> None:
+    event = explain_event(
+        {
+            "patient_id": "patient_id",
+            "medication_name": "medication_name",
+            "action": "start",
+            "event_time": "2021-01-01T02:00:00Z",
+            "order_id": "order_id",
+            "event_id": "event_id",
+        }
+    )
+    written = dict(zip(COLUMNS, row(event, "event_time", "received_at"), strict=True))
+    assert set(KEY) == set(FIELDS)
+    assert written == {name: name for name in COLUMNS} | {"action": "start"}
