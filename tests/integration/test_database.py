@@ -51,6 +51,7 @@ async def test_a_write_waits_for_another_program_that_writes(
     file: Path, store: EventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with store:
+        assert await store.problem() is None, "the file is made by then"
         _lock_for(1, file)
         with caplog.at_level(logging.WARNING):
             await store.add([EVENT])
