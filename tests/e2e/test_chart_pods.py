@@ -18,7 +18,7 @@ from tests.chart.helm import Manifest, pick, pods, render
 from tests.e2e.compose import eventually
 from tests.e2e.docker import Docker
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 _NETWORK = f"medication-periods-pods-{os.getpid()}"
 _VALUES = {"images.tag": "e2e", "consumer.service.port": 8000, "publisher.service.port": 8000}
