@@ -39,10 +39,13 @@ class PrivateBroker:
     It can be stopped or killed and started again: on the same ports, with the same data.
     """
 
-    def __init__(self, folder: Path, *, plugins: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, plugins: Sequence[str] = (), port: int | None = None
+    ) -> None:
+        """``port`` is a wanted one; by default any that is free."""
         self.folder = folder.absolute()
         self.log = self.folder / "broker.log"
-        self.port = free_port()
+        self.port = port or free_port()
         self.plugin_ports = {name: free_port() for name in plugins}
         self._epmd_port = free_port()
         self._distribution_port = free_port()
@@ -177,9 +180,11 @@ class PrivateBroker:
 
 
 @contextmanager
-def private_broker(folder: Path, *, plugins: Sequence[str] = ()) -> Iterator[PrivateBroker]:
+def private_broker(
+    folder: Path, *, plugins: Sequence[str] = (), port: int | None = None
+) -> Iterator[PrivateBroker]:
     """Run a private broker for as long as the context lasts."""
-    broker = PrivateBroker(folder, plugins=plugins)
+    broker = PrivateBroker(folder, plugins=plugins, port=port)
     broker.start()
     try:
         yield broker

@@ -17,7 +17,7 @@ from local.broker import BrokerError
 from local.children import ChildGroup
 from local.packages import ProgramMissingError
 from local.ports import free_port, is_free
-from local.run_broker import broker_for_run
+from local.run_broker import DEFAULT_URL, broker_for_run
 
 EXAMPLES = Path("examples/events.jsonl")
 SAMPLE_PATIENT = "2"
@@ -37,7 +37,9 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--once", action="store_true", help="end behind the sample query")
     once: bool = arguments.parse_args().once
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Started in the background by a script, a program ignores SIGINT unless it says otherwise.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     _LOGS.mkdir(parents=True, exist_ok=True)
     try:
         with broker_for_run(Path("data/broker")) as url, _children() as children:
@@ -59,9 +61,11 @@ def _serve(children: ChildGroup, broker_url: str, *, once: bool) -> None:
     _say(f"publisher: {publisher}  events are posted to /events")
     _say(f"consumer:  {consumer}  both have their documentation at /docs and /asyncapi")
     _say(f"timeline:  {consumer}/#patient={SAMPLE_PATIENT}")
+    if broker_url != DEFAULT_URL:
+        _say(f"broker:    export RABBITMQ_URL={broker_url} for other commands")
     _say(f"\n$ curl '{consumer}{SAMPLE_QUERY}'\n{json.dumps(answer, indent=2)}\n")
     if not once:
-        _say("Serving until Ctrl-C.")
+        _say("Serving until Ctrl-C, or SIGTERM.")
         signal.pause()
 
 

@@ -16,7 +16,7 @@ from anyio.from_thread import start_blocking_portal
 
 from contracts.topology import EVENTS_QUEUE
 from local.broker import BrokerError, private_broker, speaks_amqp
-from local.ports import free_port
+from local.ports import free_port, is_free
 from local.server import find_server
 
 DEFAULT_PORT = 5672
@@ -139,7 +139,7 @@ def _docker(_: Path) -> AbstractContextManager[str] | None:
 
 @contextmanager
 def _container() -> Iterator[str]:
-    port = free_port()
+    port = _preferred_port()
     command = ["docker", "run", "--rm", "--detach", "--publish", f"127.0.0.1:{port}:5672", IMAGE]
     container = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     try:
@@ -151,6 +151,11 @@ def _container() -> Iterator[str]:
         yield f"amqp://guest:guest@127.0.0.1:{port}/"
     finally:
         _docker_does("stop", container, seconds=60)
+
+
+def _preferred_port() -> int:
+    """Take the port that every command looks at by default, unless something listens there."""
+    return DEFAULT_PORT if is_free(DEFAULT_PORT) else free_port()
 
 
 def _docker_does(*arguments: str, seconds: float) -> bool:
@@ -167,7 +172,7 @@ def _docker_does(*arguments: str, seconds: float) -> bool:
 def _private(folder: Path) -> Iterator[str]:
     if find_server() is not None:
         _say("starting a private rabbitmq-server")
-    with private_broker(folder) as broker:
+    with private_broker(folder, port=_preferred_port()) as broker:
         yield broker.url
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from publisher_app.failures import UnreadableInput
+from publisher_app.failures import RejectsNotWritten, UnreadableInput
 from publisher_app.formats.recognition import records_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode, reading
@@ -30,7 +30,8 @@ class FileOutcome(Outcome):
 
     def __str__(self) -> str:
         sentence = super().__str__()
-        return f"{sentence}; the rejects are in {self.rejects}" if self.rejected else sentence
+        kept = self.rejected and self.rejects is not None
+        return f"{sentence}; the rejects are in {self.rejects}" if kept else sentence
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,12 @@ async def publish_file(
         outcome.bytes_read = file.position
         report(outcome)
 
-    with Rejects(path) as rejects:
-        await intake.take_as_they_come(file.records(), rejects.add, outcome, report_position)
+    try:
+        with Rejects(path) as rejects:
+            await intake.take_as_they_come(file.records(), rejects.add, outcome, report_position)
+    except RejectsNotWritten:
+        outcome.rejects = None
+        raise
     # The rejects of standard input may be those of another input: they stay.
     if not outcome.rejected and rejects_file is None and file.name != STANDARD_INPUT:
         remove_earlier_rejects(path)
