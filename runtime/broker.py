@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import stamina
 from aio_pika import RobustConnection
@@ -89,6 +90,26 @@ class RetryingBroker(RabbitBroker):
             with attempt:
                 return await self._connect_once()
         raise AssertionError("unreachable: the attempts have no end")
+
+    async def _connect(self) -> RobustConnection:
+        """Give a connection up on which no channel can be opened.
+
+        Nobody would hold it, and it would connect again for as long as the process lives.
+        """
+        opened: list[RobustConnection] = []
+
+        def new_connection(*arguments: Any, **options: Any) -> RobustConnection:  # noqa: ANN401
+            opened.append(RobustConnection(*arguments, **options))
+            return opened[-1]
+
+        self._connection_kwargs["connection_class"] = new_connection
+        try:
+            return await super()._connect()
+        except BaseException:
+            for connection in opened:
+                with suppress(Exception):
+                    await connection.close()
+            raise
 
     async def _connect_once(self) -> RobustConnection:
         connecting = asyncio.ensure_future(super().connect())
