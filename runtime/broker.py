@@ -10,6 +10,7 @@ import stamina
 from aio_pika import RobustConnection
 from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
 from aiormq.exceptions import ChannelAccessRefused
+from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, RabbitBroker
 from pydantic import AmqpDsn
 from yarl import URL
@@ -31,8 +32,9 @@ def broker_errors(problem: str) -> Iterator[None]:
     """Turn whatever RabbitMQ's client raises into BrokerUnavailable: the problem and its cause."""
     try:
         yield
-    # aiormq lets the last one out when a connection ends in the middle of its handshake.
-    except (AMQPError, OSError, RuntimeError, StopAsyncIteration) as error:
+    # FastStream raises IncorrectState before a connection and between two of them, and aiormq
+    # StopAsyncIteration when a connection ends in the middle of its handshake.
+    except (AMQPError, OSError, RuntimeError, IncorrectState, StopAsyncIteration) as error:
         raise BrokerUnavailable(f"{problem}: {str(error) or type(error).__name__}") from error
     except asyncio.CancelledError as error:
         # aio-pika cancels what waits for an answer on a connection that died without a word.
