@@ -4,8 +4,7 @@ import asyncio
 import random
 
 from faststream import AckPolicy
-from faststream.rabbit import Channel, RabbitBroker
-from faststream.rabbit.annotations import RabbitMessage
+from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
 
 from consumer_app.dead_letters import dead_letter_publisher, move_to_dead_letters
 from consumer_app.storage.store import EventStore
@@ -35,7 +34,9 @@ def handle_events(broker: RabbitBroker, channel: Channel, store: EventStore) -> 
         title=EVENTS_QUEUE.name,
         description="Stores the events of a message; only then the message is acknowledged.",
     )
-    async def store_medication_events(body: MedicationEvents, message: RabbitMessage) -> None:
+    async def store_medication_events(body: MedicationEvents) -> None:
+        # As a parameter, FastStream's own way, it would cost a quarter of the rate of small ones.
+        message: RabbitMessage = broker.context.get_local("message")
         await _let_others_go_first(message)
         events, refusal = read_message(body)
         await store.add(events)
