@@ -27,9 +27,6 @@ Row = tuple[Any, ...]
 class Backend(Protocol):
     """A database's table of events; raises DRIVER_ERRORS or what SQLAlchemy does."""
 
-    reads_at_once: int
-    """How many reads gain from running side by side."""
-
     def rows(self, events: Iterable[MedicationEvent], received_at: datetime) -> list[Row]:
         """Write events as rows."""
 

@@ -31,8 +31,6 @@ _ACTIONS = {action.value: action for action in Action}
 class PostgresBackend:
     """A connection of the engine's pool for each call."""
 
-    reads_at_once = 5
-
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 

@@ -42,8 +42,6 @@ class SqliteBackend:
     than a step for each, and all come out as one JSON text, which takes it half as long.
     """
 
-    reads_at_once = 1
-
     def __init__(self, engine: AsyncEngine) -> None:
         self._writer = _HeldConnection(engine)
         self._reader = _HeldConnection(engine)

@@ -70,7 +70,7 @@ class EventStore:
             SqliteBackend(engine) if engine.dialect.name == "sqlite" else PostgresBackend(engine)
         )
         self._writes = Batcher(self._insert)
-        self._reads = Batcher(self._backend.read, at_once=self._backend.reads_at_once)
+        self._reads = Batcher(self._backend.read)
         self._migration = asyncio.Lock()
         self._migrated = False
         self._write_problem: str | None = None

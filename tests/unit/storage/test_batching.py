@@ -67,20 +67,3 @@ async def test_one_who_leaves_does_not_take_the_others_along(work: Work) -> None
     tasks[1].cancel()
     work.go_on.set()
     assert await tasks[2] == 5
-
-
-async def test_as_many_batches_are_in_work_side_by_side_as_they_may(work: Work) -> None:
-    batcher = Batcher(work.run, at_once=2)
-    tasks = [await started(batcher, item) for item in (1, 2, 3, 4)]
-    work.go_on.set()
-    assert await asyncio.gather(*tasks) == [1, 2, 7, 7]
-    assert work.batches == [[1], [2], [3, 4]]
-
-
-async def test_a_batch_is_run_once_however_many_may_be_in_work(work: Work) -> None:
-    batcher = Batcher(work.run, at_once=3)
-    tasks = [asyncio.create_task(batcher.submit([item])) for item in (1, 2, 3)]
-    await asyncio.sleep(0)
-    work.go_on.set()
-    await asyncio.gather(*tasks)
-    assert sum(len(batch) for batch in work.batches) == 3
