@@ -35,7 +35,7 @@ def handle_events(broker: RabbitBroker, channel: Channel, store: EventStore) -> 
         description="Stores the events of a message; only then the message is acknowledged.",
     )
     async def store_medication_events(body: MedicationEvents) -> None:
-        # As a parameter, FastStream's own way, it would cost a quarter of the rate of small ones.
+        # As a parameter, which is FastStream's own way, it takes 0.18 ms of a message more.
         message: RabbitMessage = broker.context.get_local("message")
         await _let_others_go_first(message)
         events, refusal = read_message(body)

@@ -84,7 +84,9 @@ class RetryingBroker(RabbitBroker):
             await self.stop()
         except Exception as error:  # noqa: BLE001 - the next start is on a connection of its own
             logger.warning("the connection broke while it was closed: %s", type(error).__name__)
-            self._connection = None
+            # A channel that stays would keep the next connection from getting one.
+            self._connection = self._channel = None
+            self.config.disconnect()
 
     async def connect(self) -> RobustConnection:
         """Connect, again and again; cancel it to give up."""
