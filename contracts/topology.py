@@ -37,11 +37,17 @@ DEAD_LETTER_QUEUE = RabbitQueue(
 )
 
 
+async def declare_dead_letters(broker: RabbitBroker) -> None:
+    """Declare on a connected broker what a handler moves refused messages to."""
+    await _declare(broker, DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE)
+
+
 async def declare_topology(broker: RabbitBroker) -> None:
     """Declare all of it on a connected broker, so that neither service must start first."""
-    for exchange, queue in (
-        (DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE),
-        (EVENTS_EXCHANGE, EVENTS_QUEUE),
-    ):
-        declared = await broker.declare_queue(queue)
-        await declared.bind(await broker.declare_exchange(exchange), queue.routing())
+    await declare_dead_letters(broker)
+    await _declare(broker, EVENTS_EXCHANGE, EVENTS_QUEUE)
+
+
+async def _declare(broker: RabbitBroker, exchange: RabbitExchange, queue: RabbitQueue) -> None:
+    declared = await broker.declare_queue(queue)
+    await declared.bind(await broker.declare_exchange(exchange), queue.routing())

@@ -15,7 +15,7 @@ from faststream.rabbit import Channel, RabbitBroker
 from pydantic import AmqpDsn
 from yarl import URL
 
-from contracts.topology import EVENTS_QUEUE, declare_topology
+from contracts.topology import EVENTS_QUEUE, declare_dead_letters, declare_topology
 
 _TIMEOUT_SECONDS = 5.0
 _RECONNECT_INTERVAL_SECONDS = 1.0
@@ -68,8 +68,11 @@ class RetryingBroker(RabbitBroker):
             with broker_errors("RabbitMQ went away during the start, or refused it"):
                 await self.connect()
                 # First: a subscriber may move a message to the dead letters at once.
-                await declare_topology(self)
+                await declare_dead_letters(self)
+                # The subscriber declares its queue itself: FastStream consumes on the channel on
+                # which the queue was declared, and this one alone has the prefetch limit.
                 await super().start()
+                await declare_topology(self)
         except BrokerUnavailable:
             await self._let_go()
             raise

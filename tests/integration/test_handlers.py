@@ -1,17 +1,31 @@
 """The handler's tests over a real broker, and what becomes of messages there when it fails."""
 
-from collections.abc import Iterator
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
 
 import aio_pika
 import pytest
+from pydantic import AmqpDsn
 
-from contracts.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE
+from consumer_app.handlers import handle_events
+from consumer_app.storage.store import EventStore
+from contracts import MedicationEvent, explain_event, write_message
+from contracts.topology import (
+    DEAD_LETTER_EXCHANGE,
+    DEAD_LETTER_QUEUE,
+    EVENTS_EXCHANGE,
+    EVENTS_QUEUE,
+    ROUTING_KEY,
+)
 from local.broker import private_broker
+from runtime.broker import make_broker, make_channel
 from tests.unit.test_handlers import (
     START,
     STOP,
     Consumer,
     consumer,
+    eventually,
     test_an_empty_list_is_taken_and_nothing_becomes_of_it,
     test_of_a_mixed_message_the_good_is_stored_and_the_whole_is_a_dead_letter,
     test_the_events_of_a_message_are_stored,
@@ -56,3 +70,41 @@ async def test_a_dead_letter_that_no_queue_takes_is_not_lost(
 
         await queue.bind(DEAD_LETTER_EXCHANGE.name, DEAD_LETTER_QUEUE.routing())
         await until_a_dead_letter(consumer)
+
+
+class _HeldStore(EventStore):
+    """Stores nothing for as long as it is held."""
+
+    def __init__(self) -> None:
+        self.waiting: list[MedicationEvent] = []
+        self.let_go = asyncio.Event()
+
+    async def add(self, events: Sequence[MedicationEvent]) -> None:
+        self.waiting.extend(events)
+        await self.let_go.wait()
+
+
+async def test_no_more_messages_are_taken_than_the_prefetch_limit(rabbitmq_url: str) -> None:
+    store = _HeldStore()
+
+    async def three_wait() -> bool:
+        return len(store.waiting) >= 3
+
+    broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
+    handle_events(broker, make_channel(prefetch_count=3), store)
+    await broker.start()
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        queue = await (await connection.channel()).get_queue(EVENTS_QUEUE.name)
+        try:
+            message = write_message([explain_event(START)])
+            for _ in range(10):
+                await broker.publish(message, exchange=EVENTS_EXCHANGE, routing_key=ROUTING_KEY)
+            await eventually(three_wait)
+
+            left = await queue.declare()
+            assert left.message_count == 7
+            assert len(store.waiting) == 3
+        finally:
+            store.let_go.set()
+            await broker.stop()
+            await queue.purge()
