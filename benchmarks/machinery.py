@@ -49,7 +49,7 @@ class Bench:
     @contextmanager
     def consumer(self, environment: Mapping[str, str]) -> Iterator[ServiceProcess]:
         """Run a consumer; wait until it answers with ``wait_until_ready``."""
-        service = ServiceProcess("consumer", environment, self.folder)
+        service = ServiceProcess("consumer", environment, self.folder, anew=True)
         try:
             yield service
         finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from local.ports import free_port
+from tests.processes import ModuleProcess
 
 PATIENCE_SECONDS = 60.0
 
@@ -18,7 +19,8 @@ class ServiceProcess:
     """A service as its user runs it.
 
     ``app`` is another app than the service's own, ``wrapper`` a command to run it under, ``port``
-    that of a service which ran before, ``options`` more of FastStream's own.
+    that of a service which ran before, ``options`` more of FastStream's own. ``anew`` is for who
+    measures it: it takes nothing over from a process that has imported its libraries.
     """
 
     def __init__(
@@ -31,18 +33,24 @@ class ServiceProcess:
         wrapper: Sequence[str] = (),
         port: int | None = None,
         options: Sequence[str] = (),
+        anew: bool = False,
     ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}-{self.port}.log"
-        command = [sys.executable, "-m", "faststream", "run", app or f"{name}_app.main:app"]
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [*wrapper, *command, *options, "--host", "127.0.0.1", "--port", str(self.port)],
-                env={**os.environ, **environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        command = ["run", app or f"{name}_app.main:app", "--host", "127.0.0.1"]
+        command += ["--port", str(self.port), *options]
+        self.process: ModuleProcess | subprocess.Popen[bytes]
+        if anew or wrapper or options:
+            with self.log.open("ab") as output:
+                self.process = subprocess.Popen(
+                    [*wrapper, sys.executable, "-m", "faststream", *command],
+                    env={**os.environ, **environment},
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+        else:
+            self.process = ModuleProcess("faststream", command, environment, stdout=self.log)
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:

@@ -1,9 +1,7 @@
 """A real broker for all integration tests, and both services as processes of their own."""
 
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import pytest
 
 from local.broker import PrivateBroker, private_broker
 from tests.databases import KINDS, Database, PostgresDatabase, SqliteFile
-from tests.services import PATIENCE_SECONDS, ServiceProcess
+from tests.processes import run_module
+from tests.services import ServiceProcess
 
 
 @pytest.fixture(scope="session")
@@ -66,14 +65,11 @@ def publish(environment: dict[str, str]) -> Publish:
     def run(
         *arguments: str | Path, stdin: str | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "publisher_app", *map(str, arguments)],
-            env=os.environ | environment | variables,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
+        return run_module(
+            "publisher_app",
+            [*map(str, arguments)],
+            {**environment, **variables},
+            stdin=(stdin or "").encode(),
         )
 
     return run
