@@ -71,7 +71,7 @@ def postgresql(postgres: PrivatePostgres) -> tuple[dict[str, str], Lose]:
 
 def run_documented(name: str, environment: dict[str, str], folder: Path) -> None:
     """Run the commands of a block, each with what is documented to be printed, if anything."""
-    environment = {"PYTHONPATH": str(ROOT), **os.environ, **environment}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     for command, output in BLOCKS[name]:
         done = subprocess.run(
