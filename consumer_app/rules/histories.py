@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from itertools import groupby
+from itertools import chain, groupby, zip_longest
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -118,8 +118,8 @@ def _distinct(events: list[MedicationEvent]) -> Iterator[MedicationEvent]:
 
 
 def _cancel(history: Iterable[MedicationEvent], folded: FoldedHistory) -> list[MedicationEvent]:
-    """Rule 2. Return the reports that stand, at each instant stops before starts."""
-    standing: dict[Action, list[MedicationEvent]] = {Action.START: [], Action.STOP: []}
+    """Rule 2. Return the reports that stand, in time order."""
+    standing: dict[Action, list[MedicationEvent]] = {_START: [], _STOP: []}
     for event in history:
         action = event.action
         if action in standing:
@@ -128,22 +128,30 @@ def _cancel(history: Iterable[MedicationEvent], folded: FoldedHistory) -> list[M
             folded.cancelled.append((reports.pop(), event))
         else:
             folded.unmatched.append(event)
-    return sorted(standing[Action.STOP] + standing[Action.START], key=_TIME)
+    return sorted(standing[_START] + standing[_STOP], key=_TIME)
 
 
 def _open_and_close(reports: list[MedicationEvent], folded: FoldedHistory) -> None:
-    """Rule 3. At one instant the stops come first where a period is open, else the starts."""
+    """Rule 3."""
     is_open = False
     for instant in _instants(reports):
-        if not is_open and len(instant) > 1:
-            instant.sort(key=_rank)
-        for report in instant:
+        for report in _in_turns(instant, is_open=is_open) if len(instant) > 1 else instant:
             if report.action is _START:
                 (folded.redundant if is_open else folded.opened).append(report)
                 is_open = True
             else:
                 (folded.closed if is_open else folded.unmatched).append(report)
                 is_open = False
+
+
+def _in_turns(instant: Iterable[MedicationEvent], *, is_open: bool) -> Iterator[MedicationEvent]:
+    """Let the starts and stops of one instant alternate, the kind first that changes something."""
+    kinds: dict[Action, list[MedicationEvent]] = {_START: [], _STOP: []}
+    for report in instant:
+        kinds[report.action].append(report)
+    first, second = (_STOP, _START) if is_open else (_START, _STOP)
+    turns = chain.from_iterable(zip_longest(kinds[first], kinds[second]))
+    return (report for report in turns if report is not None)
 
 
 def _instants(events: list[MedicationEvent]) -> Iterator[list[MedicationEvent]]:

@@ -2,7 +2,7 @@
 
 1. Only event times order a history; the order of arrival never matters.
 2. Cancels count: each takes away the latest report before it that is not yet taken away.
-3. What is left is folded in time order into periods.
+3. What is left is folded in time order into periods; at one instant starts and stops take turns.
 4. The periods of all orders of a medication join where they overlap.
 5. Periods with a small gap between them join only when asked.
 6. An event without effect is an anomaly with its reason; nothing is dropped in silence.

@@ -56,24 +56,24 @@ def standing(history: list[MedicationEvent], unused: set[Unused]) -> list[Medica
 
 
 def fold(reports: list[MedicationEvent], unused: set[Unused]) -> list[Span]:
-    """Rule 3, instant by instant."""
+    """Rule 3, instant by instant: whatever changes something is taken for as long as there is any.
+
+    What is left over of an instant then has no effect.
+    """
     spans: list[Span] = []
     opened: datetime | None = None
     for instant in sorted({report.event_time for report in reports}):
-        now = sorted((each for each in reports if each.event_time == instant), key=when)
-        starts = [report for report in now if report.action == Action.START]
-        stops = [report for report in now if report.action == Action.STOP]
-        if opened is not None:
-            if stops:
-                spans.append((opened, stops.pop(0).event_time))
-                opened = starts.pop(0).event_time if starts else None
-        elif starts:
-            opened = starts.pop(0).event_time
-            if stops:
-                spans.append((opened, stops.pop(0).event_time))
+        left = sorted((each for each in reports if each.event_time == instant), key=when)
+        while turns := [each for each in left if (each.action == Action.START) == (opened is None)]:
+            left.remove(turns[0])
+            if opened is None:
+                opened = instant
+            else:
+                spans.append((opened, instant))
                 opened = None
-        unused.update(reported(report, "redundant_start") for report in starts)
-        unused.update(reported(report, "stop_without_start") for report in stops)
+        for report in left:
+            reason = "redundant_start" if report.action == Action.START else "stop_without_start"
+            unused.add(reported(report, reason))
     return spans if opened is None else [*spans, (opened, None)]
 
 

@@ -11,7 +11,7 @@ from consumer_app.rules.histories import FoldedHistory, Role, Verdict, fold_hist
 from consumer_app.rules.periods import MedicationPeriods, medication_periods
 from contracts import Action, MedicationEvent
 from tests.unit.rules import reference
-from tests.unit.rules.notation import event, hours
+from tests.unit.rules.notation import event, hour, hours
 
 event_ids = st.sampled_from([None, "1", "2"])
 instants = st.integers(0, 4)
@@ -26,6 +26,14 @@ any_event = st.builds(
 any_events = st.lists(any_event, max_size=14)
 one_history = st.lists(
     st.builds(event, st.sampled_from(Action), instants, event_id=event_ids), max_size=10
+)
+one_instant = st.builds(
+    event, st.sampled_from(["start", "stop"]), st.just(1), event_id=st.sampled_from("123456")
+)
+crowded = st.builds(
+    list.__add__,
+    st.lists(one_instant, max_size=8),
+    st.lists(st.builds(event, st.sampled_from(["start", "stop"]), st.sampled_from([0, 2]))),
 )
 gaps = st.sampled_from([hours(0), hours(1), hours(2), hours(3)])
 any_gap = st.none() | gaps
@@ -49,7 +57,7 @@ def verdicts_of(histories: list[FoldedHistory]) -> list[Verdict]:
     return [verdict for history in histories for verdict in history.verdicts()]
 
 
-@given(any_events, any_gap)
+@given(any_events | crowded, any_gap)
 def test_the_answer_is_the_one_that_the_literal_rules_give(
     events: list[MedicationEvent], gap: timedelta | None
 ) -> None:
@@ -64,7 +72,7 @@ def test_the_answer_is_the_one_that_the_literal_rules_give(
     } == anomalies
 
 
-@given(any_events, any_gap, st.data())
+@given(any_events | crowded, any_gap, st.data())
 def test_any_arrival_order_and_any_redelivery_give_the_same_answer(
     events: list[MedicationEvent], gap: timedelta | None, draw: st.DataObject
 ) -> None:
@@ -91,6 +99,21 @@ def test_the_periods_of_an_order_are_sorted_and_never_overlap(
     for earlier, later in pairwise(periods):
         assert earlier.end is not None
         assert earlier.end <= later.start
+
+
+@given(crowded)
+def test_at_one_instant_starts_and_stops_take_turns_until_one_kind_is_used_up(
+    history: list[MedicationEvent],
+) -> None:
+    folded = fold_history(history)
+    at = hour(1)
+    opened, closed = (
+        sum(each.event_time == at for each in used) for used in (folded.opened, folded.closed)
+    )
+    left = {each.action for each in (*folded.redundant, *folded.unmatched) if each.event_time == at}
+
+    assert abs(opened - closed) <= 1
+    assert len(left) <= 1
 
 
 @given(any_events, any_gap, mistakes)

@@ -19,6 +19,9 @@ THE_RULES_TABLE = [
     ("start 0, stop 1, stop 2", "[0,1)", "stop_without_start 2"),
     ("start 0, stop 0", "[0,0)", ""),
     ("start 0, stop 2, start 2, stop 4", "[0,2) [2,4)", ""),
+    ("start 0, stop 0, start 0#2, stop 2", "[0,0) [0,2)", ""),
+    ("start 0, stop 2, start 2, stop 2#2", "[0,2) [2,2)", ""),
+    ("start 0#1, start 0#2, start 0#3, stop 0, stop 3", "[0,0) [0,3)", "redundant_start 0"),
     ("start 0, cancel_start 1, start 2, stop 3, cancel_stop 4", "[2,open)", ""),
     ("start 0, start 1, cancel_start 2, stop 3", "[0,3)", ""),
     ("start 0, start 1, cancel_start 0, stop 3", "[1,3)", ""),
@@ -49,12 +52,24 @@ ALSO_WRITTEN_IN_THE_RULES = [
     ("A: start 0; B: cancel_start 1", "[0,open)", "cancel_start_without_start 1"),
     ("A: start 0; cancel_start 1", "[0,open)", "cancel_start_without_start 1"),
     # Rule 3: start and stop at one instant, with more of the same.
-    ("start 0, stop 2#1, stop 2#2, start 2, stop 4", "[0,2) [2,4)", "stop_without_start 2"),
+    ("start 0, stop 2#1, stop 2#2, start 2, stop 4", "[0,2) [2,2)", "stop_without_start 4"),
     ("start 0, stop 2, start 2#1, start 2#2, stop 4", "[0,2) [2,4)", "redundant_start 2"),
-    ("start 0#1, start 0#2, stop 0", "[0,0)", "redundant_start 0"),
+    ("start 0#1, start 0#2, stop 0", "[0,0) [0,open)", ""),
     ("start 0, stop 0#1, stop 0#2", "[0,0)", "stop_without_start 0"),
     ("start 0, stop 0, start 1", "[0,0) [1,open)", ""),
     ("start 0, start 1, stop 1", "[0,1) [1,open)", ""),
+    # A dose by the minute, and a start or a stop in the same minute.
+    ("start 5#a, stop 5#b, start 5#c, stop 9#d", "[5,5) [5,9)", ""),
+    ("start 0#a, stop 5#b, start 5#c, stop 5#d", "[0,5) [5,5)", ""),
+    ("start 0#1, stop 0#2, start 0#3, stop 0#4, start 0#5", "[0,0) [0,0) [0,open)", ""),
+    ("start 0, start 2#1, start 2#2, stop 2#3, stop 2#4", "[0,2) [2,2) [2,open)", ""),
+    ("start 0, stop 2#1, stop 2#2, stop 2#3, start 2", "[0,2) [2,2)", "stop_without_start 2"),
+    # A cancel takes its report away before the others of the instant take turns.
+    ("start 5, stop 5, start 5#2, cancel_start 5, stop 9", "[5,5)", "stop_without_start 9"),
+    ("start 0, stop 5, start 5, stop 5#2, cancel_stop 5", "[0,5) [5,open)", ""),
+    # One with the report's own time takes that report; a late one can take its correction.
+    ("start 8, stop 10, stop 11, cancel_stop 10", "[8,11)", ""),
+    ("start 8, stop 10, stop 11, cancel_stop 12", "[8,10)", ""),
     # Rule 6 within an order: what another order's period covers is an anomaly all the same.
     ("A: start 0, stop 4; B: stop 2", "[0,4)", "stop_without_start 2"),
 ]
@@ -70,6 +85,14 @@ def test_events_become_periods_and_anomalies_in_whatever_order_they_arrive(
         answer = medication_periods(arrived)
         assert written_periods(answer.periods) == periods
         assert written_anomalies(answer.anomalies) == anomalies
+
+
+def test_at_one_instant_reports_of_a_kind_take_their_turns_by_event_id() -> None:
+    first, stop, second, third = history = events("start 0#1, stop 0, start 0#2, start 0#3")
+    for arrived in permutations(history):
+        folded = fold_history(arrived)
+        assert (folded.opened, folded.closed) == ([first, second], [stop])
+        assert folded.redundant == [third]
 
 
 def test_one_medications_anomalies_never_hide_anothers_periods() -> None:
