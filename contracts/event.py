@@ -1,18 +1,24 @@
 """The medication administration event: its fields, what they may hold, and how they are read."""
 
 import re
-import unicodedata
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from contracts.described import Described
+from contracts.text import (
+    IDENTIFIER_PATTERN,
+    NAME_PATTERN,
+    OPTIONAL_IDENTIFIER_PATTERN,
+    read_identifier,
+    read_name,
+    read_optional_identifier,
+)
 
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
@@ -25,18 +31,6 @@ class Action(StrEnum):
     STOP = "stop"
     CANCEL_START = "cancel_start"
     CANCEL_STOP = "cancel_stop"
-
-
-def _read_text(value: object) -> object:
-    """Trim and NFC-normalise text, so that one name has one spelling; refuse control characters."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if text.isascii() and text.isprintable():
-        return text
-    if _CONTROL_CHARACTER.search(text):
-        raise PydanticCustomError("control_character", "holds a control character: remove it")
-    return unicodedata.normalize("NFC", text)
 
 
 def _read_time(value: object) -> datetime:
@@ -64,6 +58,15 @@ def _parse_rfc_3339(text: str) -> datetime:
         raise _no_time("is not a day and time that exist") from None
 
 
+def _written_like(pattern: str) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """Document a pattern, as the one alternative there is.
+
+    Swagger UI would try one that stands beside the type, and not in JavaScript's Unicode mode,
+    without which ranges beyond U+FFFF are errors.
+    """
+    return Field(json_schema_extra={"anyOf": [{"pattern": pattern}]})
+
+
 def _no_time(what: str) -> PydanticCustomError:
     return PydanticCustomError("event_time", f"{what}: write it like 2021-01-01T02:00:00Z")
 
@@ -73,14 +76,16 @@ PatientId = Annotated[
     Meta(min_length=1, max_length=128),
     Field(min_length=1, max_length=128, examples=["2"]),
     Field(description="Identifies the patient, as the reporting system writes it."),
-    BeforeValidator(_read_text),
+    _written_like(IDENTIFIER_PATTERN),
+    BeforeValidator(read_identifier),
 ]
 MedicationName = Annotated[
     str,
     Meta(min_length=1, max_length=256),
     Field(min_length=1, max_length=256, examples=["Heparin"]),
     Field(description="Names the medication. Equal names are one medication."),
-    BeforeValidator(_read_text),
+    _written_like(NAME_PATTERN),
+    BeforeValidator(read_name),
 ]
 ReportedAction = Annotated[
     Action,
@@ -88,6 +93,7 @@ ReportedAction = Annotated[
         description="start or stop; cancel_start or cancel_stop takes the latest one back.",
         examples=["start"],
     ),
+    BeforeValidator(read_identifier),
 ]
 EventTime = Annotated[
     datetime,
@@ -95,26 +101,37 @@ EventTime = Annotated[
     Field(description="When it happened: RFC 3339 with an offset, kept in UTC to the microsecond."),
     BeforeValidator(_read_time),
 ]
-OrderId = Annotated[
+_OptionalIdentifier = Annotated[
     str,
     Meta(min_length=1, max_length=128),
-    Field(min_length=1, max_length=128, examples=["334217"]),
-    Field(description="The order or infusion that the event belongs to, where it is known."),
-    BeforeValidator(_read_text),
+    Field(max_length=128),
+    _written_like(OPTIONAL_IDENTIFIER_PATTERN),
+]
+OrderId = Annotated[
+    _OptionalIdentifier | None,
+    Field(
+        description="The order or infusion that the event belongs to, where it is known.",
+        examples=["334217"],
+    ),
+    BeforeValidator(read_optional_identifier),
 ]
 EventId = Annotated[
-    str,
-    Meta(min_length=1, max_length=128),
-    Field(min_length=1, max_length=128, examples=["pump-17-000123"]),
-    Field(description="Tells two reports apart that are equal in all else."),
-    BeforeValidator(_read_text),
+    _OptionalIdentifier | None,
+    Field(
+        description="Tells two reports apart that are equal in all else.",
+        examples=["pump-17-000123"],
+    ),
+    BeforeValidator(read_optional_identifier),
 ]
 
 
 class MedicationEvent(Described, frozen=True, gc=False, omit_defaults=True):
     """One report that a patient started or stopped a medication, or that such a report was wrong.
 
-    Two events with all six fields equal are the same event, however often it arrives.
+    Two events with all six fields equal are the same event, however often it arrives. Texts that
+    look equal are equal: any space is a plain one, runs of them are one, none is left at the ends.
+    Control characters are refused, in identifiers also those that can't be seen; in names these
+    are left out, save where the script needs them. An empty optional field is an absent one.
     Unknown fields are ignored, so that either side can be upgraded first.
     """
 
@@ -122,8 +139,8 @@ class MedicationEvent(Described, frozen=True, gc=False, omit_defaults=True):
     medication_name: MedicationName
     action: ReportedAction
     event_time: EventTime
-    order_id: OrderId | None = None
-    event_id: EventId | None = None
+    order_id: OrderId = None
+    event_id: EventId = None
 
 
 FIELDS = MedicationEvent.__struct_fields__

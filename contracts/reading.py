@@ -59,13 +59,14 @@ def read_plain_events(body: bytes) -> list[MedicationEvent] | None:
 
 
 def _is_plain(written: str) -> bool:
-    """Say whether texts are trimmed ASCII, of JSON without spaces of its own."""
+    """Say whether texts are ASCII, no space too many, of JSON without spaces of its own."""
     return (
         written.isascii()
         and "\\" not in written  # as control characters and quotes are written
         and "\x7f" not in written
         and '" ' not in written
         and ' "' not in written
+        and "  " not in written
     )
 
 

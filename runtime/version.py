@@ -3,4 +3,4 @@
 What needs it literally is written by ``make version``.
 """
 
-VERSION = "1.1.0"
+VERSION = "2.0.0"

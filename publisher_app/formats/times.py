@@ -19,7 +19,7 @@ def read_time(value: object, zone: ZoneInfo | None) -> datetime:
         ValueError: it is no such time, or has no offset and can't be placed in the zone.
 
     """
-    match = _ISO_8601.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = _ISO_8601.fullmatch(" ".join(value.split())) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"is not an ISO 8601 day and time: {_EXAMPLE}")
     if match["time"].startswith("24"):  # some Pythons read it as the next day's midnight

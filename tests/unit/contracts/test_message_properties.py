@@ -19,10 +19,13 @@ MARKER = "Zx9Qv7"
 
 
 def texts(longest: int) -> st.SearchStrategy[str]:
-    letters = st.characters(exclude_categories=("Cc", "Cs"))
+    invisible = "\u115f\u1160\u2800\u3164\uffa0"
+    letters = st.characters(
+        categories=["L", "N", "P", "S"], exclude_characters=invisible
+    ) | st.sampled_from(" \u0301")
     return (
         st.text(letters, min_size=1, max_size=longest)
-        .map(lambda text: unicodedata.normalize("NFC", text.strip()))
+        .map(lambda text: unicodedata.normalize("NFC", " ".join(text.split())))
         .filter(lambda text: 0 < len(text) <= longest)
     )
 

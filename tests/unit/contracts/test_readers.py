@@ -39,6 +39,10 @@ texts = st.sampled_from(
         "a\tb",
         "a\x7fb",
         "a\u200bb",
+        "a\u00a0b",
+        "a\u3000 b",
+        "a  b\ufeff",
+        "می\u200cخورم",
         "\u00e9",
         "e\u0301",
         "\u00a02",
@@ -76,7 +80,8 @@ times = st.sampled_from(
 others = st.sampled_from([None, True, 0, 1609459200, 1.5, [], ["2"], {}, {"2": "2"}])
 values = st.one_of(texts, times, others, st.sampled_from(["start", "stop", "START", "cancel"]))
 
-plain_texts = st.text("abc XYZ09/-", min_size=1, max_size=12).map(str.strip).filter(bool)
+plain_texts = st.text("abc XYZ09/-", min_size=1, max_size=12)
+plain_texts = plain_texts.map(lambda text: " ".join(text.split())).filter(bool)
 plain_events = st.builds(
     MedicationEvent,
     patient_id=plain_texts,
@@ -91,7 +96,9 @@ nearly_valid = st.fixed_dictionaries(
     optional={
         "patient_id": texts,
         "medication_name": texts,
-        "action": st.sampled_from(["start", "stop", "cancel_start", "cancel_stop", " start", ""]),
+        "action": st.sampled_from(
+            ["start", "stop", "cancel_start", "cancel_stop", " start", "stop\ufeff", ""]
+        ),
         "event_time": times,
         "order_id": texts | st.none(),
         "event_id": texts | st.none(),
