@@ -1,10 +1,11 @@
 """Two readers of events that agree: a quick one, and one that explains what is wrong.
 
-Nearly every event is written plainly: trimmed ASCII, the time in UTC. msgspec reads lists of such
-events in a fifth of the time (`make bench` measures it), and pydantic reads all others, as they may
-have to be mended, or to be refused with the reason.
+Nearly every event is written plainly: ASCII, single spaces, the time in UTC. msgspec reads lists of
+such events in a fifth of the time (`make bench` measures it), and pydantic reads all others, as
+they may have to be mended, or to be refused with the reason.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 
@@ -14,6 +15,9 @@ from pydantic import TypeAdapter
 from contracts.event import MedicationEvent
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+
+# At an end of a text, or behind another. One search takes a third of the time of one for each.
+_SPACE_TOO_MANY = re.compile(r' (?:[ "]|(?<=" ))').search
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(MedicationEvent | list[MedicationEvent]).decode
@@ -64,9 +68,7 @@ def _is_plain(written: str) -> bool:
         written.isascii()
         and "\\" not in written  # as control characters and quotes are written
         and "\x7f" not in written
-        and '" ' not in written
-        and ' "' not in written
-        and "  " not in written
+        and not _SPACE_TOO_MANY(written)
     )
 
 

@@ -67,6 +67,18 @@ def test_of_a_mixed_list_the_good_are_kept_and_the_bad_told_by_their_index() -> 
     )
 
 
+def test_what_can_not_be_seen_in_an_identifier_is_refused_and_named() -> None:
+    events, refusal = read_message(body([EVENT, {**EVENT, "order_id": "7\u200b"}]))
+    assert len(events) == 1
+    assert refusal == "element 1: order_id: holds invisible characters: remove U+200B"
+
+
+def test_an_empty_optional_field_is_an_absent_one() -> None:
+    assert read_message(body({**EVENT, "order_id": "", "event_id": " "})) == (
+        read_message(body(EVENT))
+    )
+
+
 def test_a_long_refusal_tells_the_first_ten_and_how_many_more() -> None:
     events, refusal = read_message(body([BAD] * 999 + [EVENT]))
     assert len(events) == 1

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from contracts import MedicationEvent
 from publisher_app.formats.mapping import FieldMapping, NoEvent
 from publisher_app.formats.records import Record
+from tests.unit.publisher.reading import rows
 
 ROW = {
     "patient_id": "2",
@@ -21,13 +22,13 @@ EVENT = msgspec.convert(ROW, MedicationEvent)
 
 
 def read(
-    *rows: object, columns: Mapping[str, str] | None = None, zone: str | None = None
+    *given: object, columns: Mapping[str, str] | None = None, zone: str | None = None
 ) -> tuple[list[MedicationEvent], dict[int, str]]:
     """Return the events, and the reasons by line for the rows that are none."""
     reasons: dict[int, str] = {}
     mapping = FieldMapping(columns or {}, ZoneInfo(zone) if zone else None)
     events: list[MedicationEvent] = []
-    for line, row in enumerate(rows, start=1):
+    for line, row in enumerate(given, start=1):
         try:
             events.append(mapping.event_of(row if isinstance(row, Record) else Record(line, row)))
         except NoEvent as problem:
@@ -136,3 +137,33 @@ def test_times_at_the_ends_of_time_never_stop_the_reading(time: str, zone: str) 
     events, reasons = read({**ROW, "event_time": time}, ROW, zone=zone)
     assert events[-1] == EVENT
     assert len(events) + len(reasons) == 2
+
+
+def test_texts_out_of_sheets_and_web_pages_are_those_that_a_reader_sees() -> None:
+    written = [
+        ("K7", "Propofol"),
+        ("K7\u2060", "Propofol"),
+        ("\u2007K7\u00a0", "Propofol"),
+        ("K7", "Sufentanil\u202f citrate"),
+        ("K7", "Sufentanil citrate"),
+        ("K7", "\u200eVasopressin\u200b"),
+        ("K7", "Vasopressin", "\u00a0stop "),
+    ]
+    text = "patient_id,medication_name,action,event_time\n"
+    for patient, medication, *action in written:
+        text += f"{patient},{medication},{(action or ['start'])[0]},2021-01-01T02:00:00Z\n"
+    events, reasons = read(*rows(text))
+
+    assert [(event.patient_id, event.medication_name, event.action) for event in events] == [
+        ("K7", "Propofol", "start"),
+        ("K7", "Propofol", "start"),
+        ("K7", "Sufentanil citrate", "start"),
+        ("K7", "Sufentanil citrate", "start"),
+        ("K7", "Vasopressin", "start"),
+        ("K7", "Vasopressin", "stop"),
+    ]
+    assert reasons == {2: "patient_id: holds invisible characters: remove U+2060"}
+
+
+def test_a_space_in_a_time_may_be_of_any_kind() -> None:
+    assert read({**ROW, "event_time": "\u00a02021-01-01\u202f 02:00:00Z"}) == ([EVENT], {})
