@@ -27,7 +27,7 @@ export async function explain({ patient, gap }, period, signal) {
   const { periods, events } = await ask("periods", asked, signal);
   const at = periods.findIndex((each) => same(inMilliseconds(each), period));
   if (at < 0) throw new NoAnswer("The period has changed since: show the patient again.");
-  return { period: periods[at], before: periods[at - 1], after: periods[at + 1], events };
+  return { period: periods[at], periods, events };
 }
 
 function query(patient, gap) {

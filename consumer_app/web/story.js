@@ -9,16 +9,23 @@ const unmatched = {
 };
 
 /** The events between the neighbouring periods: those that made this one, and those in vain. */
-export function eventsOf({ period, before, after, events }) {
-  const from = before ? Date.parse(before.end) : -Infinity;
-  const to = after ? Date.parse(after.start) : Infinity;
+export function eventsOf({ period, periods, events }) {
+  const at = periods.indexOf(period);
+  const from = at > 0 ? Date.parse(periods[at - 1].end) : -Infinity;
+  const to = at < periods.length - 1 ? Date.parse(periods[at + 1].start) : Infinity;
   const own = [period.opened_by, period.closed_by];
-  const others = [before?.opened_by, before?.closed_by, after?.opened_by, after?.closed_by];
+  // At one instant several periods may begin and end.
+  const others = periods.filter((each) => each !== period && meets(each, from, to))
+    .flatMap(({ opened_by, closed_by }) => [opened_by, closed_by]);
   return events.filter((event) => {
     if (own.some((each) => isSame(event, each))) return true;
-    const at = Date.parse(event.event_time);
-    return at >= from && at <= to && !others.some((each) => isSame(event, each));
+    const when = Date.parse(event.event_time);
+    return when >= from && when <= to && !others.some((each) => isSame(event, each));
   });
+}
+
+function meets({ start, end }, from, to) {
+  return Date.parse(start) <= to && (end === null || Date.parse(end) >= from);
 }
 
 export function summary(explained, gap) {

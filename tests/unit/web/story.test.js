@@ -17,6 +17,8 @@ const period = (opened_by, closed_by = null) => ({
   closed_by,
 });
 
+const only = (one) => ({ period: one, periods: [one] });
+
 test("a period's events are those from the end of the one before to the start of the next", () => {
   const [before, own, after] = [
     period(start(1), stop(2)), period(start(4), stop(6)), period(start(8), stop(9)),
@@ -27,35 +29,47 @@ test("a period's events are those from the end of the one before to the start of
     vain[2], start(8), stop(9),
   ];
   assert.deepEqual(
-    eventsOf({ period: own, before, after, events }),
+    eventsOf({ period: own, periods: [before, own, after], events }),
     [vain[0], start(4), vain[1], stop(6), vain[2]]);
 });
 
 test("the only period of a medication has all of its events", () => {
   const events = [event("stop", 0, "unmatched"), start(4), event("start", 9, "redundant")];
-  assert.deepEqual(eventsOf({ period: period(start(4)), events }), events);
+  assert.deepEqual(eventsOf({ ...only(period(start(4))), events }), events);
 });
 
 test("of periods that touch, each has the event of its own at the instant that they share", () => {
   const [first, second] = [period(start(1), stop(2)), period(start(2), stop(3))];
+  const periods = [first, second];
   const events = [start(1), stop(2), start(2), stop(3)];
-  assert.deepEqual(eventsOf({ period: first, after: second, events }), [start(1), stop(2)]);
-  assert.deepEqual(eventsOf({ period: second, before: first, events }), [start(2), stop(3)]);
+  assert.deepEqual(eventsOf({ period: first, periods, events }), [start(1), stop(2)]);
+  assert.deepEqual(eventsOf({ period: second, periods, events }), [start(2), stop(3)]);
+});
+
+test("of periods that begin and end at one instant, each has its own events alone", () => {
+  const [a, b] = [{ event_id: "a" }, { event_id: "b" }];
+  const periods = [
+    period(start(1), stop(2, a)), period(start(2, a), stop(2, b)), period(start(2, b), stop(3)),
+  ];
+  const events = periods.flatMap(({ opened_by, closed_by }) => [opened_by, closed_by]);
+  assert.deepEqual(
+    periods.map((each) => eventsOf({ period: each, periods, events })),
+    [events.slice(0, 2), events.slice(2, 4), events.slice(4)]);
 });
 
 test("two reports of one instant are told apart by their order and by their own identifier", () => {
   const [ours, theirs] = [start(2, { order_id: "A" }), start(2, { order_id: "B" })];
   const [one, two] = [stop(4, { event_id: "1" }), stop(4, { event_id: "2" })];
-  const before = period(theirs, one);
+  const [before, own] = [period(theirs, one), period(ours, two)];
   const events = [ours, theirs, one, two];
-  assert.deepEqual(eventsOf({ period: period(ours, two), before, events }), [ours, two]);
+  assert.deepEqual(eventsOf({ period: own, periods: [before, own], events }), [ours, two]);
 });
 
 test("what opened and closed a period is said in two sentences", () => {
-  const closed = { period: period(start(1), stop(2)), events: [start(1), stop(2)] };
+  const closed = { ...only(period(start(1), stop(2))), events: [start(1), stop(2)] };
   assert.equal(summary(closed, "exact"), "A start opens it. A stop closes it.");
 
-  const ongoing = { period: period(start(1)), events: [start(1)] };
+  const ongoing = { ...only(period(start(1))), events: [start(1)] };
   assert.equal(
     summary(ongoing, "exact"),
     "A start opens it. No stop has been reported since: it is ongoing.");
@@ -63,7 +77,7 @@ test("what opened and closed a period is said in two sentences", () => {
 
 test("of a joined period it is said from how many, and by which rule", () => {
   const joined = {
-    period: period(start(1), stop(6)),
+    ...only(period(start(1), stop(6))),
     events: [start(1), stop(2), start(4), stop(6)],
   };
   assert.equal(
