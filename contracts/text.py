@@ -89,6 +89,8 @@ def visible(text: str) -> str:
 
     Of one that holds nothing else the characters are named, such as U+200B.
     """
+    if _is_plain(text):
+        return text
     found = _FORMAT.sub("", text).strip()
     return _one_spelling(found) if found else " ".join(map(_named, text))
 

@@ -161,7 +161,11 @@ def test_the_documents_take_the_texts_that_are_read_and_no_others(written: str) 
         assert is_valid == (refusal(field, written) is None), field
 
 
-@given(any_text.filter(lambda text: not re.search(r"[\x00-\x1f\x7f-\x9f]", text)).filter(bool))
+@given(
+    any_text.map(str.strip)
+    .filter(lambda text: not re.search(r"[\x00-\x1f\x7f-\x9f]", text))
+    .filter(bool)
+)
 def test_an_identifier_that_was_stored_once_becomes_one_that_is_read(stored: str) -> None:
     found = visible(stored)
     assert read("patient_id", found) == found
