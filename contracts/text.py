@@ -52,6 +52,8 @@ _FORMAT = re.compile(f"[{_FORMATTING}]")
 _INVISIBLE = re.compile(f"[{_NEVER_SEEN}]")
 _JOINER = re.compile(f"([{_JOINERS}])[{_JOINERS}]*")
 _VIRAMA = 9
+# A reason travels in the header of a dead letter.
+_MOST_NAMED = 5
 
 
 def read_identifier(value: object) -> object:
@@ -105,7 +107,8 @@ def _one_spelling(text: str) -> str:
 
 
 def _refuse(kind: LiteralString, characters: re.Pattern[str], text: str) -> None:
-    if found := ", ".join(map(_named, dict.fromkeys(characters.findall(text)))):
+    found = ", ".join(map(_named, [*dict.fromkeys(characters.findall(text))][:_MOST_NAMED]))
+    if found:
         problem: LiteralString = f"holds {kind} characters: remove {{found}}"
         raise PydanticCustomError("characters", problem, {"found": found})
 

@@ -93,6 +93,12 @@ def test_each_character_to_be_removed_is_named_once() -> None:
     )
 
 
+def test_of_many_characters_to_be_removed_the_first_five_are_named() -> None:
+    assert refusal("order_id", "".join(NEVER_SEEN)) == (
+        "order_id: holds invisible characters: remove U+00AD, U+061C, U+180E, U+200B, U+200C"
+    )
+
+
 def test_what_can_not_be_seen_is_left_out_of_a_name() -> None:
     for each in NEVER_SEEN:
         assert read("medication_name", f"{each}Norad{each}renaline {each}") == "Noradrenaline"
