@@ -14,7 +14,7 @@ from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
 from publisher_app.publishing import EventPublisher
-from publisher_app.settings import PublisherSettings, read_columns, read_zone
+from publisher_app.settings import PublisherSettings, read_columns, read_run, read_zone
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
 
@@ -33,11 +33,21 @@ def main(
     rejects: Annotated[
         Path | None, typer.Option(help="Where rejected rows go. [default: beside FILE]")
     ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Run that the events belong to. [default: FILE's name, size and time of change]",
+        ),
+    ] = None,
 ) -> None:
     """Publish a file of medication administration events.
 
     Exit status: 0 all published, 1 some rows rejected, 2 the input could not be read or RabbitMQ
     not be reached. Running it again is always safe.
+
+    What a wrong file has brought can be taken out again by the run that is shown at the end: see
+    `python -m consumer_app database retract --help`.
     """
     settings = load_settings(PublisherSettings)
     configure_logs(settings.log_level)
@@ -45,6 +55,7 @@ def main(
         "map": _checked("--map", read_columns, map_ or None),
         "timezone": _checked("--timezone", read_zone, timezone),
         "rejects": rejects,
+        "run": _checked("--run", read_run, run),
     }
     settings = settings.model_copy(update={name: value for name, value in given.items() if value})
     raise typer.Exit(asyncio.run(_publish(file, settings)))
@@ -59,7 +70,7 @@ def _checked(option: str, read: Callable[[object], object], value: object) -> ob
 
 async def _publish(file: str, settings: PublisherSettings) -> int:
     _cancel_on_signals()
-    outcome = FileOutcome()
+    outcome = FileOutcome(run=settings.run or "")
     try:
         await _publish_file(file, settings, outcome)
     except Failure as failure:

@@ -23,6 +23,8 @@ Reject = Callable[[Record, str], None]
 class Outcome:
     """What has become of an input's records so far."""
 
+    run: str = ""
+    """The run that they belong to; empty until it is known."""
     published: int = 0
     """Events that RabbitMQ has confirmed."""
     rejected: int = 0
@@ -34,7 +36,8 @@ class Outcome:
         return time.monotonic() - self.started
 
     def __str__(self) -> str:
-        return f"published {self.published}, rejected {self.rejected} in {self.seconds:.1f} s"
+        counts = f"published {self.published}, rejected {self.rejected} in {self.seconds:.1f} s"
+        return f"{counts}; run {self.run}" if self.run else counts
 
 
 class Intake:
@@ -92,20 +95,20 @@ class Intake:
         outcome: Outcome,
         report: Callable[[], None] = lambda: None,
     ) -> None:
-        async with aclosing(batches), aclosing(self._confirmed(batches)) as confirmed:
+        async with aclosing(batches), aclosing(self._confirmed(batches, outcome.run)) as confirmed:
             async for events in confirmed:
                 outcome.published += events
                 report()
 
     async def _confirmed(
-        self, batches: AsyncIterator[list[MedicationEvent]]
+        self, batches: AsyncIterator[list[MedicationEvent]], run: str
     ) -> AsyncGenerator[int]:
         """Publish batches as messages; yield the number of events as they are confirmed."""
         in_flight: dict[asyncio.Task[None], int] = {}
         failures: list[Failure] = []
         try:
             async for batch in _until_failure(batches, failures):
-                in_flight[asyncio.create_task(self._publisher.publish(batch))] = len(batch)
+                in_flight[asyncio.create_task(self._publisher.publish(batch, run))] = len(batch)
                 while len(in_flight) >= self._window:
                     yield await _settle(in_flight)
             while in_flight:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 
 from fastapi import FastAPI
 
@@ -14,6 +15,7 @@ from publisher_app.inputs.http import events_router
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
 from publisher_app.publishing import OPERATIONS, EventPublisher, logger
+from publisher_app.runs import run_from_now
 from publisher_app.settings import PublisherSettings
 from runtime.broker import broker_problem
 from runtime.http.app import HttpApp
@@ -38,7 +40,8 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         docs_url=None,
         redoc_url=None,
     )
-    api.include_router(events_router(intake, settings.max_body_bytes))
+    run = settings.run or run_from_now(f"http/{gethostname()}")
+    api.include_router(events_router(intake, settings.max_body_bytes, run))
     api.include_router(health_router({"broker": partial(broker_problem, publisher.broker)}))
     answer_problems(api, unavailable=NotConfirmed)
     if settings.try_it_out:
@@ -53,7 +56,8 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         async def publish_at_start() -> None:
             if settings.input is not None:
                 await started.wait()
-                await _publish_file(settings.input, intake, settings.rejects)
+                outcome = FileOutcome(run=settings.run or "")
+                await _publish_file(settings.input, intake, outcome, settings.rejects)
 
         task = asyncio.create_task(publish_at_start())
         yield
@@ -73,8 +77,9 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     )
 
 
-async def _publish_file(name: str, intake: Intake, rejects_file: Path | None) -> None:
-    outcome = FileOutcome()
+async def _publish_file(
+    name: str, intake: Intake, outcome: FileOutcome, rejects_file: Path | None
+) -> None:
     try:
         with open_file(name) as file, progress() as report:
             await publish_file(file, intake, outcome, report, rejects_file)

@@ -55,6 +55,6 @@ def _now_and_then() -> Callable[[FileOutcome], None]:
         nonlocal last
         if time.monotonic() - last >= _LOG_INTERVAL_SECONDS:
             last = time.monotonic()
-            logger.info("%s so far", outcome)
+            logger.info("so far %s", outcome)
 
     return log

@@ -9,7 +9,7 @@ from typing import Self
 import stamina
 from faststream.rabbit import RabbitBroker
 
-from contracts import MedicationEvent, MedicationEvents, write_message
+from contracts import RUN_HEADER, MedicationEvent, MedicationEvents, write_message
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from publisher_app.failures import NotConfirmed
 from publisher_app.settings import PublisherSettings
@@ -71,8 +71,8 @@ class EventPublisher:
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable
 
-    async def publish(self, events: Sequence[MedicationEvent]) -> None:
-        """Publish up to 1,000 events as one message; return once it is confirmed.
+    async def publish(self, events: Sequence[MedicationEvent], run: str) -> None:
+        """Publish up to 1,000 events of a run as one message; return once it is confirmed.
 
         Raises:
             NotConfirmed: no queue took it, or no confirmation came, until the time was up.
@@ -83,13 +83,15 @@ class EventPublisher:
             NotConfirmed, attempts=None, timeout=self._give_up_after
         ):
             with attempt:
-                await self._publish_once(body)
+                await self._publish_once(body, run)
 
-    async def _publish_once(self, body: bytes) -> None:
+    async def _publish_once(self, body: bytes, run: str) -> None:
         try:
             with broker_errors("RabbitMQ has not confirmed"):
                 # The publisher's own time limit begins only once there is a connection.
                 async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
-                    await self._publisher.publish(body, content_type="application/json")
+                    await self._publisher.publish(
+                        body, headers={RUN_HEADER: run}, content_type="application/json"
+                    )
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable

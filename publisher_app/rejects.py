@@ -1,4 +1,4 @@
-"""Rejects: the records that are no events, kept as they were with the reason beside them."""
+"""Rejects: the records that are no events, kept as they were with reason and run beside them."""
 
 import json
 from collections.abc import Iterator
@@ -47,8 +47,9 @@ def _writing() -> Iterator[None]:
 class Rejects:
     """A file of JSON Lines, made for the first reject and replaced by the next run."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, run: str) -> None:
         self.path = path
+        self._run = run
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
@@ -66,7 +67,12 @@ class Rejects:
             RejectsNotWritten: the file can't be written.
 
         """
-        reject = {"line": record.place, "reason": reason, "row": record.content}
+        reject = {
+            "line": record.place,
+            "reason": reason,
+            "row": record.content,
+            "run": self._run,
+        }
         with _writing():
             self._file = self._file or self._new()
             self._file.write(json.dumps(reject) + "\n")

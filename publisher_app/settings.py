@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from contracts import FIELDS
+from contracts import FIELDS, checked_run
 from runtime.settings import ServiceSettings
 
 
@@ -46,6 +46,16 @@ def read_zone(value: object) -> object:
         raise ValueError("is no known time zone: write it like Europe/Berlin") from None
 
 
+def read_run(value: object) -> object:
+    """Read the name of a run.
+
+    Raises:
+        ValueError: it can't be one.
+
+    """
+    return value if value is None else checked_run(value)
+
+
 class PublisherSettings(ServiceSettings):
     """Read from the environment: RABBITMQ_URL, and PUBLISHER_… for the rest."""
 
@@ -59,6 +69,9 @@ class PublisherSettings(ServiceSettings):
     """The zone of times without an offset; without it they are rejected."""
     rejects: Path | None = None
     """Where rejected rows go; by default beside the input."""
+    run: Annotated[str | None, BeforeValidator(read_run)] = None
+    """The run that all belongs to; by default, each file is one, and what HTTP brings since the
+    start."""
     batch_size: Annotated[int, Field(ge=1, le=1_000)] = 500
     """Events in a message at most."""
     window: Annotated[int, Field(ge=1, le=1_000)] = 16

@@ -14,8 +14,7 @@ from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode, reading
 from publisher_app.intake import Intake, Outcome
 from publisher_app.rejects import Rejects, rejects_path, remove_earlier_rejects
-
-STANDARD_INPUT = "-"
+from publisher_app.runs import STANDARD_INPUT, run_of_input
 
 
 @dataclass
@@ -42,6 +41,8 @@ class OpenFile:
     _text: IO[str]
     _raw: BinaryIO
     size: int | None
+    run: str
+    """The run that the file is, unless another one is named."""
 
     @property
     def position(self) -> int:
@@ -74,7 +75,8 @@ def open_file(name: str) -> Iterator[OpenFile]:
             if size is not None:
                 raw.seek(0)
             text = stack.enter_context(decode(raw))
-        yield OpenFile(name, text, raw, size)
+            run = run_of_input(name)
+        yield OpenFile(name, text, raw, size, run)
 
 
 async def publish_file(
@@ -86,7 +88,8 @@ async def publish_file(
 ) -> None:
     """Publish what an open file holds; keep the ``outcome`` and ``report`` it as it goes.
 
-    Rejected rows go to the ``rejects_file``: by default beside the file.
+    Rejected rows go to the ``rejects_file``: by default beside the file. It is a run of its own,
+    unless the ``outcome`` names one.
 
     Raises:
         Failure: it was not published to its end.
@@ -94,13 +97,14 @@ async def publish_file(
     """
     path = rejects_file or rejects_path(file.name, is_file=file.name != STANDARD_INPUT)
     outcome.size, outcome.rejects = file.size, path
+    outcome.run = outcome.run or file.run
 
     def report_position() -> None:
         outcome.bytes_read = file.position
         report(outcome)
 
     try:
-        with Rejects(path) as rejects:
+        with Rejects(path, outcome.run) as rejects:
             await intake.take_as_they_come(file.records(), rejects.add, outcome, report_position)
     except RejectsNotWritten:
         outcome.rejects = None

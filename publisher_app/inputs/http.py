@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
-from contracts import MedicationEvent
+from contracts import MedicationEvent, RunId
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.recognition import records_of
 from publisher_app.formats.records import Record
@@ -32,10 +32,17 @@ class PostedEvents(BaseModel):
 
     accepted: Annotated[int, Field(description="Events that RabbitMQ has confirmed.")]
     rejected: list[RejectedEvent]
+    run: RunId
 
 
-def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
-    """Make the route that takes events."""
+Run = Annotated[
+    RunId | None,
+    Query(description="The run that they belong to. By default it is one from the start on."),
+]
+
+
+def events_router(intake: Intake, max_body_bytes: int, default_run: str) -> APIRouter:
+    """Make the route that takes events; they belong to the ``default_run``, or one they name."""
     router = APIRouter(tags=["events"])
 
     @router.post(
@@ -45,7 +52,7 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
         responses=_RESPONSES,
         openapi_extra={"requestBody": {"required": True, "content": _request_content()}},
     )
-    async def post_events(request: Request) -> Response:
+    async def post_events(request: Request, run: Run = None) -> Response:
         """Publish one event, a list, or JSON Lines, and answer once RabbitMQ has confirmed.
 
         Fields and times are read as in files. What is no event is reported by its index; the
@@ -57,9 +64,9 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
         def reject(record: Record, reason: str) -> None:
             rejected.append(RejectedEvent(index=record.place, reason=reason))
 
-        outcome = Outcome()
+        outcome = Outcome(run or default_run)
         await intake.take(records, reject, outcome)
-        answer = PostedEvents(accepted=outcome.published, rejected=rejected)
+        answer = PostedEvents(accepted=outcome.published, rejected=rejected, run=outcome.run)
         return JSONResponse(answer.model_dump(), status_code=202 if outcome.published else 422)
 
     return router

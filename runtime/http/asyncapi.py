@@ -6,11 +6,14 @@ from typing import Any, cast
 from faststream.specification import AsyncAPI, Specification
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema, Reference
 
+from contracts import MessageHeaders
+
 
 class NamedAsyncAPI(AsyncAPI):
     """FastStream's document, which calls each message "Message" and operations like channels.
 
-    A message is called what its payload is, and an operation by what it does.
+    A message is called what its payload is, and an operation by what it does. FastStream knows no
+    headers: ours are added.
     """
 
     def __init__(self, *, operations: Mapping[str, str], **about: Any) -> None:  # noqa: ANN401 - passed on
@@ -33,6 +36,7 @@ def _name_message(document: ApplicationSchema, channel: str) -> None:
         raise LookupError(f"FastStream's document has no message {channel}:{generated}")
     name = cast("dict[str, str]", message.payload)["$ref"].rpartition("/")[2]
     message.title = name
+    message.headers = MessageHeaders.model_json_schema()  # type: ignore[attr-defined]
     messages[name] = message
     document.channels[channel].messages = {name: _reference("components/messages", name)}
     document.operations[channel].messages = [_reference(f"channels/{channel}/messages", name)]

@@ -27,12 +27,14 @@ class Confirming(EventPublisher):
     def __init__(self) -> None:
         super().__init__(RabbitBroker(), give_up_after=1)
         self.messages: list[list[str]] = []
+        self.runs: set[str] = set()
         self.confirms = asyncio.Event()
         self.confirms.set()
         self.refused_from: int | None = None
         self.waiting = self.most_waiting = 0
 
-    async def publish(self, events: Sequence[MedicationEvent]) -> None:
+    async def publish(self, events: Sequence[MedicationEvent], run: str) -> None:
+        self.runs.add(run)
         self.messages.append([event.patient_id for event in events])
         number = len(self.messages)
         self.waiting += 1
@@ -55,7 +57,7 @@ class Input:
         settings = PublisherSettings(batch_size=3, window=window)
         self._intake = Intake(publisher, settings)
         self._at_hand = at_hand
-        self.outcome = Outcome()
+        self.outcome = Outcome("monday")
         self.rejected: dict[int, str] = {}
 
     async def take(self, records: Iterator[Record]) -> None:
@@ -90,6 +92,7 @@ async def test_good_records_are_published_in_messages_and_the_others_rejected(
     await source.take(and_bad(records(7)))
 
     assert publisher.messages == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
+    assert publisher.runs == {"monday"}
     assert source.rejected[100].startswith("action: Input should be 'start'")
     assert source.rejected[101] == "is not JSON"
     assert (source.outcome.published, source.outcome.rejected) == (7, 2)

@@ -20,4 +20,4 @@ EVENT = explain_event(
 async def test_before_a_connection_it_is_tried_until_the_time_is_up() -> None:
     publisher = EventPublisher.of(PublisherSettings(give_up_after=0.1))
     with pytest.raises(NotConfirmed, match="RabbitMQ has not confirmed: "):
-        await publisher.publish([EVENT])
+        await publisher.publish([EVENT], "monday")

@@ -20,20 +20,21 @@ def written(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
 
 
-def test_each_reject_has_its_line_its_reason_and_the_row_as_it_was(tmp_path: Path) -> None:
-    with Rejects(tmp_path / "rejects") as rejects:
-        rejects.add(Record(3, {"a": "é\n💊", "b": [1, None]}), "action: Field required")
+def test_each_reject_has_its_line_its_reason_the_row_as_it_was_and_the_run(tmp_path: Path) -> None:
+    row = {"a": "é\n💊", "b": [1, None]}
+    with Rejects(tmp_path / "rejects", "monday") as rejects:
+        rejects.add(Record(3, row), "action: Field required")
         rejects.add(Record(7, '{"a":', "is not JSON"), "is not JSON")
         rejects.add(Record(9, None, "is longer"), "is longer")
     assert written(tmp_path / "rejects") == [
-        {"line": 3, "reason": "action: Field required", "row": {"a": "é\n💊", "b": [1, None]}},
-        {"line": 7, "reason": "is not JSON", "row": '{"a":'},
-        {"line": 9, "reason": "is longer", "row": None},
+        {"line": 3, "reason": "action: Field required", "row": row, "run": "monday"},
+        {"line": 7, "reason": "is not JSON", "row": '{"a":', "run": "monday"},
+        {"line": 9, "reason": "is longer", "row": None, "run": "monday"},
     ]
 
 
 def test_bytes_that_are_not_utf_8_can_be_written_down_and_recovered(tmp_path: Path) -> None:
-    with Rejects(tmp_path / "rejects") as rejects:
+    with Rejects(tmp_path / "rejects", "monday") as rejects:
         for row in rows(b'{"a": "\xe9"}\n'):
             rejects.add(row, "no text")
     (reject,) = written(tmp_path / "rejects")
@@ -41,14 +42,14 @@ def test_bytes_that_are_not_utf_8_can_be_written_down_and_recovered(tmp_path: Pa
 
 
 def test_without_rejects_there_is_no_file(tmp_path: Path) -> None:
-    with Rejects(tmp_path / "rejects"):
+    with Rejects(tmp_path / "rejects", "monday"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_rejects_of_a_run_take_the_place_of_those_before(tmp_path: Path) -> None:
     for line in (1, 2):
-        with Rejects(tmp_path / "rejects") as rejects:
+        with Rejects(tmp_path / "rejects", "monday") as rejects:
             rejects.add(Record(line, "bad"), "bad")
     assert [reject["line"] for reject in written(tmp_path / "rejects")] == [2]
 
@@ -57,14 +58,14 @@ def test_only_the_owner_reads_the_rejects_even_where_all_could_before(tmp_path: 
     path = tmp_path / "rejects"
     path.touch(mode=0o666)
     path.chmod(0o666)
-    with Rejects(path) as rejects:
+    with Rejects(path, "monday") as rejects:
         rejects.add(Record(1, "bad"), "bad")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_rejects_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with (
-        Rejects(tmp_path / "absent" / "rejects") as rejects,
+        Rejects(tmp_path / "absent" / "rejects", "monday") as rejects,
         pytest.raises(RejectsNotWritten, match="No such"),
     ):
         rejects.add(Record(1, "bad"), "bad")
@@ -80,7 +81,7 @@ def test_a_row_as_deeply_nested_as_can_be_read_can_be_written_down(tmp_path: Pat
         range(100_000), False, key=lambda depth: rows(nested(depth))[0].problem is not None
     )
     text = "".join(nested(depth) for depth in range(greatest - 50, greatest + 50))
-    with Rejects(tmp_path / "rejects") as rejects:
+    with Rejects(tmp_path / "rejects", "monday") as rejects:
         for record in records_of(io.StringIO(text)):
             rejects.add(record, record.problem or "is no event")
     assert len(written(tmp_path / "rejects")) == 100

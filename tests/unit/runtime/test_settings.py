@@ -78,6 +78,7 @@ def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> 
         (PublisherSettings, "PUBLISHER_MAX_BODY_BYTES", "-1"),
         (PublisherSettings, "PUBLISHER_TIMEZONE", "Mars/Olympus_Mons"),
         (PublisherSettings, "PUBLISHER_TIMEZONE", "../../etc/passwd"),
+        (PublisherSettings, "PUBLISHER_RUN", "x" * 129),
         (PublisherSettings, "PUBLISHER_MAP", "MRN"),
         (PublisherSettings, "PUBLISHER_MAP", "mrn=patient_id"),
         (PublisherSettings, "PUBLISHER_MAP", "patient_id="),

@@ -1,0 +1,25 @@
+"""The run in a message's headers: read like any identifier, refused with a reason, or absent."""
+
+import pytest
+
+from contracts import MAX_RUN_CHARACTERS, RUN_HEADER, checked_run, read_run
+
+
+def test_a_message_names_its_run_or_belongs_to_none() -> None:
+    assert read_run({RUN_HEADER: "monday", "x-delivery-count": 3}) == ("monday", None)
+    assert read_run({"x-delivery-count": 3}) == (None, None)
+
+
+def test_a_run_is_written_in_one_way() -> None:
+    assert checked_run(" u\u0308ber ") == "\xfcber"
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * (MAX_RUN_CHARACTERS + 1), 7, b"\xff"])
+def test_what_can_not_be_a_run_is_refused_by_either_reader(name: object) -> None:
+    run, refusal = read_run({RUN_HEADER: name})
+
+    assert run is None
+    assert refusal is not None
+    assert refusal.startswith("run-id: ")
+    with pytest.raises(ValueError, match=r"\w"):
+        checked_run(name)

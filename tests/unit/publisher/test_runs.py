@@ -1,0 +1,66 @@
+"""The run of an input: the same for a file that is published again, another for any other."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from contracts import MAX_RUN_CHARACTERS
+from publisher_app.runs import run_from_now, run_of_input
+
+
+def test_a_file_is_the_same_run_wherever_it_lies_and_another_once_it_is_changed(
+    tmp_path: Path,
+) -> None:
+    runs = []
+    for folder, content, seconds in (
+        ("a", "1", 0.5),
+        ("b", "1", 0.5),
+        ("a", "22", 0.5),
+        ("a", "1", 1),
+    ):
+        file = tmp_path / folder / "events.csv"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content)
+        os.utime(file, (0, seconds))
+        runs.append(run_of_input(str(file)))
+
+    assert runs == [
+        "events.csv/1/1970-01-01T00:00:00.500000Z",
+        "events.csv/1/1970-01-01T00:00:00.500000Z",
+        "events.csv/2/1970-01-01T00:00:00.500000Z",
+        "events.csv/1/1970-01-01T00:00:01.000000Z",
+    ]
+
+
+def test_a_pipe_is_another_run_each_time(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    first, second = run_of_input(str(pipe)), run_of_input(str(pipe))
+    assert first.startswith("pipe/20")
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        (b"tab\tnew\nline", "tab?new?line/0/"),
+        (b"latin \xe9", "latin ?/0/"),
+        ("zero\u200bwidth".encode(), "zero?width/0/"),
+        (b"x" * 250, "x" * 90),
+        ("\u0958".encode() * 80, "\u0915\u093c"),
+    ],
+)
+def test_a_file_may_have_any_name(tmp_path: Path, name: bytes, beginning: str) -> None:
+    file = tmp_path / os.fsdecode(name)
+    file.touch()
+
+    run = run_of_input(str(file))
+
+    assert run.startswith(beginning)
+    assert run.endswith("Z")
+    assert len(run) <= MAX_RUN_CHARACTERS
+
+
+def test_what_begins_now_is_a_run_of_its_own() -> None:
+    assert run_from_now("http/host") != run_from_now("http/host")
