@@ -57,9 +57,10 @@ def executemany(bench: Bench, count: int) -> float:
     file = bench.new_database()
     engine = open_database(f"sqlite+aiosqlite:///{file}")
     made = events(count)
-    rows = SqliteBackend(engine).rows(made, made[0].event_time)
+    rows = SqliteBackend(engine).rows(made, made[0].event_time, None)
     asyncio.run(_migrate(engine))
-    statement = f"{INSERT} VALUES ({VALUES})"
+    rows = [row[:-1] for row in rows]
+    statement = f"{INSERT} VALUES ({VALUES}, 0)"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         begin = time.monotonic()

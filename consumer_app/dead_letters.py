@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 from faststream.rabbit import RabbitBroker, RabbitMessage
 from faststream.rabbit.publisher import RabbitPublisher
 
-from contracts import DeadLetter
+from contracts import RUN_HEADER, DeadLetter, read_run
 from contracts.topology import DEAD_LETTER_EXCHANGE
 
 logger = logging.getLogger(__name__)
@@ -21,22 +21,35 @@ _CONFIRM_TIMEOUT_SECONDS = 30.0
 
 
 class Death(NamedTuple):
-    """Why a message is a dead letter, since when, and the exchange that it came from."""
+    """Why a message is a dead letter, since when, the exchange that it came from, and its run."""
 
     reason: str
     time: str
     origin: str
+    run: str
 
     @classmethod
     def of(cls, headers: Mapping[str, Any]) -> Self:
         """Read the headers of a dead letter, ours or those that RabbitMQ itself adds."""
         if REASON_HEADER in headers:
-            return cls(*(str(headers.get(name, "")) for name in _HEADERS))
-        death: Mapping[str, Any] = next(iter(headers.get("x-death") or ()), {})
-        return cls(*(str(death.get(name, "unknown")) for name in ("reason", "time", "exchange")))
+            reason, time, origin = (str(headers.get(name, "")) for name in _HEADERS)
+        else:
+            death: Mapping[str, Any] = next(iter(headers.get("x-death") or ()), {})
+            names = ("reason", "time", "exchange")
+            reason, time, origin = (str(death.get(name, "unknown")) for name in names)
+        run, refusal = read_run(headers)
+        return cls(reason, time, origin, run or ("no run" if refusal is None else "unreadable run"))
 
 
 _HEADERS = (REASON_HEADER, TIME_HEADER, ORIGIN_HEADER)
+
+
+def kept_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the headers that a message keeps when it becomes a dead letter, and when it is replayed.
+
+    Its run, as it was written, even where it can't be read.
+    """
+    return {name: headers[name] for name in (RUN_HEADER,) if name in headers}
 
 
 def dead_letter_publisher(broker: RabbitBroker) -> RabbitPublisher:
@@ -58,11 +71,11 @@ async def move_to_dead_letters(
     Raises what the publishing raises; the message must then stay unacknowledged.
     """
     raw = message.raw_message
-    death = Death(reason, datetime.now(UTC).isoformat(timespec="seconds"), raw.exchange or "")
+    death = (reason, datetime.now(UTC).isoformat(timespec="seconds"), raw.exchange or "")
     await dead_letters.publish(
         message.body,
         routing_key=raw.routing_key or "",
-        headers=dict(zip(_HEADERS, death, strict=True)),
+        headers=dict(zip(_HEADERS, death, strict=True)) | kept_headers(message.headers),
         content_type=message.content_type,
         message_id=message.message_id,
         timeout=_CONFIRM_TIMEOUT_SECONDS,

@@ -12,26 +12,43 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from consumer_app.storage.tables import KEY, OPTIONAL, TABLE
+from consumer_app.storage.tables import KEY, OPTIONAL, RUNS, TABLE
 from contracts import Action, MedicationEvent
 
 DRIVER_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
 
-COLUMNS = (*KEY, "received_at")
+COLUMNS = (*KEY, "received_at", "run")
 INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)})"
+# A run counts as another one for what a retracted run brought and that is not deleted yet, too:
+# it is then as if the retracted one had never brought it.
+ON_CONFLICT = f"""
+    ON CONFLICT ({", ".join(KEY)}) DO UPDATE SET run = CASE
+        WHEN (SELECT retracted_at IS NULL FROM {RUNS} WHERE id = {TABLE}.run) THEN -{TABLE}.run
+        ELSE excluded.run
+    END
+    WHERE {TABLE}.run > 0 AND {TABLE}.run <> excluded.run
+"""  # noqa: S608 - words of ours alone
 
 Row = tuple[Any, ...]
-"""The values of COLUMNS; absent ones are None."""
+"""The values of COLUMNS, for the run its name; absent ones are None."""
+
+Numbers = Mapping[str | None, int]
+"""The numbers of runs by their names; that of none is 0."""
 
 
 class Backend(Protocol):
     """A database's table of events; raises DRIVER_ERRORS or what SQLAlchemy does."""
 
-    def rows(self, events: Iterable[MedicationEvent], received_at: datetime) -> list[Row]:
-        """Write events as rows."""
+    def rows(
+        self, events: Iterable[MedicationEvent], received_at: datetime, run: str | None
+    ) -> list[Row]:
+        """Write the events of a run, or of none, as rows."""
 
-    async def insert(self, rows: Sequence[Row]) -> None:
-        """Store rows durably; those that are there already stay as they are."""
+    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> bool:
+        """Store rows durably, or nothing, if a run is retracted or not the one of its number.
+
+        Of one that is there already only the run may change: see ``tables``.
+        """
 
     async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
         """Read all events of some patients, each patient's in no set order."""
@@ -46,7 +63,7 @@ _optional = attrgetter(*OPTIONAL)
 _WORDS = {action: action.value for action in Action}
 
 
-def row(event: MedicationEvent, event_time: object, received_at: object) -> Row:
+def row(event: MedicationEvent, event_time: object, received_at: object, run: str | None) -> Row:
     """Write an event as a row, the times as the driver takes them."""
     action = _WORDS[event.action]
-    return (*_before_time(event), event_time, action, *_optional(event), received_at)
+    return (*_before_time(event), event_time, action, *_optional(event), received_at, run)

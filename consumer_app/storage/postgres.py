@@ -7,21 +7,31 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from consumer_app.storage.backend import COLUMNS, INSERT, Row, row
-from consumer_app.storage.tables import KEY, OPTIONAL, TABLE
+from consumer_app.storage.backend import COLUMNS, INSERT, ON_CONFLICT, Numbers, Row, row
+from consumer_app.storage.tables import KEY, OPTIONAL, RUNS, TABLE
 from contracts import FIELDS, Action, MedicationEvent
 
+_TYPES = {"event_time": "timestamptz", "received_at": "timestamptz", "run": "int"}
 _ARRAYS = ", ".join(
-    f"${number}::{'timestamptz' if name in {'event_time', 'received_at'} else 'text'}[]"
-    for number, name in enumerate(COLUMNS, start=1)
+    f"${number}::{_TYPES.get(name, 'text')}[]" for number, name in enumerate(COLUMNS, start=1)
 )
 _GIVEN = ", ".join(f"coalesce({name}, '')" if name in OPTIONAL else name for name in COLUMNS)
-# Two writers that take the same rows in the same order can't deadlock.
+# The lock makes a retraction wait for what is being stored of the run, and shows what comes behind
+# it that it was. Two writers that take the same rows in the same order can't deadlock.
 _WRITE = f"""
-    {INSERT}
-    SELECT {_GIVEN} FROM unnest({_ARRAYS}) AS given({", ".join(COLUMNS)})
-    ORDER BY {", ".join(str(place) for place, _ in enumerate(KEY, start=1))}
-    ON CONFLICT DO NOTHING
+    WITH found AS (
+        SELECT FROM {RUNS} JOIN unnest($9::text[], $10::int[]) AS known(name, id) USING (name, id)
+        WHERE retracted_at IS NULL FOR SHARE OF {RUNS}
+    ), as_expected AS (
+        SELECT count(*) = cardinality($9) AS it_is FROM found
+    ), written AS (
+        {INSERT}
+        SELECT {_GIVEN} FROM unnest({_ARRAYS}) AS given({", ".join(COLUMNS)})
+        WHERE (SELECT it_is FROM as_expected)
+        ORDER BY {", ".join(str(place) for place, _ in enumerate(KEY, start=1))}
+        {ON_CONFLICT}
+    )
+    SELECT it_is FROM as_expected
 """  # noqa: S608 - words of ours alone
 _STORED = ", ".join(f"nullif({name}, '')" if name in OPTIONAL else name for name in FIELDS)
 _READ = f"SELECT {_STORED} FROM {TABLE} WHERE patient_id = ANY($1)"  # noqa: S608 - ours too
@@ -34,11 +44,17 @@ class PostgresBackend:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    def rows(self, events: Iterable[MedicationEvent], received_at: datetime) -> list[Row]:
-        return [row(event, event.event_time, received_at) for event in events]
+    def rows(
+        self, events: Iterable[MedicationEvent], received_at: datetime, run: str | None
+    ) -> list[Row]:
+        return [row(event, event.event_time, received_at, run) for event in events]
 
-    async def insert(self, rows: Sequence[Row]) -> None:
-        await self._fetch(_WRITE, *map(list, zip(*rows, strict=True)))
+    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> bool:
+        # A statement can't change a row twice.
+        columns = map(list, zip(*_each_once(rows, numbers), strict=True))
+        runs = {run: number for run, number in numbers.items() if run is not None}
+        [[stored]] = await self._fetch(_WRITE, *columns, [*runs], [*runs.values()])
+        return bool(stored)
 
     async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
         found: defaultdict[str, list[MedicationEvent]] = defaultdict(list)
@@ -57,3 +73,14 @@ class PostgresBackend:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             rows: Iterable[Any] = await driver.fetch(statement, *values)
             return rows
+
+
+def _each_once(rows: Iterable[Row], numbers: Numbers) -> Iterable[list[Any]]:
+    """Give rows the numbers of their runs, and make equal events one: see ``tables``."""
+    events: dict[Row, list[Any]] = {}
+    for each in rows:
+        number = numbers[each[-1]]
+        first = events.setdefault(each[: len(KEY)], [*each[:-1], number])
+        if abs(first[-1]) != number:
+            first[-1] = -abs(first[-1])
+    return events.values()

@@ -2,9 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, starmap
+from itertools import chain, repeat, starmap
 from operator import itemgetter
 from typing import Any, get_type_hints
 
@@ -12,13 +12,15 @@ import aiosqlite
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from consumer_app.storage.backend import COLUMNS, INSERT, Row, row
-from consumer_app.storage.tables import OPTIONAL, TABLE, written_time
+from consumer_app.storage.backend import COLUMNS, INSERT, ON_CONFLICT, Numbers, Row, row
+from consumer_app.storage.tables import OPTIONAL, RUNS, TABLE, written_time
 from contracts import FIELDS, MedicationEvent
 
-VALUES = ", ".join("ifnull(?, '')" if name in OPTIONAL else "?" for name in COLUMNS)
+VALUES = ", ".join("ifnull(?, '')" if name in OPTIONAL else "?" for name in COLUMNS[:-1])
 # SQLite takes up to 32,766 values in a statement.
 _ROWS_AT_ONCE = 4_000
+# None where the run is retracted, which the column refuses, and with it the statement.
+_IF_OPEN = f"(SELECT id FROM {RUNS} WHERE id = {{}} AND retracted_at IS NULL)"  # noqa: S608 - ours
 
 _STORED = ", ".join(f"nullif({name}, '')" if name in OPTIONAL else name for name in FIELDS)
 # One row for all patients: see SqliteBackend.
@@ -46,20 +48,26 @@ class SqliteBackend:
         self._writer = _HeldConnection(engine)
         self._reader = _HeldConnection(engine)
 
-    def rows(self, events: Iterable[MedicationEvent], received_at: datetime) -> list[Row]:
+    def rows(
+        self, events: Iterable[MedicationEvent], received_at: datetime, run: str | None
+    ) -> list[Row]:
         at = written_time(received_at)
-        return [row(event, written_time(event.event_time), at) for event in events]
+        return [row(event, written_time(event.event_time), at, run) for event in events]
 
-    async def insert(self, rows: Sequence[Row]) -> None:
+    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> bool:
         # A patient's rows lie together, so in this order fewer pages change. To sort by the rest
         # of the key would hold the event loop up four times as long.
         rows = sorted(rows, key=itemgetter(0))
         # Each statement is a transaction of its own, which is durable when it returns.
         for at in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[at : at + _ROWS_AT_ONCE]
-            values = ", ".join([f"({VALUES})"] * len(some))
-            statement = f"{INSERT} VALUES {values} ON CONFLICT DO NOTHING"
-            await self._writer.fetch(statement, [*chain.from_iterable(some)])
+            statement = f"{INSERT} VALUES {_values(some, numbers)} {ON_CONFLICT}"
+            given = [*chain.from_iterable(row[:-1] for row in some)]
+            try:
+                await self._writer.fetch(statement, given)
+            except sqlite3.IntegrityError:
+                return False
+        return True
 
     async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
         asked = msgspec.json.encode([*set(patient_ids)]).decode()
@@ -74,8 +82,18 @@ class SqliteBackend:
         await self._reader.close()
 
 
+def _values(rows: Iterable[Row], numbers: Numbers) -> str:
+    """Write the marks for rows, and behind them the numbers; the first of each run is looked up."""
+    marks: dict[str | None, Iterator[str]] = {None: repeat(f"({VALUES}, 0)")}
+    for run, number in numbers.items():
+        if run is not None:
+            first = f"({VALUES}, {_IF_OPEN.format(number)})"
+            marks[run] = chain([first], repeat(f"({VALUES}, {number})"))
+    return ", ".join([next(marks[each[-1]]) for each in rows])
+
+
 class _HeldConnection:
-    """A connection that is kept between statements, and opened anew after an error."""
+    """A connection that is kept between statements, and opened anew after an error of its own."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -88,6 +106,8 @@ class _HeldConnection:
         driver = self._driver or await self._open()
         try:
             return await driver.execute_fetchall(statement, values)
+        except sqlite3.IntegrityError:
+            raise
         except sqlite3.Error:
             await self.close()
             raise

@@ -24,12 +24,15 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from consumer_app.storage import runs
 from consumer_app.storage.backend import DRIVER_ERRORS, Backend, Row
 from consumer_app.storage.batching import Batcher
 from consumer_app.storage.database import migrate, open_database
 from consumer_app.storage.postgres import PostgresBackend
+from consumer_app.storage.runs import Counted, Run, Span
 from consumer_app.storage.sqlite import SqliteBackend
 from consumer_app.storage.tables import TABLE
+from consumer_app.storage.writing import Writer
 from contracts import FIELDS, MedicationEvent
 
 PAGE_ORDER = ("event_time", *(n for n in FIELDS if n not in {"patient_id", "event_time"}))
@@ -38,6 +41,7 @@ PAGE_ORDER = ("event_time", *(n for n in FIELDS if n not in {"patient_id", "even
 Place = tuple[Any, ...]
 """The values of PAGE_ORDER: behind the event that has them a page ends."""
 
+_ANSWERED = [TABLE.c[name] for name in (*FIELDS, "received_at")]
 _PATIENTS_AT_ONCE = 1_000
 
 
@@ -69,6 +73,7 @@ class EventStore:
         self._backend: Backend = (
             SqliteBackend(engine) if engine.dialect.name == "sqlite" else PostgresBackend(engine)
         )
+        self._writer = Writer(engine, self._backend)
         self._writes = Batcher(self._insert)
         self._reads = Batcher(self._backend.read)
         self._migration = asyncio.Lock()
@@ -87,13 +92,14 @@ class EventStore:
         await self._backend.close()
         await self._engine.dispose()
 
-    async def add(self, events: Sequence[MedicationEvent]) -> None:
-        """Store events durably; one that is there already changes nothing.
+    async def add(self, events: Sequence[MedicationEvent], run: str | None = None) -> None:
+        """Store the events of a run durably; one that is there already changes nothing.
 
-        Goes on trying for as long as the database is away, locked or full.
+        It is kept in mind, though, when another run brings it. What arrives of a retracted run is
+        counted, and not stored. Goes on trying for as long as the database is away, locked or full.
         """
         if events:
-            await self._writes.submit(self._backend.rows(events, datetime.now(UTC)))
+            await self._writes.submit(self._backend.rows(events, datetime.now(UTC), run))
 
     async def events_of(
         self, patient_id: str, medication_names: Collection[str] = ()
@@ -111,7 +117,7 @@ class EventStore:
     ) -> list[ReceivedEvent]:
         """Read up to ``limit`` of a patient's events in ``PAGE_ORDER``, from behind ``after``."""
         columns = [TABLE.c[name] for name in PAGE_ORDER]
-        statement = select(TABLE).where(TABLE.c.patient_id == patient_id)
+        statement = select(*_ANSWERED).where(TABLE.c.patient_id == patient_id)
         if after is not None:
             pairs = zip(columns, after, strict=True)
             key = (literal(value, column.type) for column, value in pairs)
@@ -150,6 +156,39 @@ class EventStore:
                     for key, events in histories.items()
                     if (await connection.execute(_deletion(key, events))).rowcount
                 ]
+
+    async def runs(self) -> list[Run]:
+        """List the runs of which anything has arrived, in that order."""
+        return [Run(**row) for row in await self._read(runs.all_runs())]
+
+    async def retract(self, run: Run) -> None:
+        """See to it that nothing is stored of a run any more.
+
+        What is there stays until ``delete_run`` has deleted it, span by span.
+        """
+        with _database_errors("written"):
+            async with self._engine.begin() as connection:
+                await connection.execute(runs.retraction(run))
+
+    async def spans(self) -> AsyncIterator[Span]:
+        """Part the patients into spans with some thousand events each."""
+        after: str | None = ""
+        while after is not None:
+            found = await self._read(runs.end_of_span(after))
+            last = found[0][TABLE.c.patient_id] if found else None
+            yield Span(after, last)
+            after = last
+
+    async def counts(self, span: Span) -> Mapping[int, Counted]:
+        """Count events and patients of a span by the ``run`` that stands in the table."""
+        found = await self._read(runs.counts(span))
+        return {each["run"]: Counted(each["events"], each["patients"]) for each in found}
+
+    async def delete_run(self, run: Run, span: Span) -> int:
+        """Delete what a run alone has brought of a span; return how many events that were."""
+        with _database_errors("written"):
+            async with self._engine.begin() as connection:
+                return (await connection.execute(runs.deletion(run, span))).rowcount
 
     async def partitions(self) -> int:
         """Count the partitions of the table, in PostgreSQL."""
@@ -195,7 +234,7 @@ class EventStore:
         try:
             with _database_errors("written"):
                 await self._migrate()
-                await self._backend.insert(rows)
+                await self._writer.write(rows)
         except DatabaseUnavailable as error:
             self._write_problem = str(error)
             raise

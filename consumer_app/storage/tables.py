@@ -1,4 +1,4 @@
-"""The one table: events as they were reported, append-only."""
+"""The tables: events as they were reported, and the publishers' runs that brought them."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, get_type_hints
@@ -88,7 +88,11 @@ KEY = ("patient_id", "medication_name", "event_time", "action", *OPTIONAL)
 
 
 class _Table(SQLModel):
-    """Events, each of them once, and when it first arrived; stored in the order of the key."""
+    """Events, each of them once, when it first arrived and by which run; in the order of the key.
+
+    ``run`` is 0 where no run is known, else the number of the run that first brought the event;
+    negative, once another run has brought it too.
+    """
 
     __tablename__ = "medication_event"
     __table_args__: ClassVar = {"sqlite_with_rowid": False}
@@ -103,5 +107,21 @@ StoredEvent = create_model(
     __cls_kwargs__={"table": True},
     **_columns,
     received_at=(datetime, Field(sa_type=UtcTime)),
+    run=(int, Field(sa_column_kwargs={"server_default": "0"})),
 )
 TABLE = SQLModel.metadata.tables["medication_event"]
+
+
+class PublisherRun(SQLModel, table=True):
+    """Runs of publishers: a name, and the number that stands for it in the events."""
+
+    __tablename__ = "publisher_run"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_type=_Text, unique=True)
+    first_received_at: datetime = Field(sa_type=UtcTime)
+    retracted_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    late_events: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+RUNS = SQLModel.metadata.tables["publisher_run"]

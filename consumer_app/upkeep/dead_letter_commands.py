@@ -10,7 +10,7 @@ from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, DeliveryMode
 from faststream.rabbit import RabbitBroker
 
-from consumer_app.dead_letters import Death
+from consumer_app.dead_letters import Death, kept_headers
 from consumer_app.settings import ConsumerSettings
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.guidance import guidance
@@ -42,7 +42,7 @@ Chosen = Annotated[
 def list_() -> None:
     """List the dead letters, without what they hold.
 
-    One line each: number, time, the exchange that it came from, size, and the reason.
+    One line each: number, time, the exchange that it came from, its run, size, and the reason.
 
     While one command looks at them, another sees only those that it has not come to.
     """
@@ -106,8 +106,9 @@ async def _list() -> list[str]:
     lines = []
     async with _dead_letters() as queue:
         async for number, letter in _letters(queue):
-            reason, time, origin = Death.of(letter.headers)
-            lines.append(f"{number}\t{time}\t{origin}\t{len(letter.body)} bytes\t{reason}")
+            reason, time, origin, run = Death.of(letter.headers)
+            size = f"{len(letter.body)} bytes"
+            lines.append("\t".join([str(number), time, origin, run, size, reason]))
     return lines
 
 
@@ -129,6 +130,7 @@ async def _replay(wanted: int | None) -> int:
             await events.publish(
                 Message(
                     letter.body,
+                    headers=kept_headers(letter.headers),
                     content_type=letter.content_type,
                     delivery_mode=DeliveryMode.PERSISTENT,
                 ),

@@ -26,12 +26,13 @@ def dead_letters(environment: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-async def send(broker: PrivateBroker, *bodies: bytes) -> None:
+async def send(broker: PrivateBroker, *bodies: bytes, run: str | None = None) -> None:
     async with await aio_pika.connect(broker.url) as connection:
         channel = await connection.channel()
         exchange = await channel.get_exchange(EVENTS_EXCHANGE.name)
         for body in bodies:
-            await exchange.publish(aio_pika.Message(body), ROUTING_KEY)
+            message = aio_pika.Message(body, headers={} if run is None else {"run-id": run})
+            await exchange.publish(message, ROUTING_KEY)
 
 
 def test_a_bad_message_is_kept_whole_and_the_consumer_goes_on(
@@ -60,6 +61,21 @@ def test_a_bad_message_is_kept_whole_and_the_consumer_goes_on(
     eventually(lambda: waiting(broker, DEAD_LETTER_QUEUE.name) == 3)
     assert dead_letters(environment, "drop", "--yes") == "3 dropped\n"
     assert dead_letters(environment, "list") == ""
+
+
+def test_a_dead_letter_names_its_run_which_it_keeps_when_it_is_replayed(
+    broker: PrivateBroker, consumer: ServiceProcess, environment: dict[str, str]
+) -> None:
+    assert consumer.readiness() == {}
+    asyncio.run(send(broker, b"not json", run="monday"))
+    eventually(lambda: waiting(broker, DEAD_LETTER_QUEUE.name) == 1)
+
+    for _ in range(2):
+        assert dead_letters(environment, "list").split("\t")[3] == "monday"
+        assert "\nrun: monday\n" in dead_letters(environment, "show", "1")
+        assert dead_letters(environment, "replay") == "1 replayed\n"
+        eventually(lambda: waiting(broker, DEAD_LETTER_QUEUE.name) == 1)
+    assert dead_letters(environment, "drop", "--yes") == "1 dropped\n"
 
 
 def test_a_wrong_password_is_named_as_the_cause(broker: PrivateBroker) -> None:

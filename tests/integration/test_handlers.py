@@ -79,7 +79,7 @@ class _HeldStore(EventStore):
         self.waiting: list[MedicationEvent] = []
         self.let_go = asyncio.Event()
 
-    async def add(self, events: Sequence[MedicationEvent]) -> None:
+    async def add(self, events: Sequence[MedicationEvent], _run: str | None = None) -> None:
         self.waiting.extend(events)
         await self.let_go.wait()
 

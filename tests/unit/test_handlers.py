@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faststream.rabbit import RabbitBroker, RabbitMessage, TestRabbitBroker
@@ -34,11 +35,11 @@ class FailingStore(EventStore):
 
     fails = 0
 
-    async def add(self, events: Sequence[MedicationEvent]) -> None:
+    async def add(self, events: Sequence[MedicationEvent], run: str | None = None) -> None:
         if self.fails:
             self.fails -= 1
             raise OSError("as if the process were about to end")
-        await super().add(events)
+        await super().add(events, run)
 
 
 class Consumer:
@@ -54,10 +55,12 @@ class Consumer:
         async def keep(_: object, message: RabbitMessage) -> None:
             self.dead_letters.append(message)
 
-    async def receive(self, *contents: object) -> None:
+    async def receive(self, *contents: object, headers: dict[str, Any] | None = None) -> None:
         for content in contents:
             body = content if isinstance(content, bytes) else json.dumps(content).encode()
-            await self.broker.publish(body, exchange=EVENTS_EXCHANGE, routing_key=ROUTING_KEY)
+            await self.broker.publish(
+                body, exchange=EVENTS_EXCHANGE, routing_key=ROUTING_KEY, headers=headers
+            )
 
     async def stored(self) -> set[MedicationEvent]:
         return set(await self.store.events_of("2"))
@@ -140,3 +143,33 @@ async def test_what_holds_no_event_is_a_dead_letter_as_it_came(
     await until_a_dead_letter(consumer)
     assert [letter.body for letter in consumer.dead_letters] == [body]
     await until_stored(consumer, START)
+
+
+async def test_events_are_stored_under_the_run_that_their_message_names(
+    consumer: Consumer,
+) -> None:
+    await consumer.receive(START, headers={"run-id": "monday"})
+    await consumer.receive(STOP)
+
+    await until_stored(consumer, START, STOP)
+    assert [run.name for run in await consumer.store.runs()] == ["monday"]
+
+
+async def test_a_dead_letter_keeps_the_run_of_its_message(consumer: Consumer) -> None:
+    await consumer.receive(b"not json", headers={"run-id": "monday"})
+
+    await until_a_dead_letter(consumer)
+    (letter,) = consumer.dead_letters
+    assert Death.of(letter.headers).run == "monday"
+
+
+async def test_of_a_message_with_a_wrong_run_nothing_is_stored(consumer: Consumer) -> None:
+    await consumer.receive(START, headers={"run-id": "x" * 129})
+
+    await until_a_dead_letter(consumer)
+    assert await consumer.stored() == set()
+    (letter,) = consumer.dead_letters
+    death = Death.of(letter.headers)
+    assert death.reason.startswith("run-id: String should have at most 128 characters")
+    assert death.run == "unreadable run"
+    assert letter.headers["run-id"] == "x" * 129

@@ -29,6 +29,6 @@ def test_every_field_of_an_event_is_in_the_key_and_in_its_row() -> None:
             "event_id": "event_id",
         }
     )
-    written = dict(zip(COLUMNS, row(event, "event_time", "received_at"), strict=True))
+    written = dict(zip(COLUMNS, row(event, "event_time", "received_at", "run"), strict=True))
     assert set(KEY) == set(FIELDS)
     assert written == {name: name for name in COLUMNS} | {"action": "start"}

@@ -1,0 +1,34 @@
+"""The runs of publishers, and which of them first brought an event."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from consumer_app.storage.tables import UtcTime
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "publisher_run",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("name", _TEXT, nullable=False, unique=True),
+        sa.Column("first_received_at", UtcTime(), nullable=False),
+        sa.Column("retracted_at", UtcTime()),
+        sa.Column("late_events", sa.Integer(), nullable=False, server_default="0"),
+    )
+    # What is there belongs to no run. Both databases keep the constant beside the table, and
+    # rewrite no row.
+    op.add_column(
+        "medication_event", sa.Column("run", sa.Integer(), nullable=False, server_default="0")
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("medication_event", "run")
+    op.drop_table("publisher_run")

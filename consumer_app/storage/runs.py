@@ -1,0 +1,104 @@
+"""The statements about runs: which there are, what each brought, and how it is taken out again."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
+
+from consumer_app.storage.tables import RUNS, TABLE
+
+_EVENTS_AT_ONCE = 10_000
+
+
+class Run(NamedTuple):
+    """A run of a publisher, as the database knows it."""
+
+    id: int
+    name: str
+    first_received_at: datetime
+    retracted_at: datetime | None
+    late_events: int
+    """Events that arrived after the retraction, each as often as it did."""
+
+
+class Span(NamedTuple):
+    """A part of the patients: behind one, up to another and with it, or to the end."""
+
+    after: str
+    last: str | None
+
+
+class Counted(NamedTuple):
+    """So many events of so many patients."""
+
+    events: int
+    patients: int
+
+
+NEW_RUN = text(
+    f"INSERT INTO {RUNS} (name, first_received_at) VALUES (:name, :first_received_at)"  # noqa: S608
+    " ON CONFLICT DO NOTHING"
+).bindparams(bindparam("first_received_at", type_=RUNS.c.first_received_at.type))
+"""Gives a run its number, if it has none yet."""
+
+
+def open_(names: Collection[str]) -> Select[Any]:
+    """Select names and numbers of those runs that are not retracted."""
+    found = select(RUNS.c.name, RUNS.c.id)
+    return found.where(RUNS.c.name.in_(names), RUNS.c.retracted_at.is_(None))
+
+
+def all_runs() -> Select[Any]:
+    """Select the runs by their first arrival."""
+    return select(*(RUNS.c[name] for name in Run._fields)).order_by(RUNS.c.id)
+
+
+def retraction(run: Run) -> Update:
+    """Mark a run as retracted, as from now on; one that is stays so."""
+    return (
+        update(RUNS)
+        .where(RUNS.c.id == run.id, RUNS.c.retracted_at.is_(None))
+        .values(retracted_at=datetime.now(UTC))
+    )
+
+
+def late_arrival(name: str, events: int) -> Update:
+    """Count events that arrived of a retracted run."""
+    late = RUNS.c.late_events + events
+    return update(RUNS).where(RUNS.c.name == name).values(late_events=late)
+
+
+def end_of_span(after: str) -> Select[Any]:
+    """Select the patient with whom a span ends: none where it is the last."""
+    column = TABLE.c.patient_id
+    return select(column).where(column > after).order_by(column).offset(_EVENTS_AT_ONCE).limit(1)
+
+
+def counts(span: Span) -> Select[Any]:
+    """Count events and patients by what stands for their run in the events."""
+    events = func.count().label("events")
+    patients = func.count(TABLE.c.patient_id.distinct()).label("patients")
+    return select(TABLE.c.run, events, patients).where(*_in(span)).group_by(TABLE.c.run)
+
+
+def deletion(run: Run, span: Span) -> Delete:
+    """Delete what a run alone has brought."""
+    return delete(TABLE).where(TABLE.c.run == run.id, *_in(span))
+
+
+def _in(span: Span) -> list[ColumnElement[bool]]:
+    column = TABLE.c.patient_id
+    behind = column > span.after
+    return [behind] if span.last is None else [behind, column <= span.last]

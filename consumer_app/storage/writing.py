@@ -1,0 +1,65 @@
+"""Writing: events become rows under the numbers of their runs, or are late."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from consumer_app.storage import runs
+from consumer_app.storage.backend import Backend, Numbers, Row
+
+logger = logging.getLogger(__name__)
+
+_NO_RUN: Numbers = {None: 0}
+_RUNS_KEPT = 1_000
+
+
+class Writer:
+    """Writes to a backend; keeps in mind which numbers runs have."""
+
+    def __init__(self, engine: AsyncEngine, backend: Backend) -> None:
+        self._engine = engine
+        self._backend = backend
+        self._numbers = dict(_NO_RUN)
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Store rows durably; those of retracted runs are counted instead.
+
+        Raises DRIVER_ERRORS or what SQLAlchemy does; to write the same rows again is safe.
+        """
+        late: Counter[str] = Counter()
+        named = {row[-1] for row in rows}
+        numbers = {run: self._numbers[run] for run in named & self._numbers.keys()}
+        # What is kept in mind may be over: the backend then stores nothing.
+        while rows and not (numbers.keys() == named and await self._backend.insert(rows, numbers)):
+            numbers = await self._look_up(named)
+            late.update(row[-1] for row in rows if row[-1] not in numbers)
+            rows = [row for row in rows if row[-1] in numbers]
+            named = set(numbers)
+        if late:
+            await self._count(late)
+
+    async def _look_up(self, named: Set[str | None]) -> dict[str | None, int]:
+        """Return the numbers of runs, new ones too, but for those that are retracted."""
+        # In one order, as below, so that two who do it can't deadlock.
+        names = sorted(run for run in named if run is not None)
+        new = [{"name": name, "first_received_at": datetime.now(UTC)} for name in names]
+        async with self._engine.begin() as connection:
+            await connection.execute(runs.NEW_RUN, new)
+            found = await connection.execute(runs.open_(names))
+            numbers = {run.name: run.id for run in found}
+        if len(self._numbers) > _RUNS_KEPT:
+            self._numbers = dict(_NO_RUN)
+        for name in names:
+            self._numbers.pop(name, None)
+        self._numbers |= numbers
+        return {run: self._numbers[run] for run in named & self._numbers.keys()}
+
+    async def _count(self, late: Mapping[str, int]) -> None:
+        async with self._engine.begin() as connection:
+            for run, events in sorted(late.items()):
+                await connection.execute(runs.late_arrival(run, events))
+        for run, events in late.items():
+            logger.warning("%d events of run %s came after its retraction", events, run)
