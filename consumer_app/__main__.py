@@ -6,7 +6,12 @@ import sys
 import typer
 
 from consumer_app.storage.store import DatabaseUnavailable
-from consumer_app.upkeep import CommandFailed, database_commands, dead_letter_commands
+from consumer_app.upkeep import (
+    CommandFailed,
+    database_commands,
+    dead_letter_commands,
+    run_commands,
+)
 from runtime.broker import BrokerUnavailable
 
 FAILED = 2
@@ -19,6 +24,7 @@ cli = typer.Typer(
     # They would name patients.
     pretty_exceptions_show_locals=False,
 )
+database_commands.cli.add_typer(run_commands.cli)
 cli.add_typer(database_commands.cli, name="database")
 cli.add_typer(dead_letter_commands.cli, name="dead-letters")
 

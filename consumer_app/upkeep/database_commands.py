@@ -1,28 +1,33 @@
 """`python -m consumer_app database`: migrate, back up, restore, check and purge the database."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import make_url
 
 from consumer_app.durations import Duration
-from consumer_app.settings import ConsumerSettings
-from consumer_app.storage.store import DatabaseUnavailable, EventStore
+from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.backups import back_up, damage_of, restore
 from consumer_app.upkeep.guidance import guidance
 from consumer_app.upkeep.retention import Purged, purge_histories
+from consumer_app.upkeep.target import (
+    database_url,
+    existing,
+    existing_database_url,
+    is_sqlite,
+    sqlite_file,
+    with_store,
+)
 from contracts import EventTime, reasons
-from runtime.settings import load_settings
 
 DAMAGED = 1
 
-cli = typer.Typer(help="Migrate, back up, restore, check or purge it.", no_args_is_help=True)
+cli = typer.Typer(
+    help="Migrate, back up, restore, check or purge it; undo an import.", no_args_is_help=True
+)
 
 
 @cli.command(
@@ -40,8 +45,8 @@ def migrate(
     ] = 0,
 ) -> None:
     """Make the schema, or bring it to its newest version."""
-    url = _database_url()
-    if partitions and _is_sqlite(url):
+    url = database_url()
+    if partitions and is_sqlite(url):
         raise CommandFailed("partitions are for PostgreSQL: DATABASE_URL names a SQLite file")
 
     async def migrated(store: EventStore) -> None:
@@ -52,7 +57,7 @@ def migrate(
             )
         typer.echo("the schema is the newest")
 
-    _with_store(url, migrated, partitions)
+    with_store(url, migrated, partitions)
 
 
 @cli.command(
@@ -71,7 +76,7 @@ def backup(
     The copy is consistent and checked for damage. It can be read by its owner alone, and takes
     the place of no file.
     """
-    events = back_up(_existing(_sqlite_file("pg_dump")), file)
+    events = back_up(existing(sqlite_file("pg_dump")), file)
     typer.echo(f"{file} holds {events} events")
 
 
@@ -96,7 +101,7 @@ def restore_(
     That is done once it is copied whole and checked for damage. A database that is there, damaged
     or not, is kept beside it under another name.
     """
-    database = _sqlite_file("pg_restore")
+    database = sqlite_file("pg_restore")
     events, aside = restore(database, file)
     if aside is not None:
         typer.echo(f"what was there is {aside} now")
@@ -114,7 +119,7 @@ def restore_(
 )
 def check() -> None:
     """Search the database for damage, and list what is found."""
-    damage = damage_of(_existing(_sqlite_file("pg_amcheck")))
+    damage = damage_of(existing(sqlite_file("pg_amcheck")))
     typer.echo("\n".join(damage) or "ok")
     if damage:
         raise typer.Exit(DAMAGED)
@@ -150,9 +155,7 @@ def purge(
     """
     time = _past(before)
     gap: timedelta = _read(Duration, merge_gap, "--merge-gap")
-    url = _database_url()
-    if _is_sqlite(url):
-        _existing(_file_of(url))
+    url = existing_database_url()
 
     async def purged(store: EventStore) -> None:
         counts = Purged()
@@ -161,7 +164,7 @@ def purge(
         finally:
             typer.echo(_outcome(counts, merge_gap, done=yes))
 
-    _with_store(url, purged)
+    with_store(url, purged)
 
 
 def _outcome(counts: Purged, merge_gap: str, *, done: bool) -> str:
@@ -185,40 +188,3 @@ def _read(kind: Any, text: str, option: str) -> Any:  # noqa: ANN401 - as the ki
         return TypeAdapter(kind).validate_python(text)
     except ValidationError as error:
         raise typer.BadParameter(reasons(error), param_hint=option) from None
-
-
-def _with_store(
-    url: str, command: Callable[[EventStore], Awaitable[None]], partitions: int = 0
-) -> None:
-    async def run() -> None:
-        async with EventStore.at(url, partitions) as store:
-            if problem := await store.problem():
-                raise DatabaseUnavailable(problem)
-            await command(store)
-
-    asyncio.run(run())
-
-
-def _sqlite_file(instead: str) -> Path:
-    url = _database_url()
-    if not _is_sqlite(url):
-        raise CommandFailed(f"this is for a SQLite file; for PostgreSQL use {instead}")
-    return _file_of(url)
-
-
-def _is_sqlite(url: str) -> bool:
-    return make_url(url).get_backend_name() == "sqlite"
-
-
-def _file_of(url: str) -> Path:
-    return Path(make_url(url).database or "")
-
-
-def _existing(database: Path) -> Path:
-    if not database.is_file():
-        raise CommandFailed(f"there is no database {database}: DATABASE_URL names it")
-    return database
-
-
-def _database_url() -> str:
-    return load_settings(ConsumerSettings).database_url

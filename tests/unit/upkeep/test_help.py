@@ -12,7 +12,7 @@ from consumer_app.__main__ import cli
 
 LABELS = ["When:", "Needs:", "Consumers:", "Exit status:", "Example:"]
 COMMANDS = {
-    "database": ["migrate", "backup", "restore", "check", "purge"],
+    "database": ["migrate", "backup", "restore", "check", "purge", "runs", "retract"],
     "dead-letters": ["list", "show", "replay", "drop"],
 }
 PATHS = [(group, command) for group, commands in COMMANDS.items() for command in commands]

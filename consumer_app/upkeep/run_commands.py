@@ -1,0 +1,88 @@
+"""`python -m consumer_app database runs` and `retract`: undo what a wrong import has brought."""
+
+from typing import Annotated
+
+import typer
+
+from consumer_app.storage.store import EventStore
+from consumer_app.upkeep.guidance import guidance
+from consumer_app.upkeep.retraction import Retracted, events_by_run, find_run, retract_run
+from consumer_app.upkeep.target import existing_database_url, with_store
+
+cli = typer.Typer()
+
+
+@cli.command(
+    epilog=guidance(
+        when="the name of a run is needed, or what it has brought",
+        needs="DATABASE_URL",
+        consumers="may run",
+        example="database runs",
+    )
+)
+def runs() -> None:
+    """List the runs of publishers and what each has brought.
+
+    One line each: when its first event arrived, the events that it alone has brought, those that
+    it brought first and another run too, those that came after its retraction, the time of the
+    retraction or -, and its name. All events are read for it.
+    """
+
+    async def listed(store: EventStore) -> None:
+        events = await events_by_run(store)
+        for run in await store.runs():
+            at = [None if at is None else f"{at:%FT%TZ}" for at in run[2:4]]
+            counts = events[run.id], events[-run.id], run.late_events
+            typer.echo("\t".join(map(str, [at[0], *counts, at[1] or "-", run.name])))
+
+    with_store(existing_database_url(), listed)
+
+
+@cli.command(
+    epilog=guidance(
+        when="a file was published that should not have been, or with wrong options",
+        needs="DATABASE_URL",
+        consumers="may run",
+        example="database retract monday",
+    )
+)
+def retract(
+    name: Annotated[
+        str,
+        typer.Argument(help="As the publisher and `database runs` show it.", metavar="RUN"),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")] = False,
+) -> None:
+    """Take out what a run of a publisher alone has brought.
+
+    Without --yes it is only counted. What another run has brought too stays. The answers about the
+    patients concerned change: for each patient at once, for one patient after the other.
+
+    What arrives of the run afterwards is not stored, and counted: `database runs` shows it. A
+    retraction can't be taken back; what is to be there again has to be published again, as another
+    run: `python -m publisher_app FILE --run NAME`. That holds for the same file with better
+    options, too.
+
+    May be interrupted and run again.
+    """
+
+    async def retracted(store: EventStore) -> None:
+        run = await find_run(store, name)
+        counts = Retracted()
+        try:
+            await retract_run(store, run, counts, dry_run=not yes)
+        finally:
+            typer.echo(_outcome(counts, done=yes))
+
+    with_store(existing_database_url(), retracted)
+
+
+def _outcome(counts: Retracted, *, done: bool) -> str:
+    taken = "taken out" if done else "would be taken out (give --yes to do it)"
+    change = "have changed" if done else "would change"
+    return (
+        f"{counts.events} events of {counts.patients} patients {taken}; "
+        f"{counts.shared} that it brought first stay, as another run has brought them too\n"
+        f"the periods of these patients {change}; to publish the same file again, give it another "
+        "name: --run NAME"
+    )

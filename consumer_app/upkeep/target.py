@@ -1,0 +1,83 @@
+"""The database that a command is for: the one that DATABASE_URL names."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from consumer_app.settings import ConsumerSettings
+from consumer_app.storage.store import DatabaseUnavailable, EventStore
+from consumer_app.upkeep import CommandFailed
+from runtime.settings import load_settings
+
+
+def database_url() -> str:
+    """Return the URL."""
+    return load_settings(ConsumerSettings).database_url
+
+
+def existing_database_url() -> str:
+    """Return the URL; a SQLite file must be there.
+
+    Raises:
+        CommandFailed: it is not.
+
+    """
+    url = database_url()
+    if is_sqlite(url):
+        existing(_file_of(url))
+    return url
+
+
+def is_sqlite(url: str) -> bool:
+    """Say whether it is a SQLite file."""
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def sqlite_file(instead: str) -> Path:
+    """Return the SQLite file, there or not; ``instead`` is the program for PostgreSQL.
+
+    Raises:
+        CommandFailed: it is another database.
+
+    """
+    url = database_url()
+    if not is_sqlite(url):
+        raise CommandFailed(f"this is for a SQLite file; for PostgreSQL use {instead}")
+    return _file_of(url)
+
+
+def existing(database: Path) -> Path:
+    """Return a SQLite file that is there.
+
+    Raises:
+        CommandFailed: it is not.
+
+    """
+    if not database.is_file():
+        raise CommandFailed(f"there is no database {database}: DATABASE_URL names it")
+    return database
+
+
+def with_store(
+    url: str, command: Callable[[EventStore], Awaitable[None]], partitions: int = 0
+) -> None:
+    """Run a command on the store in a database.
+
+    Raises:
+        DatabaseUnavailable: it can't be opened, or what the command raises.
+
+    """
+
+    async def run() -> None:
+        async with EventStore.at(url, partitions) as store:
+            if problem := await store.problem():
+                raise DatabaseUnavailable(problem)
+            await command(store)
+
+    asyncio.run(run())
+
+
+def _file_of(url: str) -> Path:
+    return Path(make_url(url).database or "")

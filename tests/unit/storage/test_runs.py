@@ -1,0 +1,145 @@
+"""Which run brought an event: what a run alone brought can be taken out, and nothing else."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+
+from consumer_app.storage import runs, writing
+from consumer_app.storage.database import open_database
+from consumer_app.storage.store import EventStore
+from consumer_app.upkeep.retraction import Retracted, find_run, retract_run
+from tests.runs import Delivery, Retraction, Step, any_steps, event, follow
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "events.db"
+
+
+@pytest.fixture
+async def store(file: Path) -> AsyncIterator[EventStore]:
+    async with EventStore.at(f"sqlite+aiosqlite:///{file}") as opened:
+        yield opened
+
+
+async def retract(store: EventStore, name: str) -> Retracted:
+    counts = Retracted()
+    await retract_run(store, await find_run(store, name), counts, dry_run=False)
+    return counts
+
+
+def test_whatever_is_delivered_and_retracted_the_store_holds_what_it_must(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Several spans, and numbers that have to be asked for again.
+    monkeypatch.setattr(runs, "_EVENTS_AT_ONCE", 2)
+    monkeypatch.setattr(writing, "_RUNS_KEPT", 2)
+    url = f"sqlite+aiosqlite:///{file}"
+    names = (f"{number}-" for number in count())
+    with asyncio.Runner() as runner:
+        store, engine = EventStore.at(url), open_database(url)
+
+        # Each step is a commit or more.
+        @settings(max_examples=settings().max_examples // 4)
+        @given(any_steps)
+        @example(
+            [
+                Delivery([("A", [0])]),
+                Retraction("A", interrupted=True),
+                Delivery([("B", [0]), ("B", [0]), ("C", [0])]),
+                Retraction("A", interrupted=False),
+                Retraction("B", interrupted=False),
+            ]
+        )
+        def check(steps: Sequence[Step]) -> None:
+            runner.run(follow(store, engine, steps, next(names)))
+
+        check()
+        runner.run(store.__aexit__())
+        runner.run(engine.dispose())
+
+
+async def test_an_event_that_no_run_or_another_run_brought_too_stays(store: EventStore) -> None:
+    await store.add([event("p", 0), event("p", 1), event("p", 2)], "wrong")
+    await store.add([event("p", 1)], "right")
+    await store.add([event("p", 2)])
+
+    assert await retract(store, "wrong") == Retracted(events=1, patients=1, shared=2)
+    found = [*await store.events_of("p0"), *await store.events_of("p1")]
+    assert sorted(found, key=lambda each: each.event_time) == [event("p", 1), event("p", 2)]
+
+
+async def test_what_arrives_of_a_retracted_run_is_counted_and_not_stored(
+    store: EventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.add([event("p", 0)], "wrong")
+    await retract(store, "wrong")
+
+    await asyncio.gather(
+        store.add([event("p", 0), event("p", 1)], "wrong"), store.add([event("p", 1)], "right")
+    )
+
+    assert await store.events_of("p0") == [event("p", 1)]
+    assert [run.late_events for run in await store.runs()] == [2, 0]
+    assert "2 events of run wrong came after its retraction" in caplog.text
+    assert "p0" not in caplog.text, "it names a patient"
+
+
+async def test_the_retraction_of_another_program_is_heeded_at_once(
+    file: Path, store: EventStore
+) -> None:
+    await store.add([event("p", 0)], "wrong")
+    async with EventStore.at(f"sqlite+aiosqlite:///{file}") as other:
+        await retract(other, "wrong")
+
+    await store.add([event("p", 1)], "wrong")
+
+    assert await store.events_of("p0") == []
+
+
+async def test_more_rows_than_a_statement_takes_are_stored_under_their_run(
+    store: EventStore,
+) -> None:
+    many = [event(f"{number}-", 0) for number in range(9_000)]
+    await store.add(many, "large")
+
+    assert await retract(store, "large") == Retracted(events=9_000, patients=9_000, shared=0)
+
+
+SCHEMA_OF_1_0_0 = """
+CREATE TABLE medication_event (
+    patient_id VARCHAR NOT NULL, medication_name VARCHAR NOT NULL, event_time VARCHAR NOT NULL,
+    action VARCHAR NOT NULL, order_id VARCHAR NOT NULL, event_id VARCHAR NOT NULL,
+    received_at VARCHAR NOT NULL,
+    PRIMARY KEY (patient_id, medication_name, event_time, action, order_id, event_id)
+) WITHOUT ROWID;
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('0001');
+"""
+INSERT_OF_1_0_0 = """
+INSERT INTO medication_event
+(patient_id, medication_name, event_time, action, order_id, event_id, received_at)
+VALUES (?, 'Heparin', '2021-01-01T00:00:00.000000Z', 'start', '', '', '2021-01-01T00:00:00.000000Z')
+"""
+
+
+async def test_what_a_consumer_of_1_0_0_has_stored_or_stores_beside_belongs_to_no_run(
+    file: Path, store: EventStore
+) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as older:
+        older.executescript(SCHEMA_OF_1_0_0)
+        older.execute(INSERT_OF_1_0_0, ["p0"])
+        assert await store.problem() is None, "it is migrated by then"
+        older.execute(INSERT_OF_1_0_0, ["q0"])
+
+    await store.add([event("p", 0), event("q", 0)], "again")
+
+    assert await retract(store, "again") == Retracted(events=0, patients=0, shared=0)
+    assert await store.events_of("p0") == [event("p", 0)]
+    assert await store.events_of("q0") == [event("q", 0)]
