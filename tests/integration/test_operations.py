@@ -87,7 +87,7 @@ def run_documented(name: str, environment: dict[str, str], folder: Path) -> None
         assert output in ("", done.stdout)
 
 
-def publish(patient: str, environment: dict[str, str]) -> None:
+def publish(patient: str, environment: dict[str, str], *options: str) -> None:
     event = {
         "patient_id": patient,
         "medication_name": "Heparin",
@@ -95,7 +95,7 @@ def publish(patient: str, environment: dict[str, str]) -> None:
         "event_time": "2021-01-01T00:00:00Z",
     }
     subprocess.run(
-        [sys.executable, "-m", "publisher_app", "-"],
+        [sys.executable, "-m", "publisher_app", "-", *options],
         env={**os.environ, **environment},
         input=json.dumps([event]),
         text=True,
@@ -136,6 +136,10 @@ def test_a_lost_database_is_restored_and_all_events_are_there_again(
     assert not known(consumer, "after"), "it was stored after the backup"
     publish("after", environment)
     eventually(lambda: known(consumer, "after"))
+    publish("wrong", environment, "--run", "monday")
+    eventually(lambda: known(consumer, "wrong"))
+    run_documented("database retract", environment, tmp_path)
+    assert not known(consumer, "wrong")
     if kind == "sqlite":
         run_documented("sqlite check", environment, tmp_path)
         run_documented("sqlite purge", environment, tmp_path)
