@@ -23,6 +23,7 @@ from benchmarks.machinery import (
 from consumer_app.storage.backend import INSERT
 from consumer_app.storage.database import migrate, open_database
 from consumer_app.storage.sqlite import VALUES, SqliteBackend
+from publisher_app.formats.columns import Columns
 from publisher_app.formats.mapping import FieldMapping
 from publisher_app.inputs.files import open_file
 from publisher_app.repeats import Repeats
@@ -126,8 +127,10 @@ def parse_alone(file: Path) -> float:
     """Parse and validate the same file without a broker."""
     begin = time.monotonic()
     with open_file(str(file)) as opened:
-        event_of, number = FieldMapping({}, ZoneInfo("UTC")).event_of, Repeats().number
-        count = sum(1 for _ in map(number, map(event_of, opened.records())))
+        columns = Columns({})
+        event_of, number = FieldMapping(columns, ZoneInfo("UTC")).event_of, Repeats().number
+        records = columns.checked(opened.records(columns))
+        count = sum(1 for _ in map(number, map(event_of, records)))
     return count / (time.monotonic() - begin)
 
 

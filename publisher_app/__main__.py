@@ -14,7 +14,13 @@ from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
 from publisher_app.publishing import EventPublisher
-from publisher_app.settings import PublisherSettings, read_columns, read_run, read_zone
+from publisher_app.settings import (
+    PublisherSettings,
+    read_columns,
+    read_encoding,
+    read_run,
+    read_zone,
+)
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
 
@@ -22,13 +28,19 @@ ALL_PUBLISHED, SOME_REJECTED, FAILED = 0, 1, 2
 
 
 def main(
-    file: Annotated[str, typer.Argument(help="JSON array, JSON Lines or CSV; - is standard input")],
+    file: Annotated[str, typer.Argument(help="JSON or CSV, gzipped or not; - is standard input")],
     map_: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="FIELD=COLUMN", help="Column of a field; repeatable."),
     ] = None,
     timezone: Annotated[
         str | None, typer.Option(help="Zone of times without an offset, such as Europe/Berlin.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of a file that is not UTF-8: windows-1252, utf-16.")
+    ] = None,
+    skip_lines: Annotated[
+        int | None, typer.Option(min=0, help="Lines above the header that are no part of it.")
     ] = None,
     rejects: Annotated[
         Path | None, typer.Option(help="Where rejected rows go. [default: beside FILE]")
@@ -54,10 +66,13 @@ def main(
     given = {
         "map": _checked("--map", read_columns, map_ or None),
         "timezone": _checked("--timezone", read_zone, timezone),
+        "encoding": _checked("--encoding", read_encoding, encoding),
+        "skip_lines": skip_lines,
         "rejects": rejects,
         "run": _checked("--run", read_run, run),
     }
-    settings = settings.model_copy(update={name: value for name, value in given.items() if value})
+    told = {name: value for name, value in given.items() if value is not None}
+    settings = settings.model_copy(update=told)
     raise typer.Exit(asyncio.run(_publish(file, settings)))
 
 
@@ -83,7 +98,8 @@ async def _publish(file: str, settings: PublisherSettings) -> int:
 
 async def _publish_file(name: str, settings: PublisherSettings, outcome: FileOutcome) -> None:
     publisher = EventPublisher.of(settings)
-    with open_file(name) as file, progress() as report:
+    opened = open_file(name, settings.encoding, settings.skip_lines)
+    with opened as file, progress() as report:
         async with publisher.connected():
             await publish_file(file, Intake(publisher, settings), outcome, report, settings.rejects)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from contracts import MedicationEvent
 from publisher_app.batches import in_batches, read_in_batches
 from publisher_app.failures import Failure
+from publisher_app.formats.columns import Columns
 from publisher_app.formats.mapping import FieldMapping, NoEvent
 from publisher_app.formats.records import Record
 from publisher_app.publishing import EventPublisher
@@ -49,7 +50,8 @@ class Intake:
 
     def __init__(self, publisher: EventPublisher, settings: PublisherSettings) -> None:
         self._publisher = publisher
-        self._mapping = FieldMapping(settings.map, settings.timezone)
+        self.columns = Columns(settings.map)
+        self._mapping = FieldMapping(self.columns, settings.timezone)
         self._batch_size = settings.batch_size
         self._window = settings.window
 
@@ -57,7 +59,8 @@ class Intake:
         """Take records that are at hand; return once all of their events are confirmed.
 
         Raises:
-            Failure: not all are; ``outcome`` tells how far it came. What ``reject`` raises, too.
+            Failure: a mapped column is in none of them, or not all are confirmed; ``outcome`` tells
+                how far it came. What ``reject`` raises, too.
 
         """
         events = list(self._events(records, reject, outcome))
@@ -82,7 +85,7 @@ class Intake:
         self, records: Iterable[Record], reject: Reject, outcome: Outcome
     ) -> Iterator[MedicationEvent]:
         event_of, number = self._mapping.event_of, Repeats().number
-        for record in records:
+        for record in self.columns.checked(records):
             try:
                 yield number(event_of(record))
             except NoEvent as problem:

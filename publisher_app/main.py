@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 from socket import gethostname
 
 from fastapi import FastAPI
@@ -56,8 +55,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         async def publish_at_start() -> None:
             if settings.input is not None:
                 await started.wait()
-                outcome = FileOutcome(run=settings.run or "")
-                await _publish_file(settings.input, intake, outcome, settings.rejects)
+                await _publish_file(settings.input, settings, intake)
 
         task = asyncio.create_task(publish_at_start())
         yield
@@ -77,12 +75,12 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     )
 
 
-async def _publish_file(
-    name: str, intake: Intake, outcome: FileOutcome, rejects_file: Path | None
-) -> None:
+async def _publish_file(name: str, settings: PublisherSettings, intake: Intake) -> None:
+    outcome = FileOutcome(run=settings.run or "")
     try:
-        with open_file(name) as file, progress() as report:
-            await publish_file(file, intake, outcome, report, rejects_file)
+        opened = open_file(name, settings.encoding, settings.skip_lines)
+        with opened as file, progress() as report:
+            await publish_file(file, intake, outcome, report, settings.rejects)
     except Failure as failure:
         logger.error("%s; %s", failure, outcome)
     else:

@@ -15,19 +15,20 @@ def read_columns(value: object) -> object:
     """Read ``field=column`` pairs, such as ``patient_id=MRN``, parted by commas or in a list.
 
     Raises:
-        ValueError: a pair is not one, or names no field of an event.
+        ValueError: a pair is not one, or names no field of an event, or another column of one.
 
     """
     pairs = value.split(",") if isinstance(value, str) else value
     if not isinstance(pairs, list):
         return value
-    columns = {}
+    columns: dict[str, str] = {}
     for pair in filter(None, pairs):
         field, _, column = (part.strip() for part in str(pair).partition("="))
         if field not in FIELDS or not column:
             fields = ", ".join(FIELDS)
             raise ValueError(f"write FIELD=COLUMN, such as patient_id=MRN; the fields are {fields}")
-        columns[field] = column
+        if columns.setdefault(field, column) != column:
+            raise ValueError(f"names two columns for {field}")
     return columns
 
 
@@ -56,6 +57,21 @@ def read_run(value: object) -> object:
     return value if value is None else checked_run(value)
 
 
+def read_encoding(value: object) -> object:
+    """Read the name of a text encoding.
+
+    Raises:
+        ValueError: there is no such encoding.
+
+    """
+    if isinstance(value, str):
+        try:
+            "".encode(value)
+        except (LookupError, ValueError):
+            raise ValueError("is no known encoding: write it like windows-1252") from None
+    return value
+
+
 class PublisherSettings(ServiceSettings):
     """Read from the environment: RABBITMQ_URL, and PUBLISHER_… for the rest."""
 
@@ -67,6 +83,10 @@ class PublisherSettings(ServiceSettings):
     """The columns that hold the fields of an event, where they have other names."""
     timezone: Annotated[ZoneInfo | None, BeforeValidator(read_zone)] = None
     """The zone of times without an offset; without it they are rejected."""
+    encoding: Annotated[str | None, BeforeValidator(read_encoding)] = None
+    """The encoding of an input file that is not UTF-8."""
+    skip_lines: Annotated[int, Field(ge=0)] = 0
+    """Lines that stand above the header of an input file, and are no part of it."""
     rejects: Path | None = None
     """Where rejected rows go; by default beside the input."""
     run: Annotated[str | None, BeforeValidator(read_run)] = None

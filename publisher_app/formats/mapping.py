@@ -1,32 +1,52 @@
 """Mapping: the fields of an event found in a record, by the names of its columns."""
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from contracts import FIELDS, MedicationEvent, explain_event, read_plain_event, reasons
+from contracts import MedicationEvent, explain_event, read_plain_event, reasons
+from publisher_app.formats.columns import Columns, SeveralColumns
 from publisher_app.formats.records import Record
 from publisher_app.formats.times import read_time
 
-_OTHER_NAMES = {"patient_id": ("patient_id", "p_id")}
+_NO_TEXT = re.compile(r"[\udc80-\udcff]")
+_GOOD: dict[str, object] = {
+    "patient_id": "1",
+    "medication_name": "1",
+    "action": "start",
+    "event_time": datetime(2021, 1, 1, tzinfo=UTC),
+    "order_id": "1",
+    "event_id": "1",
+}
+"""What stands for a field that is known to be wrong while the others are judged."""
+
+_MAX_SHAPES = 1_000
 
 
 class NoEvent(ValueError):
-    """A record is no event; the text says why, and repeats nothing of it."""
+    """A record is no event; the text says all that is wrong with it, and repeats nothing of it."""
+
+
+class _Shape(NamedTuple):
+    """What records with the same names have in common."""
+
+    columns: Mapping[str, str]
+    """The column of each field that has one."""
+    own_names: bool
+    """Whether each of these columns is named as its field."""
 
 
 class FieldMapping:
-    """Finds the fields of events in the records of one kind of input."""
+    """Finds the fields of events in records."""
 
-    def __init__(self, columns: Mapping[str, str], zone: ZoneInfo | None) -> None:
-        """``columns`` names the column of a field where it is not the field's own name."""
-        self._columns = {
-            field: (columns[field],) if field in columns else _OTHER_NAMES.get(field, (field,))
-            for field in FIELDS
-        }
-        self._own_names = not columns
+    def __init__(self, columns: Columns, zone: ZoneInfo | None) -> None:
+        self._columns = columns
         self._zone = zone
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     def event_of(self, record: Record) -> MedicationEvent:
         """Read a record as an event.
@@ -35,37 +55,61 @@ class FieldMapping:
             NoEvent: it is none.
 
         """
+        content = record.content
         if record.problem is not None:
             raise NoEvent(record.problem)
-        if not isinstance(record.content, dict):
+        if not isinstance(content, dict):
             raise NoEvent("is not an object with the fields of an event")
-        event = read_plain_event(record.content) if self._own_names else None
-        return event or self._mended(record.content)
+        names = tuple(content)
+        shape = self._shapes.get(names) or self._new_shape(names)
+        event = read_plain_event(content) if shape.own_names else None
+        return event or self._mended(_fields(content, shape.columns))
 
-    def _fields(self, content: Mapping[str, object]) -> dict[str, object]:
-        """Pick the fields out of a record; an empty one, or one of spaces, is an absent one."""
-        fields = {}
-        for field, columns in self._columns.items():
-            for column in columns:
-                if not _is_empty(value := content.get(column)):
-                    fields[field] = value
-                    break
-        return fields
+    def _new_shape(self, names: tuple[str, ...]) -> _Shape:
+        try:
+            columns = self._columns.find(names)
+        except SeveralColumns as error:
+            raise NoEvent(str(error)) from None
+        if len(self._shapes) >= _MAX_SHAPES:
+            self._shapes.clear()
+        own_names = all(field == column for field, column in columns.items())
+        shape = self._shapes[names] = _Shape(columns, own_names)
+        return shape
 
-    def _mended(self, content: Mapping[str, object]) -> MedicationEvent:
-        fields = self._fields(content)
+    def _mended(self, fields: dict[str, Any]) -> MedicationEvent:
         if event := read_plain_event(fields):
             return event
-        try:
-            if "event_time" in fields:
+        problems = {field: _WRONG_BYTES for field, value in fields.items() if _is_no_text(value)}
+        if "event_time" in fields and "event_time" not in problems:
+            try:
                 fields["event_time"] = read_time(fields["event_time"], self._zone)
-        except ValueError as error:
-            raise NoEvent(f"event_time: {error}") from None
+            except ValueError as error:
+                problems["event_time"] = str(error)
+        told = [f"{field}: {problem}" for field, problem in problems.items()]
         try:
-            return explain_event(fields)
+            event = explain_event(fields | {field: _GOOD[field] for field in problems})
         except ValidationError as error:
-            raise NoEvent(reasons(error)) from None
+            raise NoEvent("; ".join([*told, reasons(error)])) from None
+        if told:
+            raise NoEvent("; ".join(told))
+        return event
+
+
+_WRONG_BYTES = (
+    "holds bytes that are not UTF-8, or not what --encoding (PUBLISHER_ENCODING) names: name the "
+    "encoding that it is in"
+)
+
+
+def _fields(content: Mapping[str, object], columns: Mapping[str, str]) -> dict[str, object]:
+    """Pick the fields out of a record; an empty one, or one of spaces, is an absent one."""
+    picked = ((field, content[column]) for field, column in columns.items())
+    return {field: value for field, value in picked if not _is_empty(value)}
 
 
 def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _is_no_text(value: object) -> bool:
+    return isinstance(value, str) and not value.isascii() and bool(_NO_TEXT.search(value))

@@ -3,33 +3,51 @@
 from collections.abc import Callable, Iterator
 from typing import IO
 
+from publisher_app.failures import UnreadableInput
+from publisher_app.formats.columns import Columns
 from publisher_app.formats.delimited import delimited
+from publisher_app.formats.foreign import foreign_text
 from publisher_app.formats.json_arrays import json_array
-from publisher_app.formats.json_lines import json_lines
+from publisher_app.formats.json_objects import json_objects
 from publisher_app.formats.records import MAX_CHARACTERS, Record
-from publisher_app.formats.text import reading
+from publisher_app.formats.text import Source, lines, reading
 
-_FORMATS: dict[str, Callable[[str, IO[str]], Iterator[Record]]] = {
+_BYTE_ORDER_MARK = "\ufeff"
+_JSON: dict[str, Callable[[Source, Columns], Iterator[Record]]] = {
     "[": json_array,
-    "{": json_lines,
+    "{": json_objects,
 }
 
 
-def records_of(text: IO[str]) -> Iterator[Record]:
+def records_of(text: IO[str], columns: Columns, *, skip_lines: int = 0) -> Iterator[Record]:
     """Take an input apart; its first character that is no space says in which format it is.
 
+    ``skip_lines`` are passed over before.
+
     Raises:
-        UnreadableInput: the rest can't be read, or not be taken apart.
+        UnreadableInput: it is none that is read, the rest can't be read, or not be taken apart.
 
     """
     with reading():
-        skipped = 0
-        while (first := text.readline(MAX_CHARACTERS)) and not first.strip():
-            skipped += 1
-        if first:
-            records = _FORMATS.get(first.lstrip()[0], delimited)(first, text)
-            yield from _further_down(records, skipped) if skipped else records
+        if source := _source(text, skip_lines):
+            yield from _JSON.get(source.first.lstrip()[0], delimited)(source, columns)
 
 
-def _further_down(records: Iterator[Record], lines: int) -> Iterator[Record]:
-    return (record._replace(place=record.place + lines) for record in records)
+def json_records_of(text: IO[str], columns: Columns) -> Iterator[Record]:
+    """Take JSON apart, as ``records_of`` does."""
+    with reading():
+        if source := _source(text):
+            reader = _JSON.get(source.first.lstrip()[0])
+            if reader is None:
+                raise UnreadableInput("is not JSON")
+            yield from reader(source, columns)
+
+
+def _source(text: IO[str], skip_lines: int = 0) -> Source | None:
+    beginning = text.readline(MAX_CHARACTERS).removeprefix(_BYTE_ORDER_MARK)
+    for number, line in enumerate(lines(beginning, text), start=1):
+        if number > skip_lines and line.strip():
+            if told := foreign_text(line):
+                raise UnreadableInput(f"it is {told}")
+            return Source(line, number, text)
+    return None

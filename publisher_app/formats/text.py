@@ -1,17 +1,29 @@
 """Text: how the bytes of an input are read, and parted into lines."""
 
+import codecs
 import gzip
 import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO, BinaryIO, cast
 
 from publisher_app.failures import UnreadableInput
+from publisher_app.formats.foreign import foreign_bytes
 from publisher_app.formats.records import MAX_CHARACTERS
 
 _GZIP = b"\x1f\x8b"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_LOOK = 64 * 1024
+_CHUNK = 64 * 1024
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+_NAME_IT = "save it as UTF-8, or name it with --encoding"
 
 
 @contextmanager
@@ -23,27 +35,100 @@ def reading() -> Iterator[None]:
         raise UnreadableInput(f"{error.strerror or error}") from error
     except (EOFError, zlib.error) as error:
         raise UnreadableInput(f"the gzip data is broken: {error}") from error
+    except UnicodeError as error:
+        raise UnreadableInput("it is not in the encoding that --encoding names") from error
 
 
-def decode(raw: BinaryIO) -> IO[str]:
-    """Read bytes as text: UTF-8 with or without a byte order mark, gzipped or not.
-
-    Bytes that are not UTF-8 become lone surrogates, so that only the records with them are
-    refused.
+def decode(raw: BinaryIO, encoding: str | None = None) -> IO[str]:
+    """Read bytes as text, gzipped or not: UTF-8, or what ``encoding`` names.
 
     Raises:
-        UnreadableInput: it is UTF-16.
+        UnreadableInput: it is no such text.
         OSError, EOFError, zlib.error: the gzip data is broken.
 
     """
-    stream: io.BufferedReader | gzip.GzipFile = io.BufferedReader(cast("io.RawIOBase", raw))
+    stream: io.BufferedReader | gzip.GzipFile = buffered(raw)
     if stream.peek(2)[:2] == _GZIP:
         stream = gzip.GzipFile(fileobj=stream)
-    if stream.peek(2)[:2] in _UTF_16:
-        raise UnreadableInput("it is UTF-16: save it as UTF-8")
+    return as_text(stream, encoding)
+
+
+def buffered(raw: BinaryIO) -> io.BufferedReader:
+    """Buffer bytes, as many of them as are looked at to tell what they are."""
+    return io.BufferedReader(cast("io.RawIOBase", raw), _LOOK)
+
+
+def as_text(stream: io.BufferedReader | gzip.GzipFile, encoding: str | None = None) -> IO[str]:
+    """Read unpacked bytes as text; what its beginning shows to be none is refused.
+
+    Single bytes further down that are not in the encoding become lone surrogates, so that only the
+    records with them are refused.
+
+    Raises:
+        UnreadableInput: it is no text, or in another encoding.
+
+    """
+    beginning = stream.peek(_LOOK)[:_LOOK]
+    if told := foreign_bytes(beginning):
+        raise UnreadableInput(f"it is {told}")
+    _check_encoding(beginning, encoding)
     return io.TextIOWrapper(
-        cast("IO[bytes]", stream), encoding="utf-8-sig", errors="surrogateescape", newline=""
+        cast("IO[bytes]", stream),
+        encoding=encoding or "utf-8",
+        errors="surrogateescape",
+        newline="",
     )
+
+
+def _check_encoding(beginning: bytes, encoding: str | None) -> None:
+    marked = next((name for mark, name in _MARKS if beginning.startswith(mark)), None)
+    if encoding:
+        if marked and not codecs.lookup(encoding).name.startswith(marked):
+            told = f"it is {marked.upper()}, as its byte order mark says, and not {encoding}"
+            raise UnreadableInput(told)
+        return
+    found = marked or ("utf-16" if _is_utf_16(beginning) else "utf-8")
+    if found != "utf-8":
+        raise UnreadableInput(f"it is {found.upper()}: {_NAME_IT} {found}")
+    if not _is_utf_8(beginning):
+        raise UnreadableInput(f"it is not UTF-8: {_NAME_IT}, such as windows-1252")
+
+
+def _is_utf_16(beginning: bytes) -> bool:
+    """Say whether every other byte of a text's very beginning is zero."""
+    sample = beginning[:64]
+    return b"\x00" in sample and (not any(sample[::2]) or not any(sample[1::2]))
+
+
+def _is_utf_8(beginning: bytes) -> bool:
+    """Say whether a text may be UTF-8: where some letters are, bytes that are not are mere faults.
+
+    Without any such letter its encoding is another one.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")
+    try:
+        decoder().decode(beginning)
+    except UnicodeDecodeError:
+        return not decoder("ignore").decode(beginning).isascii()
+    return True
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text whose beginning is read, up to its first line that is not blank."""
+
+    first: str
+    line: int
+    """The number of the first line, from 1."""
+    rest: IO[str]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines; of one that is too long only its beginning."""
+        return lines(self.first, self.rest)
+
+    def chunks(self) -> Iterator[str]:
+        """Yield the text that follows the first line, in parts of any length."""
+        return iter(lambda: self.rest.read(_CHUNK), "")
 
 
 def lines(line: str, text: IO[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from publisher_app.failures import RejectsNotWritten, UnreadableInput
+from publisher_app.formats.columns import Columns
 from publisher_app.formats.recognition import records_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode, reading
@@ -26,9 +27,13 @@ class FileOutcome(Outcome):
     """Bytes in all, where the input can tell."""
     rejects: Path | None = None
     """Where the rejected rows are."""
+    ended: bool = False
+    """Whether all of it was read."""
 
     def __str__(self) -> str:
         sentence = super().__str__()
+        if self.ended and not (self.published or self.rejected):
+            return f"{sentence}; there is {'nothing' if self.size == 0 else 'no row'} in it"
         kept = self.rejected and self.rejects is not None
         return f"{sentence}; the rejects are in {self.rejects}" if kept else sentence
 
@@ -40,6 +45,7 @@ class OpenFile:
     name: str
     _text: IO[str]
     _raw: BinaryIO
+    _skip_lines: int
     size: int | None
     run: str
     """The run that the file is, unless another one is named."""
@@ -49,20 +55,22 @@ class OpenFile:
         """Bytes read so far; 0 where the input can't tell."""
         return self._raw.tell() if self.size is not None else 0
 
-    def records(self) -> Iterator[Record]:
-        """Take the file apart.
+    def records(self, columns: Columns) -> Iterator[Record]:
+        """Take the file apart, whose header is checked by the ``columns``.
 
         Raises:
             UnreadableInput: the rest can't be read, or not be taken apart.
 
         """
         with _named(self.name):
-            yield from records_of(self._text)
+            yield from records_of(self._text, columns, skip_lines=self._skip_lines)
 
 
 @contextmanager
-def open_file(name: str) -> Iterator[OpenFile]:
+def open_file(name: str, encoding: str | None = None, skip_lines: int = 0) -> Iterator[OpenFile]:
     """Open a file, or standard input for ``-``, as text; gzip is undone.
+
+    It is UTF-8 unless an ``encoding`` is named; ``skip_lines`` are passed over at its beginning.
 
     Raises:
         UnreadableInput: there is no such file, or it can't be read.
@@ -74,9 +82,9 @@ def open_file(name: str) -> Iterator[OpenFile]:
             size = raw.seek(0, io.SEEK_END) if raw.seekable() else None
             if size is not None:
                 raw.seek(0)
-            text = stack.enter_context(decode(raw))
+            text = stack.enter_context(decode(raw, encoding))
             run = run_of_input(name)
-        yield OpenFile(name, text, raw, size, run)
+        yield OpenFile(name, text, raw, skip_lines, size, run)
 
 
 async def publish_file(
@@ -105,10 +113,13 @@ async def publish_file(
 
     try:
         with Rejects(path, outcome.run) as rejects:
-            await intake.take_as_they_come(file.records(), rejects.add, outcome, report_position)
+            await intake.take_as_they_come(
+                file.records(intake.columns), rejects.add, outcome, report_position
+            )
     except RejectsNotWritten:
         outcome.rejects = None
         raise
+    outcome.ended = True
     # The rejects of standard input may be those of another input: they stay.
     if not outcome.rejected and rejects_file is None and file.name != STANDARD_INPUT:
         remove_earlier_rejects(path)

@@ -1,9 +1,7 @@
 """HTTP: events posted to the publisher."""
 
 import io
-import json
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,9 +10,10 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from contracts import MedicationEvent, RunId
 from publisher_app.failures import UnreadableInput
-from publisher_app.formats.recognition import records_of
+from publisher_app.formats.columns import Columns
+from publisher_app.formats.recognition import json_records_of
 from publisher_app.formats.records import Record
-from publisher_app.formats.text import decode
+from publisher_app.formats.text import as_text, buffered
 from publisher_app.intake import Intake, Outcome
 from runtime.http.bodies import BodyTooLong, read_body
 from runtime.http.problems import BadParameter, Problems, Unavailable
@@ -55,17 +54,20 @@ def events_router(intake: Intake, max_body_bytes: int, default_run: str) -> APIR
     async def post_events(request: Request, run: Run = None) -> Response:
         """Publish one event, a list, or JSON Lines, and answer once RabbitMQ has confirmed.
 
-        Fields and times are read as in files. What is no event is reported by its index; the
+        JSON, fields and times are read as in files. What is no event is reported by its index; the
         others are published. Repeating a request is always safe.
         """
-        records = _records(await _body(request, max_body_bytes))
+        records = _records(await _body(request, max_body_bytes), intake.columns)
         rejected: list[RejectedEvent] = []
 
         def reject(record: Record, reason: str) -> None:
             rejected.append(RejectedEvent(index=record.place, reason=reason))
 
         outcome = Outcome(run or default_run)
-        await intake.take(records, reject, outcome)
+        try:
+            await intake.take(records, reject, outcome)
+        except UnreadableInput as error:
+            raise BadParameter("body", str(error), _EXAMPLE) from None
         answer = PostedEvents(accepted=outcome.published, rejected=rejected, run=outcome.run)
         return JSONResponse(answer.model_dump(), status_code=202 if outcome.published else 422)
 
@@ -87,25 +89,15 @@ async def _body(request: Request, limit: int) -> bytes:
         raise BadParameter("body", too_long, _EXAMPLE) from None
 
 
-def _records(body: bytes) -> Sequence[Record]:
+def _records(body: bytes, columns: Columns) -> Sequence[Record]:
     """Take a body apart: all of it, so that nothing of a broken one is published."""
     try:
-        contents = list(_contents(body))
+        contents = list(json_records_of(as_text(buffered(io.BytesIO(body))), columns))
     except UnreadableInput as error:
         raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
     if not contents:
         raise BadParameter("body", f"holds no event: {_FORMS}", _EXAMPLE)
     return [record._replace(place=index) for index, record in enumerate(contents)]
-
-
-def _contents(body: bytes) -> Iterable[Record]:
-    if body.lstrip()[:1] == b"{":
-        # One event may be spread over lines, which JSON Lines can't.
-        with suppress(ValueError, RecursionError):
-            return [Record(0, json.loads(body))]
-    elif body.lstrip()[:1] != b"[":
-        raise UnreadableInput("is not JSON")
-    return records_of(decode(io.BytesIO(body)))
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {

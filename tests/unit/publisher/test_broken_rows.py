@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from publisher_app.failures import UnreadableInput
+from publisher_app.formats.columns import Columns
 from publisher_app.formats.recognition import records_of
 from publisher_app.formats.records import MAX_CHARACTERS, Record
 from tests.unit.publisher.reading import rows
@@ -29,9 +30,9 @@ def test_a_json_line_that_no_decoder_takes_is_a_row_with_a_problem(line: str) ->
     assert second == Record(2, {})
 
 
-def test_csv_rows_with_too_few_or_too_many_values_are_kept_as_they_were() -> None:
-    assert rows('a,b\n1\n1,2\n1,2,"3\n3"\r\n4,5') == [
-        Record(2, "1\n", "has 1 values where the header names 2"),
+def test_csv_rows_with_too_many_values_are_kept_as_they_were() -> None:
+    assert rows('a,b\n1,2,\t,3\n1,2\n1,2,"3\n3"\r\n4,5') == [
+        Record(2, "1,2,\t,3\n", "has 4 values where the header names 2"),
         Record(3, {"a": "1", "b": "2"}),
         Record(4, '1,2,"3\n3"\r\n', "has 3 values where the header names 2"),
         Record(6, {"a": "4", "b": "5"}),
@@ -80,7 +81,7 @@ def test_a_broken_array_is_read_up_to_the_line_that_is_told(
 ) -> None:
     read: list[Record] = []
     with pytest.raises(UnreadableInput) as caught:
-        read.extend(records_of(io.StringIO(text, newline="")))
+        read.extend(records_of(io.StringIO(text, newline=""), Columns({})))
     assert [row.content for row in read] == [{}] * good
     assert str(caught.value).startswith(message)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from publisher_app.failures import UnreadableInput
+from publisher_app.formats.columns import Columns
 from publisher_app.formats.records import Record
 from publisher_app.inputs.files import open_file
 from tests.unit.publisher.reading import rows
@@ -36,7 +37,7 @@ def test_the_name_of_a_file_means_nothing(tmp_path: Path, name: str) -> None:
     for written in (LINES, gzip.compress(LINES)):
         (tmp_path / name).write_bytes(written)
         with open_file(str(tmp_path / name)) as opened:
-            assert [row.content for row in opened.records()] == [
+            assert [row.content for row in opened.records(Columns({}))] == [
                 {"number": number} for number in range(5_000)
             ]
 
@@ -49,7 +50,7 @@ def test_at_the_end_the_position_is_the_size_of_the_file_as_it_lies_there(tmp_pa
     file = tmp_path / "events"
     file.write_bytes(gzip.compress(LINES))
     with open_file(str(file)) as opened:
-        assert len(list(opened.records())) == 5_000
+        assert len(list(opened.records(Columns({})))) == 5_000
         assert opened.position == opened.size == file.stat().st_size
 
 
@@ -81,7 +82,7 @@ def test_broken_gzip_is_an_unreadable_input(tmp_path: Path, broken: bytes) -> No
         pytest.raises(UnreadableInput),
         open_file(str(tmp_path / "events")) as opened,
     ):
-        list(opened.records())
+        list(opened.records(Columns({})))
 
 
 def test_a_problem_elsewhere_while_a_file_is_open_is_not_taken_for_one_with_it(

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from contracts import MedicationEvent
+from publisher_app.formats.columns import Columns
 from publisher_app.formats.mapping import FieldMapping, NoEvent
 from publisher_app.formats.records import Record
 from tests.unit.publisher.reading import rows
@@ -26,7 +27,7 @@ def read(
 ) -> tuple[list[MedicationEvent], dict[int, str]]:
     """Return the events, and the reasons by line for the rows that are none."""
     reasons: dict[int, str] = {}
-    mapping = FieldMapping(columns or {}, ZoneInfo(zone) if zone else None)
+    mapping = FieldMapping(Columns(columns or {}), ZoneInfo(zone) if zone else None)
     events: list[MedicationEvent] = []
     for line, row in enumerate(given, start=1):
         try:
@@ -48,13 +49,20 @@ def test_a_row_is_an_event() -> None:
     )
 
 
-def test_p_id_stands_for_patient_id_where_that_is_absent_or_empty() -> None:
-    first, second, third = read(
-        renamed("patient_id", "p_id"),
-        {**ROW, "patient_id": "", "p_id": "3"},
-        {**ROW, "patient_id": "4", "p_id": "5"},
-    )[0]
-    assert [event.patient_id for event in (first, second, third)] == ["2", "3", "4"]
+@pytest.mark.parametrize("name", ["p_id", "Patient ID", "PATIENT_ID", "patientId", "P ID"])
+def test_a_field_is_found_by_its_name_in_any_case_with_or_without_spaces(name: str) -> None:
+    assert read(renamed("patient_id", name)) == ([EVENT], {})
+
+
+@pytest.mark.parametrize("other", ["p_id", "Patient ID"])
+def test_a_record_with_two_names_for_one_field_is_rejected_until_one_is_mapped(other: str) -> None:
+    both = {**ROW, other: "5"}
+    events, reasons = read(both, ROW)
+    assert events == [EVENT]
+    assert reasons[1].startswith(f"patient_id and {other} are both there: ")
+    for column, patient in (("patient_id", "2"), (other, "5")):
+        (event,) = read(both, columns={"patient_id": column})[0]
+        assert event.patient_id == patient
 
 
 def test_other_columns_are_named_and_then_only_they_count() -> None:
@@ -111,9 +119,25 @@ def test_an_empty_cell_is_an_absent_one() -> None:
             "event_time: has no offset: write one, or name the zone with --timezone "
             "(PUBLISHER_TIMEZONE)",
         ),
+        (
+            {
+                "patient_id": "2" * 129,
+                "action": "pause",
+                "event_time": "soon",
+                "order_id": "\udcfc",
+            },
+            "order_id: holds bytes that are not UTF-8, or not what --encoding (PUBLISHER_ENCODING) "
+            "names: name the encoding that it is in; "
+            "event_time: is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z; "
+            "patient_id: String should have at most 128 characters; "
+            "medication_name: Field required; "
+            "action: Input should be 'start', 'stop', 'cancel_start' or 'cancel_stop'",
+        ),
     ],
 )
-def test_a_row_that_is_no_event_is_told_and_the_others_are_read(row: object, reason: str) -> None:
+def test_all_that_is_wrong_with_a_row_is_told_once_and_the_others_are_read(
+    row: object, reason: str
+) -> None:
     assert read(row, ROW) == ([EVENT], {1: reason})
 
 

@@ -12,6 +12,7 @@ from publisher_app.failures import UnreadableInput
 from publisher_app.formats.recognition import records_of
 from publisher_app.formats.records import MAX_CHARACTERS
 from publisher_app.formats.text import decode
+from tests.unit.publisher.reading import AnyColumns
 
 OBJECT = b'{"patient_id": "1", "event_time": "2021-01-01T00:00:00Z"}'
 
@@ -61,7 +62,7 @@ def test_rows_of_an_endless_input_come_out_as_they_are_read(
     form: Callable[[], Iterator[bytes]],
 ) -> None:
     raw = Endless(form())
-    rows = records_of(decode(cast("io.BufferedReader", raw)))
+    rows = records_of(decode(cast("io.BufferedReader", raw)), AnyColumns())
 
     first = list(islice(rows, 10))
     after_ten = raw.count
@@ -75,7 +76,7 @@ def test_rows_of_an_endless_input_come_out_as_they_are_read(
 
 def test_an_element_without_end_is_given_up_at_the_greatest_length() -> None:
     raw = Endless(chain([b'[{},\n{"a": "'], repeat(b"x" * 1024)))
-    rows = records_of(decode(cast("io.BufferedReader", raw)))
+    rows = records_of(decode(cast("io.BufferedReader", raw)), AnyColumns())
 
     assert next(rows).content == {}
     with pytest.raises(UnreadableInput):
@@ -85,6 +86,6 @@ def test_an_element_without_end_is_given_up_at_the_greatest_length() -> None:
 
 def test_the_rows_before_a_broken_place_are_given_before_it_is_reached() -> None:
     raw = Endless(chain([(OBJECT + b"\n") * 50_000], repeat(b"\x00" * 1024)))
-    rows = records_of(decode(cast("io.BufferedReader", raw)))
+    rows = records_of(decode(cast("io.BufferedReader", raw)), AnyColumns())
     assert len(list(islice(rows, 49_000))) == 49_000
     assert raw.count < 50_000 * (len(OBJECT) + 1)

@@ -1,0 +1,40 @@
+"""Foreign formats: told by their beginning, to be refused with what to do instead."""
+
+import re
+
+_UNPACK = "unpack it, or pack it with gzip instead"
+_EXPORT = "write its events as CSV or JSON Lines"
+_SIGNATURES = (
+    (b"\xfd7zXZ\x00", f"packed with xz: {_UNPACK}"),
+    (b"\x28\xb5\x2f\xfd", f"packed with zstd: {_UNPACK}"),
+    (b"BZh", f"packed with bzip2: {_UNPACK}"),
+    (b"7z\xbc\xaf\x27\x1c", f"a 7z archive: {_UNPACK}"),
+    (b"\x1f\x8b", "gzip inside: unpack it, or say over HTTP Content-Encoding: gzip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook: save its sheet as CSV UTF-8"),
+    (b"PAR1", f"Parquet: {_EXPORT}"),
+)
+_ZIP = b"PK\x03\x04"
+_WORKBOOK = re.compile(rb"\[Content_Types\]\.xml|xl/|opendocument\.spreadsheet")
+_TAR, _TAR_AT = b"ustar", 257
+
+_TEXTS = (
+    (re.compile(r"\s*<"), f"XML or HTML: {_EXPORT}"),
+    (re.compile(r"[\s\x0b]*(MSH|FHS|BHS)[|^]"), f"HL7 v2: {_EXPORT}"),
+)
+FHIR = f"FHIR: {_EXPORT}"
+
+
+def foreign_bytes(beginning: bytes) -> str | None:
+    """Name the format that bytes begin with, and what to do; None where they may be text."""
+    if beginning.startswith(_ZIP):
+        if _WORKBOOK.search(beginning):
+            return "a workbook (.xlsx, .ods): save its sheet as CSV UTF-8"
+        return "a zip archive: unpack it, and publish what is in it"
+    if beginning[_TAR_AT:].startswith(_TAR):
+        return "a tar archive: unpack it, and publish what is in it"
+    return next((told for mark, told in _SIGNATURES if beginning.startswith(mark)), None)
+
+
+def foreign_text(line: str) -> str | None:
+    """Name the format that a first line shows, and what to do; None where it may be ours."""
+    return next((told for pattern, told in _TEXTS if pattern.match(line)), None)
