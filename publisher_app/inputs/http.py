@@ -15,7 +15,7 @@ from publisher_app.formats.recognition import json_records_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import as_text, buffered
 from publisher_app.intake import Intake, Outcome
-from runtime.http.bodies import BodyTooLong, read_body
+from runtime.http.bodies import BodyTooLong, BodyUnreadable, read_body
 from runtime.http.problems import BadParameter, Problems, Unavailable
 
 
@@ -54,7 +54,8 @@ def events_router(intake: Intake, max_body_bytes: int, default_run: str) -> APIR
     async def post_events(request: Request, run: Run = None) -> Response:
         """Publish one event, a list, or JSON Lines, and answer once RabbitMQ has confirmed.
 
-        JSON, fields and times are read as in files. What is no event is reported by its index; the
+        The body may be packed: `Content-Encoding: gzip`. JSON, fields and times are read as in
+        files. What is no event is reported by its index; the
         others are published. Repeating a request is always safe.
         """
         records = _records(await _body(request, max_body_bytes), intake.columns)
@@ -87,6 +88,8 @@ async def _body(request: Request, limit: int) -> bytes:
     except BodyTooLong:
         too_long = f"is longer than {limit} bytes: post it in parts"
         raise BadParameter("body", too_long, _EXAMPLE) from None
+    except BodyUnreadable as error:
+        raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
 
 
 def _records(body: bytes, columns: Columns) -> Sequence[Record]:

@@ -7,7 +7,7 @@ from faststream.rabbit import RabbitBroker
 
 from contracts import MAX_MESSAGE_BYTES
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
-from runtime.http.bodies import BodyTooLong, read_body
+from runtime.http.bodies import BodyTooLong, BodyUnreadable, read_body
 
 ADDRESS = "asyncapi/try"
 
@@ -24,6 +24,8 @@ def offer_try_it_out(api: FastAPI, broker: RabbitBroker) -> None:
             body = await read_body(request, MAX_MESSAGE_BYTES)
         except BodyTooLong:
             return JSONResponse({"detail": "The message is too long."}, status_code=413)
+        except BodyUnreadable as error:
+            return JSONResponse({"detail": f"{error}."}, status_code=415)
         try:
             await broker.publish(
                 body,

@@ -1,0 +1,119 @@
+"""What is posted is read as a file is, and refused with the same words."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+
+from publisher_app.failures import NotConfirmed
+from publisher_app.inputs.http import events_router
+from publisher_app.intake import Intake
+from publisher_app.settings import PublisherSettings
+from runtime.http.problems import answer_problems
+from tests.unit.publisher.test_intake import Confirming
+
+EVENT = {
+    "patient_id": "2",
+    "medication_name": "Ätherisches Öl",
+    "action": "start",
+    "event_time": "2021-01-01T02:00:00Z",
+}
+ONE = json.dumps(EVENT)
+LIMIT = 100_000
+
+
+async def post(
+    body: bytes | str, *, columns: dict[str, str] | None = None, **headers: str
+) -> tuple[Response, list[list[str]]]:
+    """Post a body; give the answer, and the patients of each message that was published."""
+    publisher = Confirming()
+    api = FastAPI()
+    api.include_router(
+        events_router(Intake(publisher, PublisherSettings(map=columns or {})), LIMIT)
+    )
+    answer_problems(api, unavailable=NotConfirmed)
+    async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await client.post("/events", content=body, headers=named), publisher.messages
+
+
+def reason(answer: Response) -> str:
+    assert answer.status_code == 422
+    [problem] = answer.json()["detail"]
+    assert problem["parameter"] == "body"
+    return str(problem["reason"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ONE + ONE,
+        f"{ONE}\n{ONE}\n",
+        "\n".join([json.dumps(EVENT, indent=2)] * 2),
+        json.dumps({"events": [EVENT, EVENT]}),
+        "\ufeff" + json.dumps([EVENT, EVENT], ensure_ascii=False),
+        "\ufeff\n" + json.dumps({"data": [EVENT, EVENT]}, indent=1, ensure_ascii=False),
+    ],
+)
+async def test_json_is_taken_however_it_is_laid_out_packed_or_not(body: str) -> None:
+    packed = gzip.compress(body.encode())
+    for answer, messages in (await post(body), await post(packed, content_encoding="gzip")):
+        assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "rejected": []})
+        assert messages == [["2", "2"]]
+
+
+async def test_elements_of_an_object_s_list_are_rejected_by_their_place_in_it() -> None:
+    answer, _ = await post(json.dumps({"events": [EVENT, {}, EVENT, 5]}))
+    assert [each["index"] for each in answer.json()["rejected"]] == [1, 3]
+    assert answer.json()["accepted"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"PK\x03\x04events.csv", "it is a zip archive: unpack it, and publish what is in it"),
+        (gzip.compress(ONE.encode()), "it is gzip inside: unpack it, or say over HTTP Content-Enc"),
+        (ONE.encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+        (ONE.replace("\\u00c4", "Ä").encode("latin-1"), "it is not UTF-8: save it as UTF-8"),
+        (b"<events/>", "it is XML or HTML: write its events as"),
+        (b'{"resourceType": "Bundle"}', "it is FHIR: write its events as"),
+        (b"patient_id,action\n1,start\n", "is not JSON: "),
+        (json.dumps([EVENT]) + "]", "line 1: there is more behind the end of the array"),
+        (json.dumps(EVENT, indent=1)[:-1], "line 6: is not JSON"),
+        (json.dumps({"events": []}), "holds no event: "),
+    ],
+)
+async def test_what_is_not_read_is_refused_with_what_to_do(body: bytes | str, told: str) -> None:
+    answer, messages = await post(body)
+    assert reason(answer).startswith(told)
+    assert messages == []
+
+
+async def test_a_bomb_is_refused() -> None:
+    answer, messages = await post(gzip.compress(b" " * 200 * LIMIT), content_encoding="gzip")
+    assert reason(answer) == f"is longer than {LIMIT} bytes: post it in parts"
+    assert messages == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+async def test_a_body_that_is_not_packed_as_it_says_is_refused(encoding: str) -> None:
+    answer, messages = await post(ONE, content_encoding=encoding)
+    assert "gzip" in reason(answer)
+    assert messages == []
+
+
+async def test_a_mapped_name_that_no_element_has_is_told_as_of_a_file() -> None:
+    columns = {"order_id": "linkorderid"}
+    answer, messages = await post(json.dumps([EVENT, EVENT]), columns=columns)
+    assert reason(answer) == (
+        "no record has a column linkorderid; the columns are patient_id, medication_name, action, "
+        "event_time; name others with --map (PUBLISHER_MAP)"
+    )
+    assert messages == []
+
+    known: dict[str, Any] = {**EVENT, "linkorderid": None}
+    answer, messages = await post(json.dumps([EVENT, known]), columns=columns)
+    assert answer.json()["accepted"] == 2
