@@ -144,7 +144,51 @@ def test_a_broker_that_is_away_ends_with_status_2_and_says_so(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("option", [["--map", "nonsense"], ["--timezone", "Mars/Olympus"]])
+def test_a_mapped_column_that_is_not_there_ends_with_status_2_and_the_nearest_name(
+    publish: Publish,
+) -> None:
+    done = publish("examples/events.csv", "--map", "patient_id=Mrn", "--timezone", "UTC")
+
+    assert done.returncode == 2
+    assert "it has no column Mrn (the nearest is MRN); the columns are MRN, " in done.stderr
+    assert "published 0, rejected 0" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_file_without_a_row_ends_with_status_0_and_is_told(publish: Publish) -> None:
+    done = publish("-", stdin="patient_id,medication_name,action,event_time\n")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("; there is no row in it\n")
+
+
+def test_title_lines_and_another_encoding_are_read_as_told(
+    publish: Publish, consumer: ServiceProcess, tmp_path: Path
+) -> None:
+    file = tmp_path / "export.csv"
+    row = "titles;Ätherisches Öl;start;2021-01-01T00:00:00Z"
+    text = f"Gaben auf Station 5\n\npatient_id;medication_name;action;event_time\n{row}\n"
+    file.write_bytes(text.encode("windows-1252"))
+
+    assert "--encoding" in publish(file).stderr
+    assert "--skip-lines 2" in publish(file, "--encoding", "windows-1252").stderr
+    done = publish(file, "--encoding", "windows-1252", "--skip-lines", "2")
+
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: periods(consumer, "titles")["periods"])
+    assert [name for name, *_ in spans(periods(consumer, "titles"))] == ["Ätherisches Öl"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--map", "nonsense"],
+        ["--map", "order_id=a", "--map", "order_id=b"],
+        ["--timezone", "Mars/Olympus"],
+        ["--encoding", "klingon"],
+        ["--skip-lines", "-1"],
+    ],
+)
 def test_a_bad_option_is_named(publish: Publish, option: list[str]) -> None:
     done = publish("examples/events.jsonl", *option)
 

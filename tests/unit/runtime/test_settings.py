@@ -82,6 +82,10 @@ def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> 
         (PublisherSettings, "PUBLISHER_MAP", "MRN"),
         (PublisherSettings, "PUBLISHER_MAP", "mrn=patient_id"),
         (PublisherSettings, "PUBLISHER_MAP", "patient_id="),
+        (PublisherSettings, "PUBLISHER_MAP", "order_id=a,order_id=b"),
+        (PublisherSettings, "PUBLISHER_ENCODING", "klingon"),
+        (PublisherSettings, "PUBLISHER_ENCODING", "base64"),
+        (PublisherSettings, "PUBLISHER_SKIP_LINES", "-1"),
     ],
 )
 def test_a_bad_setting_is_named_in_one_line_and_no_password_is_told(
