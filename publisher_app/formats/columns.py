@@ -146,15 +146,20 @@ def _key(name: str) -> str:
     return "".join(name.split()).replace("_", "").casefold()
 
 
+def _in_one_line(name: str) -> str:
+    return " ".join(name.split())
+
+
 def _own_keys(field: str) -> set[str]:
     return {_key(name) for name in (field, *_OTHER_NAMES.get(field, ()))}
 
 
 def _several(field: str, candidates: Sequence[str]) -> str:
     if len(set(candidates)) == 1:
-        return f"the column {candidates[0]} is there {len(candidates)} times"
+        return f"the column {_in_one_line(candidates[0])} is there {len(candidates)} times"
+    both = " and ".join(map(_in_one_line, candidates))
     return (
-        f"{' and '.join(candidates)} are both there: name the one that holds the {field} with "
+        f"{both} are there together: name the one that holds the {field} with "
         f"--map {field}=… (PUBLISHER_MAP)"
     )
 
@@ -172,5 +177,5 @@ def _spoken(field: str, name: str, names: Iterable[str] = ()) -> str:
     remarks = [f"or {other}" for other in _OTHER_NAMES.get(field, ()) if name == field]
     by_key = {_key(each): each for each in names}
     close = difflib.get_close_matches(_key(name), by_key, n=1)
-    remarks += [f"the nearest is {by_key[key]}" for key in close]
+    remarks += [f"the nearest is {_in_one_line(by_key[key])}" for key in close]
     return f"{name} ({'; '.join(remarks)})" if remarks else name

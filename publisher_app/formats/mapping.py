@@ -47,6 +47,7 @@ class FieldMapping:
         self._columns = columns
         self._zone = zone
         self._shapes: dict[tuple[str, ...], _Shape] = {}
+        self._last: tuple[list[str], _Shape] = ([], _Shape({}, own_names=False))
 
     def event_of(self, record: Record) -> MedicationEvent:
         """Read a record as an event.
@@ -60,10 +61,18 @@ class FieldMapping:
             raise NoEvent(record.problem)
         if not isinstance(content, dict):
             raise NoEvent("is not an object with the fields of an event")
-        names = tuple(content)
-        shape = self._shapes.get(names) or self._new_shape(names)
+        names, shape = self._last
+        if [*content] != names:
+            shape = self._shape_of(content)
         event = read_plain_event(content) if shape.own_names else None
         return event or self._mended(_fields(content, shape.columns))
+
+    def _shape_of(self, content: Mapping[str, object]) -> _Shape:
+        names = tuple(content)
+        shape = self._shapes.get(names) or self._new_shape(names)
+        # Most records are as the one before.
+        self._last = ([*names], shape)
+        return shape
 
     def _new_shape(self, names: tuple[str, ...]) -> _Shape:
         try:

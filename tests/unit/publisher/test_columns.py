@@ -47,13 +47,13 @@ def refusal(text: str, mapped: Mapping[str, str] | None = None, skip_lines: int 
         (
             f"{HEADER},p_id",
             {},
-            "patient_id and p_id are both there: name the one that holds the patient_id with "
+            "patient_id and p_id are there together: name the one that holds the patient_id with "
             "--map patient_id=… (PUBLISHER_MAP)",
         ),
         (
             f"{HEADER},Order ID,order_id",
             {},
-            "Order ID and order_id are both there: name the one that holds the order_id with "
+            "Order ID and order_id are there together: name the one that holds the order_id with "
             "--map order_id=… (PUBLISHER_MAP)",
         ),
     ],

@@ -59,7 +59,7 @@ def test_a_record_with_two_names_for_one_field_is_rejected_until_one_is_mapped(o
     both = {**ROW, other: "5"}
     events, reasons = read(both, ROW)
     assert events == [EVENT]
-    assert reasons[1].startswith(f"patient_id and {other} are both there: ")
+    assert reasons[1].startswith(f"patient_id and {other} are there together: ")
     for column, patient in (("patient_id", "2"), (other, "5")):
         (event,) = read(both, columns={"patient_id": column})[0]
         assert event.patient_id == patient
