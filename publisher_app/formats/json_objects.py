@@ -15,6 +15,7 @@ from publisher_app.formats.text import Source, lines
 
 _NAME = re.compile(r'[\s{,]*"((?:[^"\\]|\\.)*)"\s*:\s*')
 _LIST = re.compile(r"\[\s*(\S)")
+_EVENTS = "events"
 _WRITE_ONE = "write the one of the events alone"
 
 
@@ -90,34 +91,52 @@ def _members(text: str) -> Mapping[str, str]:
 
 
 def _wrapped(members: Mapping[str, str], columns: Columns) -> str | None:
-    """Name the list in an object that is no event itself; where several hold objects, refuse it."""
-    if columns.knows_any_of(members):
+    """Name the list in an object that is around events, and no event itself.
+
+    An empty list is one of events only by its name, as any record may hold one.
+    """
+    lists = [name for name, first in members.items() if first in ("{", "]")]
+    full = [name for name in lists if members[name] == "{"]
+    if columns.knows_any_of(members) or not (full or _EVENTS in lists):
         return None
-    full = [name for name, first in members.items() if first == "{"]
-    if len(full) > 1:
-        raise UnreadableInput(f"it holds several lists, {' and '.join(full)}: {_WRITE_ONE}")
-    empty = [name for name, first in members.items() if first == "]"]
-    return next(iter(full + empty), None)
+    if full and full != [_EVENTS] and len(lists) > 1:
+        raise UnreadableInput(f"it holds several lists, {' and '.join(lists)}: {_WRITE_ONE}")
+    return full[0] if full else _EVENTS
 
 
 def _in_a_list(window: Window, name: str) -> Iterator[Record]:
-    """Yield the elements of the list with this name, of each object."""
+    """Yield the elements of the list with this name, which each object must have."""
     while window.next_character():
+        line = window.line
         window.skip("{")
+        is_there = False
         while window.next_character() != "}":
-            line, found, _ = window.element()
+            found = window.element().content
             window.skip(":")
             if found == name and window.next_character() == "[":
+                is_there = True
                 yield from window.elements()
-            elif _holds_objects(window.element().content):
-                raise UnreadableInput(f"line {line}: holds another list, {found}: {_WRITE_ONE}")
+            else:
+                _pass_over(window, found, name)
             if window.next_character() != "}":
                 window.skip(",")
         window.skip("}")
+        if not is_there:
+            raise UnreadableInput(f"line {line}: holds no list {name}")
 
 
-def _holds_objects(value: object) -> bool:
-    return isinstance(value, list) and any(isinstance(each, dict) for each in value)
+def _pass_over(window: Window, found: object, name: str) -> None:
+    """Pass over what is beside the list, if it can't be another one of events."""
+    is_list = window.next_character() == "["
+    value = window.element()
+    if is_list and (value.problem or _may_be_events(value.content, name)):
+        raise UnreadableInput(f"line {value.place}: holds another list, {found}: {_WRITE_ONE}")
+
+
+def _may_be_events(values: object, name: str) -> bool:
+    if not values:
+        return name != _EVENTS
+    return isinstance(values, list) and any(isinstance(value, dict) for value in values)
 
 
 def _one_behind_another(window: Window) -> Iterator[Record]:

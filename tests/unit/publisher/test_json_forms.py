@@ -90,27 +90,49 @@ def test_far_more_than_may_be_held_is_read(
     assert [record.content for record in rows(text, Columns({}))] == many
 
 
-@pytest.mark.parametrize("text", ['{"events": []}', '{"events": [\n]\n}', '{"n": 0, "data": []}'])
-def test_an_object_around_an_empty_list_holds_no_record(text: str) -> None:
+@pytest.mark.parametrize("text", ['{"events": []}', '{"events": [\n]\n}', '{"n": 0, "events": []}'])
+def test_an_object_around_an_empty_list_of_events_holds_no_record(text: str) -> None:
     assert rows(text, Columns({})) == []
 
 
+def test_an_object_with_any_other_empty_list_is_a_record() -> None:
+    unknown = {"MRN": "1", "drug": "X", "tags": []}
+    assert rows(json.dumps(unknown), Columns({})) == [Record(1, unknown)]
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("lists", "told"),
     [
-        json.dumps({"events": EVENTS, "deleted": EVENTS}),
-        pretty({"events": EVENTS, "n": 2, "deleted": EVENTS}),
+        ({"events": EVENTS, "deleted": EVENTS}, "events and deleted"),
+        ({"events": [], "deleted": EVENTS}, "events and deleted"),
+        ({"added": [], "removed": EVENTS}, "added and removed"),
+        ({"data": EVENTS, "errors": []}, "data and errors"),
     ],
 )
-def test_of_an_object_with_two_lists_none_is_taken(text: str) -> None:
-    with pytest.raises(UnreadableInput, match="it holds several lists, events and deleted: "):
-        rows(text, Columns({}))
+@pytest.mark.parametrize("indent", [None, 1])
+def test_of_an_object_with_two_lists_none_is_taken_that_is_not_sure(
+    lists: dict[str, object], told: str, indent: int | None
+) -> None:
+    with pytest.raises(UnreadableInput, match=f"it holds several lists, {told}: "):
+        rows(json.dumps({"n": 2, **lists}, indent=indent), Columns({}))
 
 
-def test_a_second_list_that_comes_late_ends_the_reading() -> None:
+@pytest.mark.parametrize("behind", [{"patient_id": "1"}, {"items": [{}]}, {}])
+def test_each_object_behind_one_around_a_list_must_be_around_one_of_that_name(
+    behind: dict[str, object],
+) -> None:
+    read: list[Record] = []
+    text = f"{json.dumps({'events': EVENTS})}\n{json.dumps(behind)}\n"
+    with pytest.raises(UnreadableInput, match="line 2: holds "):
+        read.extend(records_of(io.StringIO(text), Columns({})))
+    assert len(read) == len(EVENTS)
+
+
+@pytest.mark.parametrize(("name", "count"), [("events", 1), ("events", 1_000), ("data", 0)])
+def test_a_second_list_that_comes_late_ends_the_reading(name: str, count: int) -> None:
     long = [{"patient_id": "1", "note": "x" * 1_000}] * 2_000
     with pytest.raises(UnreadableInput, match="line 1: holds another list, deleted: "):
-        rows(json.dumps({"events": long, "deleted": EVENTS}), Columns({}))
+        rows(json.dumps({name: long, "deleted": [{}] * count}), Columns({}))
 
 
 @pytest.mark.parametrize(
