@@ -34,6 +34,7 @@ class NoEvent(ValueError):
 class _Shape(NamedTuple):
     """What records with the same names have in common."""
 
+    names: list[str]
     columns: Mapping[str, str]
     """The column of each field that has one."""
     own_names: bool
@@ -47,7 +48,7 @@ class FieldMapping:
         self._columns = columns
         self._zone = zone
         self._shapes: dict[tuple[str, ...], _Shape] = {}
-        self._last: tuple[list[str], _Shape] = ([], _Shape({}, own_names=False))
+        self._last = _Shape([], {}, own_names=False)
 
     def event_of(self, record: Record) -> MedicationEvent:
         """Read a record as an event.
@@ -61,20 +62,16 @@ class FieldMapping:
             raise NoEvent(record.problem)
         if not isinstance(content, dict):
             raise NoEvent("is not an object with the fields of an event")
-        names, shape = self._last
+        names, columns, own_names = self._last  # as most records are as the one before
         if [*content] != names:
-            shape = self._shape_of(content)
-        event = read_plain_event(content) if shape.own_names else None
-        return event or self._mended(_fields(content, shape.columns))
+            names, columns, own_names = self._last = self._shape_of(content)
+        event = read_plain_event(content) if own_names else None
+        return event or self._mended(_fields(content, columns))
 
     def _shape_of(self, content: Mapping[str, object]) -> _Shape:
         names = tuple(content)
-        shape = self._shapes.get(names) or self._new_shape(names)
-        # Most records are as the one before.
-        self._last = ([*names], shape)
-        return shape
-
-    def _new_shape(self, names: tuple[str, ...]) -> _Shape:
+        if shape := self._shapes.get(names):
+            return shape
         try:
             columns = self._columns.find(names)
         except SeveralColumns as error:
@@ -82,7 +79,7 @@ class FieldMapping:
         if len(self._shapes) >= _MAX_SHAPES:
             self._shapes.clear()
         own_names = all(field == column for field, column in columns.items())
-        shape = self._shapes[names] = _Shape(columns, own_names)
+        shape = self._shapes[names] = _Shape([*names], columns, own_names)
         return shape
 
     def _mended(self, fields: dict[str, Any]) -> MedicationEvent:

@@ -23,4 +23,4 @@ class Record(NamedTuple):
 
 def may_be_deep(text: str) -> bool:
     """Say whether a record could be nested deeper than it could be written to the rejects."""
-    return text.count("[") + text.count("{") > _MAX_BRACKETS
+    return len(text) > _MAX_BRACKETS and text.count("[") + text.count("{") > _MAX_BRACKETS
