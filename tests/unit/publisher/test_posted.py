@@ -32,7 +32,7 @@ async def post(
     publisher = Confirming()
     api = FastAPI()
     api.include_router(
-        events_router(Intake(publisher, PublisherSettings(map=columns or {})), LIMIT)
+        events_router(Intake(publisher, PublisherSettings(map=columns or {})), LIMIT, "monday")
     )
     answer_problems(api, unavailable=NotConfirmed)
     async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
@@ -61,7 +61,10 @@ def reason(answer: Response) -> str:
 async def test_json_is_taken_however_it_is_laid_out_packed_or_not(body: str) -> None:
     packed = gzip.compress(body.encode())
     for answer, messages in (await post(body), await post(packed, content_encoding="gzip")):
-        assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "rejected": []})
+        assert (answer.status_code, answer.json()) == (
+            202,
+            {"accepted": 2, "rejected": [], "run": "monday"},
+        )
         assert messages == [["2", "2"]]
 
 

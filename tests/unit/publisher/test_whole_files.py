@@ -41,7 +41,8 @@ class Keeping(Confirming):
         super().__init__()
         self.events: list[MedicationEvent] = []
 
-    async def publish(self, events: Sequence[MedicationEvent]) -> None:
+    async def publish(self, events: Sequence[MedicationEvent], run: str) -> None:
+        self.runs.add(run)
         self.events += events
 
 
