@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 
 import stamina
@@ -21,6 +21,7 @@ OPERATIONS = {EVENTS_EXCHANGE.name: "publishMedicationEvents"}
 """What is done on each channel, as the AsyncAPI document has it."""
 
 _CONFIRM_TIMEOUT_SECONDS = 10.0
+_FAREWELL_TIMEOUT_SECONDS = 1.0
 
 
 class EventPublisher:
@@ -60,7 +61,10 @@ class EventPublisher:
             await self._connect()
             yield
         finally:
-            await self.broker.stop()
+            # With a resource alarm RabbitMQ reads nothing of a publisher, a farewell neither.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL_TIMEOUT_SECONDS):
+                    await self.broker.stop()
 
     async def _connect(self) -> None:
         limit = f"{self._give_up_after:g} s"
@@ -79,11 +83,20 @@ class EventPublisher:
 
         """
         body = write_message(events)
-        async for attempt in stamina.retry_context(
-            NotConfirmed, attempts=None, timeout=self._give_up_after
-        ):
-            with attempt:
-                await self._publish_once(body, run)
+        last = NotConfirmed(f"RabbitMQ has not confirmed: no answer in {self._give_up_after:g} s")
+        # The time is up in the middle of a try, or of a pause, too.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._give_up_after):
+                async for attempt in stamina.retry_context(
+                    NotConfirmed, attempts=None, timeout=None
+                ):
+                    with attempt:
+                        try:
+                            return await self._publish_once(body, run)
+                        except NotConfirmed as failure:
+                            last = failure
+                            raise
+        raise last
 
     async def _publish_once(self, body: bytes, run: str) -> None:
         try:
