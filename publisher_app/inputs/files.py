@@ -13,6 +13,7 @@ from publisher_app.formats.columns import Columns
 from publisher_app.formats.recognition import records_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode, reading
+from publisher_app.inputs.growing import SETTLED_SECONDS, GrowingFile
 from publisher_app.intake import Intake, Outcome
 from publisher_app.rejects import Rejects, rejects_path, remove_earlier_rejects
 from publisher_app.runs import STANDARD_INPUT, run_of_input
@@ -67,10 +68,17 @@ class OpenFile:
 
 
 @contextmanager
-def open_file(name: str, encoding: str | None = None, skip_lines: int = 0) -> Iterator[OpenFile]:
+def open_file(
+    name: str,
+    encoding: str | None = None,
+    skip_lines: int = 0,
+    settled_seconds: float = SETTLED_SECONDS,
+) -> Iterator[OpenFile]:
     """Open a file, or standard input for ``-``, as text; gzip is undone.
 
     It is UTF-8 unless an ``encoding`` is named; ``skip_lines`` are passed over at its beginning.
+    Where the last row of a file is cut off, it is waited for until nothing was written to the file
+    for ``settled_seconds``. Standard input is whole at its end.
 
     Raises:
         UnreadableInput: there is no such file, or it can't be read.
@@ -78,11 +86,12 @@ def open_file(name: str, encoding: str | None = None, skip_lines: int = 0) -> It
     """
     with ExitStack() as stack:
         with _named(name), reading():
-            raw = stack.enter_context(_raw(name))
+            raw = stack.enter_context(_raw(name, settled_seconds))
             size = raw.seek(0, io.SEEK_END) if raw.seekable() else None
             if size is not None:
                 raw.seek(0)
-            text = stack.enter_context(decode(raw, encoding))
+            # Left open: to close it is to wait for a thread that reads on.
+            text = decode(raw, encoding)
             run = run_of_input(name)
         yield OpenFile(name, text, raw, skip_lines, size, run)
 
@@ -109,6 +118,8 @@ async def publish_file(
 
     def report_position() -> None:
         outcome.bytes_read = file.position
+        if outcome.size is not None:  # it may have grown meanwhile
+            outcome.size = max(outcome.size, outcome.bytes_read)
         report(outcome)
 
     try:
@@ -133,7 +144,7 @@ def _named(name: str) -> Iterator[None]:
         raise UnreadableInput(f"{name} can't be read: {error}") from error
 
 
-def _raw(name: str) -> BinaryIO:
+def _raw(name: str, settled_seconds: float) -> BinaryIO:
     if name == STANDARD_INPUT:
         return cast("BinaryIO", open(sys.stdin.fileno(), "rb", buffering=0, closefd=False))
-    return cast("BinaryIO", Path(name).open("rb", buffering=0))
+    return GrowingFile(Path(name), settled_seconds)

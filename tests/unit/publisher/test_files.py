@@ -1,6 +1,7 @@
 """Files: what they hold says how they are read; of what can't be read one clear line tells."""
 
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,10 +78,12 @@ def test_a_file_that_cannot_be_opened_is_told_in_a_few_words(
     ids=["cut", "cut by one byte", "overwritten", "wrong checksum", "beginning", "nonsense"],
 )
 def test_broken_gzip_is_an_unreadable_input(tmp_path: Path, broken: bytes) -> None:
-    (tmp_path / "events").write_bytes(broken)
+    file = tmp_path / "events"
+    file.write_bytes(broken)
+    os.utime(file, (0, 0))  # a new one could still be written
     with (
         pytest.raises(UnreadableInput),
-        open_file(str(tmp_path / "events")) as opened,
+        open_file(str(file)) as opened,
     ):
         list(opened.records(Columns({})))
 

@@ -1,0 +1,73 @@
+"""Endings: whether the bytes of an input end where a record ends."""
+
+import zlib
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_GZIP_FORMAT = 16 + zlib.MAX_WBITS
+_UNPACKED_BYTES = 1024 * 1024
+
+
+class Ending:
+    """Tells of the bytes so far whether a record is cut off at their end.
+
+    Brackets and quotes are counted wherever they stand, so it may take a whole input for one that
+    is cut off where a text holds a single bracket; what is cut off it takes for whole only where
+    two such faults cancel each other out.
+    """
+
+    def __init__(self) -> None:
+        self._first = b""
+        self._last = b""
+        self._open_brackets = 0
+        self._quotes = 0
+        self._gzip: _GzipEnding | None = None
+
+    def add(self, part: bytes) -> None:
+        """Take note of the bytes that come next."""
+        if not self._last and part.startswith(_GZIP):
+            self._gzip = _GzipEnding()
+        if self._gzip is not None:
+            self._gzip.add(part)
+        self._first = self._first or part.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1]
+        self._last = part[-1:] or self._last
+        if self._first in {b"{", b"["}:
+            self._open_brackets += part.count(b"{") + part.count(b"[")
+            self._open_brackets -= part.count(b"}") + part.count(b"]")
+        else:
+            self._quotes += part.count(b'"')
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is cut off, as far as bytes can tell; an empty input is whole."""
+        if self._gzip is not None:
+            return self._gzip.is_whole
+        if not self._first:
+            return True
+        if self._first == b"[":
+            return self._open_brackets == 0
+        is_record_open = self._open_brackets if self._first == b"{" else self._quotes % 2
+        return self._last == b"\n" and not is_record_open
+
+
+class _GzipEnding:
+    """Tells whether one of the members of a gzip file is cut off; what they hold is left alone."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(_GZIP_FORMAT)
+        self.is_whole = False
+
+    def add(self, part: bytes) -> None:
+        try:
+            self._add(part)
+        except zlib.error:
+            self.is_whole = True  # it is broken, and no more bytes mend that
+
+    def _add(self, part: bytes) -> None:
+        unpacked = b""
+        while part or len(unpacked) == _UNPACKED_BYTES:
+            if self._member.eof:
+                self._member = zlib.decompressobj(_GZIP_FORMAT)
+            unpacked = self._member.decompress(part, _UNPACKED_BYTES)
+            part = self._member.unused_data or self._member.unconsumed_tail
+        self.is_whole = self._member.eof

@@ -1,0 +1,45 @@
+"""Bytes tell whether a record is cut off at their end, in whatever parts they come."""
+
+import gzip
+
+import pytest
+
+from publisher_app.formats.endings import Ending
+
+
+def is_whole(written: bytes, part: int = 1024) -> bool:
+    ending = Ending()
+    for start in range(0, len(written), part):
+        ending.add(written[start : start + part])
+    return ending.is_whole
+
+
+@pytest.mark.parametrize("part", [3, 1024])
+@pytest.mark.parametrize(
+    ("written", "whole"),
+    [
+        (b"", True),
+        (b" \n", True),
+        (b"\xef\xbb\xbf[{}]", True),
+        (b"a,b\n1,2\n", True),
+        (b"a,b\n1,2", False),
+        (b"a,b\r\n1,2\r", False),
+        (b'a,b\n1,"2\n', False),
+        (b'a,b\n1,"2\n"\n', True),
+        (b'{"a": 1}\n', True),
+        (b'{"a": 1}', False),
+        (b'{\n "a": 1,\n', False),
+        (b'{\n "a": 1\n}\n', True),
+        (b'{"events": [\n{"a": 1},\n', False),
+        (b'[{"a": 1}', False),
+        (b'[{"a": [1]\n', False),
+        (b'[{"a": [1]}]', True),
+        (gzip.compress(b"a,b\n1,2"), True),
+        (gzip.compress(b"a,b\n1,2\n")[:-1], False),
+        (gzip.compress(b"a,b\n") + gzip.compress(b"1,2\n"), True),
+        (gzip.compress(b"a,b\n") + gzip.compress(b"1,2\n")[:10], False),
+        (gzip.compress(b"\x00" * 5_000_000), True),
+    ],
+)
+def test_an_ending(written: bytes, part: int, whole: bool) -> None:
+    assert is_whole(written, part) == whole
