@@ -18,6 +18,7 @@ from publisher_app.settings import (
     PublisherSettings,
     read_columns,
     read_encoding,
+    read_formats,
     read_run,
     read_zone,
 )
@@ -35,6 +36,14 @@ def main(
     ] = None,
     timezone: Annotated[
         str | None, typer.Option(help="Zone of times without an offset, such as Europe/Berlin.")
+    ] = None,
+    time_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="How times are written if not as ISO 8601 or HL7 has it, such as "
+            "'%d.%m.%Y %H:%M' (Python's strptime; %y is 1969 to 2068); repeatable.",
+        ),
     ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Encoding of a file that is not UTF-8: windows-1252, utf-16.")
@@ -66,6 +75,7 @@ def main(
     given = {
         "map": _checked("--map", read_columns, map_ or None),
         "timezone": _checked("--timezone", read_zone, timezone),
+        "time_format": _checked("--time-format", read_formats, time_format or None),
         "encoding": _checked("--encoding", read_encoding, encoding),
         "skip_lines": skip_lines,
         "rejects": rejects,

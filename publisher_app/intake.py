@@ -51,7 +51,7 @@ class Intake:
     def __init__(self, publisher: EventPublisher, settings: PublisherSettings) -> None:
         self._publisher = publisher
         self.columns = Columns(settings.map)
-        self._mapping = FieldMapping(self.columns, settings.timezone)
+        self._mapping = FieldMapping(self.columns, settings.timezone, settings.time_format)
         self._batch_size = settings.batch_size
         self._window = settings.window
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contracts import FIELDS, checked_run
+from publisher_app.formats.times import check_format
 from runtime.settings import ServiceSettings
 
 
@@ -72,6 +73,25 @@ def read_encoding(value: object) -> object:
     return value
 
 
+def read_formats(value: object) -> object:
+    """Read formats of times, such as ``%d.%m.%Y %H:%M``, parted by ``|`` or in a list.
+
+    Raises:
+        ValueError: one is not a format of a day and time.
+
+    """
+    formats = value.split("|") if isinstance(value, str) else value
+    if not isinstance(formats, list):
+        return value
+    formats = [str(each) for each in formats if each]
+    for each in formats:
+        try:
+            check_format(each)
+        except ValueError as error:
+            raise ValueError(f"{each!r} {error}; write it like '%d.%m.%Y %H:%M'") from None
+    return formats
+
+
 class PublisherSettings(ServiceSettings):
     """Read from the environment: RABBITMQ_URL, and PUBLISHER_… for the rest."""
 
@@ -87,6 +107,8 @@ class PublisherSettings(ServiceSettings):
     """The encoding of an input file that is not UTF-8."""
     skip_lines: Annotated[int, Field(ge=0)] = 0
     """Lines that stand above the header of an input file, and are no part of it."""
+    time_format: Annotated[list[str], NoDecode, BeforeValidator(read_formats)] = Field(default=[])
+    """How times are written that are neither ISO 8601 nor HL7's digits."""
     rejects: Path | None = None
     """Where rejected rows go; by default beside the input."""
     run: Annotated[str | None, BeforeValidator(read_run)] = None

@@ -1,8 +1,9 @@
 """Mapping: the fields of an event found in a record, by the names of its columns."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -44,9 +45,11 @@ class _Shape(NamedTuple):
 class FieldMapping:
     """Finds the fields of events in records."""
 
-    def __init__(self, columns: Columns, zone: ZoneInfo | None) -> None:
+    def __init__(
+        self, columns: Columns, zone: ZoneInfo | None = None, time_formats: Sequence[str] = ()
+    ) -> None:
         self._columns = columns
-        self._zone = zone
+        self._read_time = partial(read_time, zone=zone, formats=time_formats)
         self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._last = _Shape([], {}, own_names=False)
 
@@ -88,7 +91,7 @@ class FieldMapping:
         problems = {field: _WRONG_BYTES for field, value in fields.items() if _is_no_text(value)}
         if "event_time" in fields and "event_time" not in problems:
             try:
-                fields["event_time"] = read_time(fields["event_time"], self._zone)
+                fields["event_time"] = self._read_time(fields["event_time"])
             except ValueError as error:
                 problems["event_time"] = str(error)
         told = [f"{field}: {problem}" for field, problem in problems.items()]

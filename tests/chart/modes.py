@@ -34,6 +34,7 @@ MODES: dict[str, dict[str, Any]] = {
         "publisher.file.configMap": "events",
         "publisher.map": "patient_id=MRN,event_time=when",
         "publisher.timezone": "Europe/Berlin",
+        "publisher.timeFormat": "%d.%m.%Y %H:%M",
     },
     "file from a claim": {
         "publisher.file.enabled": True,

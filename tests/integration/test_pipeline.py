@@ -82,6 +82,33 @@ def test_a_csv_file_with_other_columns_and_local_times_is_read_as_told(
     ]
 
 
+def test_german_times_are_read_as_told_and_otherwise_rejected_with_what_to_tell(
+    publish: Publish, consumer: ServiceProcess, tmp_path: Path
+) -> None:
+    german, rejects = tmp_path / "german.csv", tmp_path / "rejects.jsonl"
+    german.write_text(
+        "patient_id;medication_name;action;event_time\n"
+        "german;Heparin;start;03.02.2021 07:45\n"
+        "german;Heparin;stop;03.02.2021 17:45:30\n"
+    )
+
+    refused = publish(german, "--rejects", rejects)
+    assert refused.returncode == 1
+    reasons = [json.loads(line)["reason"] for line in rejects.read_text().splitlines()]
+    assert len(reasons) == 2
+    assert all("--time-format" in reason for reason in reasons)
+
+    formats = ("--time-format", "%d.%m.%Y %H:%M", "--time-format", "%d.%m.%Y %H:%M:%S")
+    done = publish(german, *formats, "--timezone", "Europe/Berlin")
+    assert done.returncode == 0, done.stderr
+    eventually(
+        lambda: (
+            spans(periods(consumer, "german"))
+            == [("Heparin", "2021-02-03T06:45:00Z", "2021-02-03T16:45:30Z")]
+        )
+    )
+
+
 def test_bad_rows_are_rejected_with_their_reason_and_the_others_published(
     publish: Publish, consumer: ServiceProcess, tmp_path: Path
 ) -> None:
@@ -185,6 +212,7 @@ def test_title_lines_and_another_encoding_are_read_as_told(
         ["--map", "nonsense"],
         ["--map", "order_id=a", "--map", "order_id=b"],
         ["--timezone", "Mars/Olympus"],
+        ["--time-format", "%H:%M"],
         ["--encoding", "klingon"],
         ["--skip-lines", "-1"],
     ],

@@ -179,6 +179,10 @@ key: {{ $rabbitmq.existingSecretKey }}
 - name: PUBLISHER_TIMEZONE
   value: {{ . }}
 {{- end }}
+{{- with $publisher.timeFormat }}
+- name: PUBLISHER_TIME_FORMAT
+  value: {{ . | quote }}
+{{- end }}
 {{- with $publisher.extraEnv }}
 {{ toYaml . }}
 {{- end }}

@@ -107,7 +107,8 @@ def test_an_empty_cell_is_an_absent_one() -> None:
         ),
         (
             {**ROW, "event_time": 1_700_000_000},
-            "event_time: is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z",
+            "event_time: is a number alone, which may count seconds or days from any day: "
+            "write it like 2021-01-01T02:00:00Z",
         ),
         (
             {**ROW, "event_time": "9999-12-31T23:59:59-01:00"},
@@ -153,6 +154,15 @@ def test_times_without_an_offset_are_placed_in_the_zone() -> None:
     events, reasons = read(summer, skipped, zone="Europe/Berlin")
     assert [event.event_time.isoformat() for event in events] == ["2021-07-01T00:00:00+00:00"]
     assert reasons[2].startswith("event_time: does not exist in Europe/Berlin")
+
+
+def test_times_of_another_format_need_the_option_and_are_told_of_it() -> None:
+    german = {**ROW, "event_time": "24.11.2020 08:15"}
+    assert read(german)[1][1].endswith("--time-format (PUBLISHER_TIME_FORMAT)")
+
+    mapping = FieldMapping({}, ZoneInfo("Europe/Berlin"), ["%d.%m.%Y %H:%M"])
+    assert mapping.event_of(Record(1, german)).event_time.isoformat() == "2020-11-24T07:15:00+00:00"
+    assert mapping.event_of(Record(2, ROW)) == EVENT
 
 
 @pytest.mark.parametrize("time", ["0001-01-01 00:00", "9999-12-31 23:59"])

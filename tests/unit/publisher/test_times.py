@@ -1,24 +1,35 @@
 """Times are read as real systems write them, and never guessed."""
 
+from collections.abc import Sequence
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from publisher_app.formats.times import read_time
+from publisher_app.formats.times import check_format, read_time
 
 NO_OFFSET = "has no offset: write one, or name the zone with --timezone (PUBLISHER_TIMEZONE)"
-NO_TIME = "is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z"
-NOT_THERE = "is not a day and time that exist: write it like 2021-01-01T02:00:00Z"
+EXAMPLE = "write it like 2021-01-01T02:00:00Z"
+NO_TIME = (
+    f"is not an ISO 8601 day and time: {EXAMPLE}, or name its format with --time-format "
+    "(PUBLISHER_TIME_FORMAT)"
+)
+NUMBER = f"is a number alone, which may count seconds or days from any day: {EXAMPLE}"
+DAY = f"is a day without the time of day: {EXAMPLE}"
+ABBREVIATED = "abbreviates its zone, which can mean several: write the offset, such as +01:00"
+NEXT_DAY = "has an hour 24, and days end before it: write 00:00 of the next day"
+LEAP = "is a leap second, which can't be kept: write second 59"
+NOT_THERE = f"is not a day and time that exist: {EXAMPLE}"
 
 
-def in_utc(value: object, zone: str | None = None) -> str:
-    return read_time(value, ZoneInfo(zone) if zone else None).astimezone(UTC).isoformat()
+def in_utc(value: object, zone: str | None = None, formats: Sequence[str] = ()) -> str:
+    read = read_time(value, ZoneInfo(zone) if zone else None, formats)
+    return read.astimezone(UTC).isoformat()
 
 
-def refusal(value: object, zone: str | None = None) -> str:
+def refusal(value: object, zone: str | None = None, formats: Sequence[str] = ()) -> str:
     with pytest.raises(ValueError, match=r".") as caught:
-        read_time(value, ZoneInfo(zone) if zone else None)
+        read_time(value, ZoneInfo(zone) if zone else None, formats)
     return str(caught.value)
 
 
@@ -37,6 +48,15 @@ def refusal(value: object, zone: str | None = None) -> str:
         "20210101T020000Z",
         "20210101T0200Z",
         "20210101T020000+0000",
+        "2021-01-01T02:00:00 UTC",
+        "2021-01-01 02:00 GMT",
+        "2021-01-01T02:00:00UTC",
+        "2021-01-01T02:00Z[UTC]",
+        "202101010200Z",
+        "202101010200+0000",
+        "20210101030000+0100",
+        "20210101030000.0000+0100",
+        "202012312130-0430",
         "2021-01-01T02:00:00.000Z",
         "2021-01-01T02:00:00,0Z",
         "2021-01-01T02:00:00.000000999Z",
@@ -59,13 +79,21 @@ def test_the_fraction_of_a_second_is_kept_to_the_microsecond() -> None:
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        (1_700_000_000, NO_TIME),
-        (1.5, NO_TIME),
-        (True, NO_TIME),
+        (1_700_000_000, NUMBER),
+        (1.5, NUMBER),
+        (True, NUMBER),
         (["2021-01-01T02:00:00Z"], NO_TIME),
-        ("1700000000", NO_TIME),
-        ("2021-01-01", NO_TIME),
-        ("20210101", NO_TIME),
+        (20210101020000, NUMBER),
+        (44197.25, NUMBER),
+        ("1700000000", NUMBER),
+        ("1700000000000", NUMBER),
+        ("-1.5", NUMBER),
+        ("44197", NUMBER),
+        ("44197,25", NUMBER),
+        ("2021-01-01", DAY),
+        ("20210101", DAY),
+        ("01.02.2021", DAY),
+        ("1/2/21", DAY),
         ("02:00:00Z", NO_TIME),
         ("2021-01-01T02Z", NO_TIME),
         ("01/02/2021 02:00", NO_TIME),
@@ -73,14 +101,25 @@ def test_the_fraction_of_a_second_is_kept_to_the_microsecond() -> None:
         ("2021-W01-1T02:00:00Z", NO_TIME),
         ("2021-001T02:00:00Z", NO_TIME),
         ("2021-1-1T02:00:00Z", NO_TIME),
-        ("2021-01-01T02:00:00 CET", NO_TIME),
+        ("2021-01-01T02:00:00 CET", ABBREVIATED),
+        ("2021-01-01 02:00 mez", NO_TIME),
+        ("20210101T0200MEZ", ABBREVIATED),
+        ("2021-01-01T02:00:00Z[Europe/Berlin]", NO_TIME),
+        ("2021-01-01T02:00:00 UTC+1", NO_TIME),
         ("2021-01-01T2:00 PM", NO_TIME),
+        ("2021-01-01 02:00 PM", NO_TIME),
+        ("2021010102", NUMBER),
+        ("2021010102:00", NO_TIME),
+        ("202113010200", NOT_THERE),
+        ("202101012400", NEXT_DAY),
+        ("20161231235960Z", LEAP),
+        ("2016-12-31T23:59:60,5Z", LEAP),
         ("2021-02-29T02:00:00Z", NOT_THERE),
         ("2021-01-01T02:60:00Z", NOT_THERE),
-        ("2021-01-01T24:00:00Z", NOT_THERE),
-        ("2021-01-01 24:00 +01:00", NOT_THERE),
-        ("20210101T240000Z", NOT_THERE),
-        ("2016-12-31T23:59:60Z", NOT_THERE),
+        ("2021-01-01T24:00:00Z", NEXT_DAY),
+        ("2021-01-01 24:00 +01:00", NEXT_DAY),
+        ("20210101T240000Z", NEXT_DAY),
+        ("2016-12-31T23:59:60Z", LEAP),
         ("0000-01-01T00:00:00Z", NOT_THERE),
         ("2021-01-01T02:00:00+24:00", NOT_THERE),
     ],
@@ -90,7 +129,16 @@ def test_what_is_no_day_and_time_is_refused_with_an_example(written: object, rea
     assert refusal(written, "Europe/Berlin") == reason
 
 
-@pytest.mark.parametrize("written", ["2021-01-01T02:00:00", "2021-01-01 02:00", "20210101T0200"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2021-01-01T02:00:00",
+        "2021-01-01 02:00",
+        "20210101T0200",
+        "202101010200",
+        "20210101020000.0",
+    ],
+)
 def test_a_time_without_an_offset_needs_the_option(written: str) -> None:
     assert refusal(written) == NO_OFFSET
     assert in_utc(written, "Europe/Berlin") == "2021-01-01T01:00:00+00:00"
@@ -128,3 +176,76 @@ def test_a_time_that_the_zone_skips_or_has_twice_is_refused(clock: str) -> None:
 
 def test_a_day_that_a_zone_skipped_does_not_exist_there() -> None:
     assert refusal("2011-12-30T12:00:00", "Pacific/Apia").startswith("does not exist")
+
+
+GERMAN = ["%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("24.11.2020 08:15", "2020-11-24T07:15:00+00:00"),
+        (" 24.11.2020 18:15:00 ", "2020-11-24T17:15:00+00:00"),
+        ("1.7.2021 2:00", "2021-07-01T00:00:00+00:00"),
+        # What needs no format is read as before.
+        ("2021-07-01 02:00", "2021-07-01T00:00:00+00:00"),
+        ("2021-07-01T02:00:00Z", "2021-07-01T02:00:00+00:00"),
+        ("202107010200", "2021-07-01T00:00:00+00:00"),
+    ],
+)
+def test_other_times_are_read_by_the_formats_that_are_named(written: str, kept: str) -> None:
+    assert in_utc(written, "Europe/Berlin", GERMAN) == kept
+
+
+def test_a_format_may_have_an_offset_and_needs_no_zone_then() -> None:
+    formats = ["%b %d, %Y %I:%M %p %z"]
+    assert in_utc("Jan 01, 2021 03:00 AM +0100", None, formats) == "2021-01-01T02:00:00+00:00"
+
+
+def test_a_time_by_a_format_is_placed_in_the_zone_as_any_other() -> None:
+    assert refusal("24.11.2020 08:15", None, GERMAN) == NO_OFFSET
+    assert refusal("28.03.2021 02:30", "Europe/Berlin", GERMAN).startswith("does not exist")
+    assert refusal("31.10.2021 02:30", "Europe/Berlin", GERMAN).startswith("is ambiguous")
+
+
+@pytest.mark.parametrize("written", ["24/11/2020 08:15", "24.11.2020 24:00", "31.02.2021 08:00"])
+def test_what_no_format_fits_is_refused(written: str) -> None:
+    assert refusal(written, "Europe/Berlin", GERMAN) == NO_TIME
+
+
+def test_of_two_formats_that_read_a_time_differently_none_is_guessed() -> None:
+    formats = ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"]
+    assert in_utc("24/11/2020 08:15", "UTC", formats) == "2020-11-24T08:15:00+00:00"
+    assert in_utc("11/11/2020 08:15", "UTC", formats) == "2020-11-11T08:15:00+00:00"
+    assert refusal("02/11/2020 08:15", "UTC", formats) == (
+        "is read differently by two of the formats that --time-format names"
+    )
+
+
+@pytest.mark.parametrize(
+    "written", [*GERMAN, "%m/%d/%y %I:%M %p", "%Y-%m-%d %H:%M", "%d%b%Y:%H:%M:%S", "%Y %j %H%M %z"]
+)
+def test_a_format_that_tells_a_day_and_its_minute_is_good(written: str) -> None:
+    check_format(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("%d.%m.%Y %H:%Q", "has a directive that Python's strptime does not know"),
+        ("%d.%m.%Y %H:%M%", "has a directive that Python's strptime does not know"),
+        ("%d.%m.%Y %H:%M %Z", "%Z reads names of zones"),
+        ("", "tells no"),
+        ("dd.MM.yyyy HH:mm", "tells no"),
+        ("%d.%m.%Y", "tells no"),
+        ("%d.%m. %H:%M", "tells no"),
+        ("%m.%Y %H:%M", "tells no"),
+        ("%d.%m.%Y %H", "tells no"),
+        ("%d.%m.%Y %I:%M", "tells no"),
+        ("%Y-%d-%m %H:%M", "is like ISO 8601"),
+        ("%d%m%Y%H%M", "is like ISO 8601"),
+    ],
+)
+def test_a_format_that_leaves_something_to_guess_is_refused(written: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}"):
+        check_format(written)

@@ -79,6 +79,7 @@ def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> 
         (PublisherSettings, "PUBLISHER_TIMEZONE", "Mars/Olympus_Mons"),
         (PublisherSettings, "PUBLISHER_TIMEZONE", "../../etc/passwd"),
         (PublisherSettings, "PUBLISHER_RUN", "x" * 129),
+        (PublisherSettings, "PUBLISHER_TIME_FORMAT", "%d.%m.%Y %H:%M|%d.%m.%Y"),
         (PublisherSettings, "PUBLISHER_MAP", "MRN"),
         (PublisherSettings, "PUBLISHER_MAP", "mrn=patient_id"),
         (PublisherSettings, "PUBLISHER_MAP", "patient_id="),
@@ -116,6 +117,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         "RABBITMQ_URL": "amqps://user:pass@broker/hospital",
         "PUBLISHER_MAP": "patient_id=MRN, medication_name = Drug name",
         "PUBLISHER_TIMEZONE": "Europe/Berlin",
+        "PUBLISHER_TIME_FORMAT": "%d.%m.%Y %H:%M|%d.%m.%Y, %H:%M:%S",
         "PUBLISHER_BATCH_SIZE": "1000",
     }.items():
         monkeypatch.setenv(variable, value)
@@ -124,4 +126,5 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert str(settings.rabbitmq_url) == "amqps://user:pass@broker/hospital"
     assert settings.map == {"patient_id": "MRN", "medication_name": "Drug name"}
     assert str(settings.timezone) == "Europe/Berlin"
+    assert settings.time_format == ["%d.%m.%Y %H:%M", "%d.%m.%Y, %H:%M:%S"]
     assert settings.batch_size == 1000
