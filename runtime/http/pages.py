@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -33,6 +33,7 @@ _SECURITY = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_READING = ("GET", "HEAD")
 # A browser asks each time whether a file has changed, so an upgrade is never half seen.
 _REVALIDATE = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
@@ -42,6 +43,20 @@ class Assets(StaticFiles):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, check_dir=False)
+
+    async def check_config(self) -> None:
+        """Answer 404 of a folder that is not there yet, where Starlette would answer 500."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answer with a file; other methods with those that there are, which Starlette leaves out.
+
+        Raises:
+            HTTPException: there is no such file, or it can't be written.
+
+        """
+        if scope["method"] not in _READING:
+            raise HTTPException(405, headers={"Allow": ", ".join(_READING)})
+        return await super().get_response(path, scope)
 
     def file_response(
         self,

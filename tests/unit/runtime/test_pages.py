@@ -62,5 +62,21 @@ async def test_scripts_are_served_as_modules_and_revalidated(client: AsyncClient
     assert again.status_code == 304
 
 
+async def test_a_folder_that_is_not_built_yet_has_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "VENDOR", tmp_path / "later")
+    api = FastAPI(docs_url=None)
+    pages.document(api, dict)
+    async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
+        assert (await client.get("/static/vendor/d3/d3.min.js")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/static/documentation/asyncapi.mjs", "/static/vendor/none.js"])
+async def test_a_file_is_only_read(client: AsyncClient, path: str) -> None:
+    answer = await client.put(path, content="")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
 async def test_the_asyncapi_document_is_served_beside_its_page(client: AsyncClient) -> None:
     assert (await client.get("/asyncapi.json")).json() == {"asyncapi": "3.0.0"}
