@@ -21,6 +21,8 @@ def _read_place(value: object) -> Place:
         ) from None
 
 
+_PlaceText = Annotated[str, Field(json_schema_extra={"format": "place"})]
+
 Patient = Annotated[
     PatientId, Field(description="The patient, as the events name them.", examples=["2"])
 ]
@@ -82,6 +84,6 @@ class EventsQuery(_Query):
     )
     after: Annotated[
         Place | None,
-        BeforeValidator(_read_place, json_schema_input_type=str),
+        BeforeValidator(_read_place, json_schema_input_type=_PlaceText),
         Field(description="The `next` of the page before."),
     ] = None

@@ -115,9 +115,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 def _request_content() -> dict[str, Any]:
     event = _event_schema()
     lines = {"schema": {"type": "string", "description": "One event a line."}}
-    # Of a list the good elements are published, whatever the others are.
-    any_element = {"anyOf": [event, {"description": "Rejected, by its index."}]}
-    one_or_more = {"anyOf": [event, {"type": "array", "items": any_element, "minItems": 1}]}
+    # Of a list the good elements are published, and the others rejected by their index.
+    one_or_more = {"anyOf": [event, {"type": "array", "contains": event}]}
     return {"application/json": {"schema": one_or_more}, "application/x-ndjson": lines}
 
 
