@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install assets run test coverage unit integration browser chart e2e faults bench lint format docs version lock clean programs
+.PHONY: help install assets run test coverage unit integration browser chart e2e faults fuzz bench lint format docs version lock clean programs
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,6 +52,11 @@ e2e: install ## build the images, bring them up in a Docker engine, kill and sca
 RUNS ?= 1
 faults: install programs ## break everything in full, RUNS times with different seeds, and print the table
 	@$(BIN)/python -m tests.faults $(RUNS)
+
+# Of each operation. The seed of a run is told, and repeats it: make fuzz SEED=1
+CASES ?= 2000
+fuzz: install programs ## ask both HTTP interfaces for thousands of things, CASES of each operation
+	@FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) $(BIN)/pytest --capture=no --timeout=7200 tests/integration/test_fuzz.py
 
 bench: install .venv/bench ## measure the speed and write docs/performance.md, or compare with AGAINST=REVISION
 	@$(BIN)/python -m benchmarks $(if $(MEMORY),--memory) $(if $(AGAINST),--against $(AGAINST))
