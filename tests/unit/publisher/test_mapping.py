@@ -129,7 +129,8 @@ def test_an_empty_cell_is_an_absent_one() -> None:
             },
             "order_id: holds bytes that are not UTF-8, or not what --encoding (PUBLISHER_ENCODING) "
             "names: name the encoding that it is in; "
-            "event_time: is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z; "
+            "event_time: is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z, "
+            "or name its format with --time-format (PUBLISHER_TIME_FORMAT); "
             "patient_id: String should have at most 128 characters; "
             "medication_name: Field required; "
             "action: Input should be 'start', 'stop', 'cancel_start' or 'cancel_stop'",
@@ -160,7 +161,7 @@ def test_times_of_another_format_need_the_option_and_are_told_of_it() -> None:
     german = {**ROW, "event_time": "24.11.2020 08:15"}
     assert read(german)[1][1].endswith("--time-format (PUBLISHER_TIME_FORMAT)")
 
-    mapping = FieldMapping({}, ZoneInfo("Europe/Berlin"), ["%d.%m.%Y %H:%M"])
+    mapping = FieldMapping(Columns({}), ZoneInfo("Europe/Berlin"), ["%d.%m.%Y %H:%M"])
     assert mapping.event_of(Record(1, german)).event_time.isoformat() == "2020-11-24T07:15:00+00:00"
     assert mapping.event_of(Record(2, ROW)) == EVENT
 

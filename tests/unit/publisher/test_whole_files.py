@@ -64,7 +64,7 @@ async def publish(
     publisher, outcome = Keeping(), FileOutcome()
     intake = Intake(publisher, PublisherSettings(map=dict(columns or {})))
     try:
-        with open_file(str(file), encoding, skip_lines) as opened:
+        with open_file(str(file), encoding, skip_lines, settled_seconds=0) as opened:
             await publish_file(opened, intake, outcome, lambda _: None)
     except UnreadableInput:
         assert (publisher.events, outcome.published, rejects_beside(file)) == ([], 0, [])
@@ -154,7 +154,8 @@ async def test_a_missing_cell_that_is_needed_and_a_surplus_one_that_is_full_are_
 async def test_all_that_is_wrong_with_a_row_is_in_its_reject_once(tmp_path: Path) -> None:
     published = await publish(tmp_path, f"{HEADER}\n,,pause,tomorrow,,\n")
     assert [each["reason"] for each in published.rejects] == [
-        "event_time: is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z; "
+        "event_time: is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z, "
+        "or name its format with --time-format (PUBLISHER_TIME_FORMAT); "
         "patient_id: Field required; medication_name: Field required; "
         "action: Input should be 'start', 'stop', 'cancel_start' or 'cancel_stop'"
     ]
