@@ -76,6 +76,7 @@ async def test_of_a_bomb_no_more_is_taken_than_the_limit_allows(bomb: bytes) -> 
         (b"[]", "the gzip data is broken: "),
         (gzip.compress(TEXT) + b"and more", "the gzip data is broken: "),
     ],
+    ids=["cut off", "empty", "not packed", "more behind"],
 )
 async def test_broken_gzip_is_told(body: bytes, told: str) -> None:
     with pytest.raises(BodyUnreadable, match=told):
