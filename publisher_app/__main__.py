@@ -58,7 +58,8 @@ def main(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Run that the events belong to. [default: FILE's name, size and time of change]",
+            help="Run that the events belong to; one that was retracted takes nothing any more. "
+            "[default: FILE's name, size and time of change]",
         ),
     ] = None,
 ) -> None:
@@ -68,7 +69,8 @@ def main(
     not be reached. Running it again is always safe.
 
     What a wrong file has brought can be taken out again by the run that is shown at the end: see
-    `python -m consumer_app database retract --help`.
+    `python -m consumer_app database retract --help`. Published again, the file is the same run for
+    as long as its time of change is the same.
     """
     settings = load_settings(PublisherSettings)
     configure_logs(settings.log_level)
@@ -95,7 +97,7 @@ def _checked(option: str, read: Callable[[object], object], value: object) -> ob
 
 async def _publish(file: str, settings: PublisherSettings) -> int:
     _cancel_on_signals()
-    outcome = FileOutcome(run=settings.run or "")
+    outcome = FileOutcome(run=settings.run)
     try:
         await _publish_file(file, settings, outcome)
     except Failure as failure:

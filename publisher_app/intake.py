@@ -24,8 +24,8 @@ Reject = Callable[[Record, str], None]
 class Outcome:
     """What has become of an input's records so far."""
 
-    run: str = ""
-    """The run that they belong to; empty until it is known."""
+    run: str | None = None
+    """The run that they belong to, if any."""
     published: int = 0
     """Events that RabbitMQ has confirmed."""
     rejected: int = 0
@@ -104,7 +104,7 @@ class Intake:
                 report()
 
     async def _confirmed(
-        self, batches: AsyncIterator[list[MedicationEvent]], run: str
+        self, batches: AsyncIterator[list[MedicationEvent]], run: str | None
     ) -> AsyncGenerator[int]:
         """Publish batches as messages; yield the number of events as they are confirmed."""
         in_flight: dict[asyncio.Task[None], int] = {}

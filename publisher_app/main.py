@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from socket import gethostname
 
 from fastapi import FastAPI
 
@@ -14,7 +13,6 @@ from publisher_app.inputs.http import events_router
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
 from publisher_app.publishing import OPERATIONS, EventPublisher, logger
-from publisher_app.runs import run_from_now
 from publisher_app.settings import PublisherSettings
 from runtime.broker import broker_problem
 from runtime.http.app import HttpApp
@@ -39,8 +37,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         docs_url=None,
         redoc_url=None,
     )
-    run = settings.run or run_from_now(f"http/{gethostname()}")
-    api.include_router(events_router(intake, settings.max_body_bytes, run))
+    api.include_router(events_router(intake, settings.max_body_bytes))
     api.include_router(health_router({"broker": partial(broker_problem, publisher.broker)}))
     answer_problems(api, unavailable=NotConfirmed)
     if settings.try_it_out:
@@ -76,7 +73,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
 
 
 async def _publish_file(name: str, settings: PublisherSettings, intake: Intake) -> None:
-    outcome = FileOutcome(run=settings.run or "")
+    outcome = FileOutcome(run=settings.run)
     try:
         opened = open_file(name, settings.encoding, settings.skip_lines)
         with opened as file, progress() as report:

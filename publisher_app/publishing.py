@@ -75,8 +75,10 @@ class EventPublisher:
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable
 
-    async def publish(self, events: Sequence[MedicationEvent], run: str) -> None:
-        """Publish up to 1,000 events of a run as one message; return once it is confirmed.
+    async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
+        """Publish up to 1,000 events as one message; return once it is confirmed.
+
+        They belong to a ``run``, or to none.
 
         Raises:
             NotConfirmed: no queue took it, or no confirmation came, until the time was up.
@@ -98,13 +100,15 @@ class EventPublisher:
                             raise
         raise last
 
-    async def _publish_once(self, body: bytes, run: str) -> None:
+    async def _publish_once(self, body: bytes, run: str | None) -> None:
         try:
             with broker_errors("RabbitMQ has not confirmed"):
                 # The publisher's own time limit begins only once there is a connection.
                 async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
                     await self._publisher.publish(
-                        body, headers={RUN_HEADER: run}, content_type="application/json"
+                        body,
+                        headers=None if run is None else {RUN_HEADER: run},
+                        content_type="application/json",
                     )
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable

@@ -112,8 +112,8 @@ class PublisherSettings(ServiceSettings):
     rejects: Path | None = None
     """Where rejected rows go; by default beside the input."""
     run: Annotated[str | None, BeforeValidator(read_run)] = None
-    """The run that all belongs to; by default, each file is one, and what HTTP brings since the
-    start."""
+    """The run that an input file is; by default its name, size and time of change. A request names
+    its own, or belongs to none."""
     batch_size: Annotated[int, Field(ge=1, le=1_000)] = 500
     """Events in a message at most."""
     window: Annotated[int, Field(ge=1, le=1_000)] = 16

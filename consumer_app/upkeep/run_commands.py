@@ -58,7 +58,8 @@ def retract(
     Without --yes it is only counted. What another run has brought too stays. The answers about the
     patients concerned change: for each patient at once, for one patient after the other.
 
-    What arrives of the run afterwards is not stored, and counted: `database runs` shows it. A
+    The name takes nothing any more: what arrives of the run afterwards, whether it waited in
+    RabbitMQ or is published later, is not stored, but counted, and `database runs` shows it. A
     retraction can't be taken back; what is to be there again has to be published again, as another
     run: `python -m publisher_app FILE --run NAME`. That holds for the same file with better
     options, too.

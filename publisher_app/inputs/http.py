@@ -31,17 +31,20 @@ class PostedEvents(BaseModel):
 
     accepted: Annotated[int, Field(description="Events that RabbitMQ has confirmed.")]
     rejected: list[RejectedEvent]
-    run: RunId
+    run: Annotated[RunId | None, Field(description="The run that the request has named.")]
 
 
 Run = Annotated[
     RunId | None,
-    Query(description="The run that they belong to. By default it is one from the start on."),
+    Query(
+        description="The run that they belong to, by which they can be taken out again; by default "
+        "none. What comes of a run that was taken out is not stored: name another one."
+    ),
 ]
 
 
-def events_router(intake: Intake, max_body_bytes: int, default_run: str) -> APIRouter:
-    """Make the route that takes events; they belong to the ``default_run``, or one they name."""
+def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
+    """Make the route that takes events; they belong to the run that a request names, or to none."""
     router = APIRouter(tags=["events"])
 
     @router.post(
@@ -64,7 +67,7 @@ def events_router(intake: Intake, max_body_bytes: int, default_run: str) -> APIR
         def reject(record: Record, reason: str) -> None:
             rejected.append(RejectedEvent(index=record.place, reason=reason))
 
-        outcome = Outcome(run or default_run)
+        outcome = Outcome(run)
         try:
             await intake.take(records, reject, outcome)
         except UnreadableInput as error:

@@ -151,19 +151,36 @@ def test_a_run_that_nothing_has_arrived_of_is_named(
     assert consumer.readiness() == {}
 
 
-def test_posted_events_belong_to_the_run_that_they_name_or_to_that_of_the_service(
-    publisher: ServiceProcess,
+def test_what_is_posted_without_a_run_is_stored_whatever_was_retracted(
+    consumer: ServiceProcess, publisher: ServiceProcess, environment: dict[str, str]
 ) -> None:
-    posted = [{"patient_id": "posted"}]
-    answers = [
-        httpx.post(f"{publisher.url}/events", json=posted, params=params).json()
-        for params in ({"run": " monday "}, {}, {})
-    ]
+    def post(patient: str, **run: str) -> str | None:
+        row = {"medication_name": "X", "action": "start", "event_time": "2021-01-01T00:00:00Z"}
+        answer = httpx.post(
+            f"{publisher.url}/events", json=row | {"patient_id": patient}, params=run
+        )
+        posted: dict[str, str | None] = answer.raise_for_status().json()
+        return posted["run"]
 
-    named, *unnamed = (answer["run"] for answer in answers)
-    assert named == "monday"
-    assert unnamed[0] == unnamed[1]
-    assert unnamed[0].startswith("http/")
+    def known(patient: str) -> bool:
+        answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": patient})
+        return bool(answer.raise_for_status().json()["periods"])
+
+    def runs() -> dict[str, list[str]]:
+        listed = run_command(environment, "database", "runs").stdout.splitlines()
+        return {name: told for *told, name in (line.split("\t") for line in listed)}
+
+    others = runs().keys()
+    assert post("posted-wrong", run=" posted ") == "posted"
+    assert post("posted-right") is None
+    eventually(lambda: known("posted-wrong") and known("posted-right"))
+    assert runs().keys() == others | {"posted"}
+    assert run_command(environment, "database", "retract", "posted", "--yes").returncode == 0
+
+    post("posted-later", run="posted")
+    post("posted-later-too")
+    eventually(lambda: known("posted-later-too") and runs()["posted"][3] == "1")
+    assert [known(f"posted-{which}") for which in ("wrong", "later", "right")] == [0, 0, 1]
 
 
 @pytest.mark.parametrize("run", ["", "a\nb", "x" * 129])

@@ -27,13 +27,13 @@ class Confirming(EventPublisher):
     def __init__(self) -> None:
         super().__init__(RabbitBroker(), give_up_after=1)
         self.messages: list[list[str]] = []
-        self.runs: set[str] = set()
+        self.runs: set[str | None] = set()
         self.confirms = asyncio.Event()
         self.confirms.set()
         self.refused_from: int | None = None
         self.waiting = self.most_waiting = 0
 
-    async def publish(self, events: Sequence[MedicationEvent], run: str) -> None:
+    async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
         self.runs.add(run)
         self.messages.append([event.patient_id for event in events])
         number = len(self.messages)

@@ -26,18 +26,24 @@ LIMIT = 100_000
 
 
 async def post(
-    body: bytes | str, *, columns: dict[str, str] | None = None, **headers: str
+    body: bytes | str,
+    *,
+    columns: dict[str, str] | None = None,
+    run: str | None = None,
+    **headers: str,
 ) -> tuple[Response, list[list[str]]]:
     """Post a body; give the answer, and the patients of each message that was published."""
-    publisher = Confirming()
+    publisher, settings = Confirming(), PublisherSettings(map=columns or {}, run="files")
     api = FastAPI()
-    api.include_router(
-        events_router(Intake(publisher, PublisherSettings(map=columns or {})), LIMIT, "monday")
-    )
+    api.include_router(events_router(Intake(publisher, settings), LIMIT))
     answer_problems(api, unavailable=NotConfirmed)
     async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await client.post("/events", content=body, headers=named), publisher.messages
+        asked = {} if run is None else {"run": run}
+        answer = await client.post("/events", params=asked, content=body, headers=named)
+    # What RabbitMQ is told is what the answer says.
+    assert publisher.runs == ({answer.json()["run"]} if publisher.messages else set())
+    return answer, publisher.messages
 
 
 def reason(answer: Response) -> str:
@@ -63,9 +69,15 @@ async def test_json_is_taken_however_it_is_laid_out_packed_or_not(body: str) -> 
     for answer, messages in (await post(body), await post(packed, content_encoding="gzip")):
         assert (answer.status_code, answer.json()) == (
             202,
-            {"accepted": 2, "rejected": [], "run": "monday"},
+            {"accepted": 2, "rejected": [], "run": None},
         )
         assert messages == [["2", "2"]]
+
+
+async def test_what_is_posted_belongs_to_the_run_that_is_named_or_else_to_none() -> None:
+    for run, told in ((None, None), (" monday ", "monday")):
+        answer, messages = await post(ONE, run=run)
+        assert (messages, answer.json()["run"]) == ([["2"]], told)
 
 
 async def test_elements_of_an_object_s_list_are_rejected_by_their_place_in_it() -> None:

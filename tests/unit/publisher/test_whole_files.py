@@ -41,7 +41,7 @@ class Keeping(Confirming):
         super().__init__()
         self.events: list[MedicationEvent] = []
 
-    async def publish(self, events: Sequence[MedicationEvent], run: str) -> None:
+    async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
         self.runs.add(run)
         self.events += events
 
