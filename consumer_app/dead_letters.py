@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 from faststream.rabbit import RabbitBroker, RabbitMessage
 from faststream.rabbit.publisher import RabbitPublisher
 
-from contracts import RUN_HEADER, DeadLetter, read_run
+from contracts import RUN_HEADER, DeadLetter, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Death(NamedTuple):
             death: Mapping[str, Any] = next(iter(headers.get("x-death") or ()), {})
             names = ("reason", "time", "exchange")
             reason, time, origin = (str(death.get(name, "unknown")) for name in names)
-        run, refusal = read_run(headers)
+        run, refusal = run_of_message(headers)
         return cls(reason, time, origin, run or ("no run" if refusal is None else "unreadable run"))
 
 

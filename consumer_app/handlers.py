@@ -8,7 +8,7 @@ from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
 
 from consumer_app.dead_letters import dead_letter_publisher, move_to_dead_letters
 from consumer_app.storage.store import EventStore
-from contracts import MedicationEvents, read_message, read_run
+from contracts import MedicationEvents, read_message, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
 
 OPERATIONS = {
@@ -38,7 +38,7 @@ def handle_events(broker: RabbitBroker, channel: Channel, store: EventStore) -> 
         # As a parameter, which is FastStream's own way, it takes 0.18 ms of a message more.
         message: RabbitMessage = broker.context.get_local("message")
         await _let_others_go_first(message)
-        run, no_run = read_run(message.headers)
+        run, no_run = run_of_message(message.headers)
         events, refusal = read_message(body)
         if no_run is None:
             await store.add(events, run)

@@ -2,6 +2,7 @@
 
 from contracts.event import (
     FIELDS,
+    MAX_IDENTIFIER_CHARACTERS,
     Action,
     EventTime,
     MedicationEvent,
@@ -18,20 +19,14 @@ from contracts.message import (
     read_message,
 )
 from contracts.reading import explain_event, read_plain_event, write_message
-from contracts.runs import (
-    MAX_RUN_CHARACTERS,
-    RUN_HEADER,
-    MessageHeaders,
-    RunId,
-    checked_run,
-    read_run,
-)
+from contracts.runs import RUN_HEADER, MessageHeaders, RunId, checked_run, run_of_message
+from contracts.text import legible
 
 __all__ = [
     "FIELDS",
     "MAX_EVENTS",
+    "MAX_IDENTIFIER_CHARACTERS",
     "MAX_MESSAGE_BYTES",
-    "MAX_RUN_CHARACTERS",
     "RUN_HEADER",
     "Action",
     "DeadLetter",
@@ -45,9 +40,10 @@ __all__ = [
     "RunId",
     "checked_run",
     "explain_event",
+    "legible",
     "read_message",
     "read_plain_event",
-    "read_run",
     "reasons",
+    "run_of_message",
     "write_message",
 ]

@@ -71,13 +71,19 @@ def _no_time(what: str) -> PydanticCustomError:
     return PydanticCustomError("event_time", f"{what}: write it like 2021-01-01T02:00:00Z")
 
 
-PatientId = Annotated[
+MAX_IDENTIFIER_CHARACTERS = 128
+
+Identifier = Annotated[
     str,
-    Meta(min_length=1, max_length=128),
-    Field(min_length=1, max_length=128, examples=["2"]),
-    Field(description="Identifies the patient, as the reporting system writes it."),
+    Meta(min_length=1, max_length=MAX_IDENTIFIER_CHARACTERS),
+    Field(min_length=1, max_length=MAX_IDENTIFIER_CHARACTERS),
     _written_like(IDENTIFIER_PATTERN),
     BeforeValidator(read_identifier),
+]
+PatientId = Annotated[
+    Identifier,
+    Field(examples=["2"]),
+    Field(description="Identifies the patient, as the reporting system writes it."),
 ]
 MedicationName = Annotated[
     str,
@@ -103,8 +109,8 @@ EventTime = Annotated[
 ]
 _OptionalIdentifier = Annotated[
     str,
-    Meta(min_length=1, max_length=128),
-    Field(max_length=128),
+    Meta(min_length=1, max_length=MAX_IDENTIFIER_CHARACTERS),
+    Field(max_length=MAX_IDENTIFIER_CHARACTERS),
     _written_like(OPTIONAL_IDENTIFIER_PATTERN),
 ]
 OrderId = Annotated[

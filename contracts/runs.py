@@ -5,15 +5,13 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from contracts.event import PatientId, reasons
+from contracts.event import Identifier, reasons
 
 RUN_HEADER = "run-id"
-MAX_RUN_CHARACTERS = 128
 
 RunId = Annotated[
-    PatientId,
+    Identifier,
     Field(
-        max_length=MAX_RUN_CHARACTERS,
         description="The run of a publisher that the events belong to: a file that was published, "
         "or what it was told. It is no part of an event, and changes no answer.",
         examples=["events.csv/1024/2026-11-24T10:00:00.000000Z"],
@@ -37,7 +35,7 @@ class ReadRun(NamedTuple):
 _RUN = TypeAdapter(RunId)
 
 
-def read_run(headers: Mapping[str, object]) -> ReadRun:
+def run_of_message(headers: Mapping[str, object]) -> ReadRun:
     """Read which run a message belongs to; what breaks the contract is told in words."""
     name = headers.get(RUN_HEADER)
     try:

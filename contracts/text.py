@@ -49,6 +49,8 @@ NAME_PATTERN = (
 
 _CONTROL = re.compile(f"[{_CONTROLS}]")
 _FORMAT = re.compile(f"[{_FORMATTING}]")
+# Half a surrogate pair is no character at all.
+_REFUSED = re.compile(rf"[{_CONTROLS}{_FORMATTING}\ud800-\udfff]")
 _INVISIBLE = re.compile(f"[{_NEVER_SEEN}]")
 _JOINER = re.compile(f"([{_JOINERS}])[{_JOINERS}]*")
 _VIRAMA = 9
@@ -95,6 +97,11 @@ def visible(text: str) -> str:
         return text
     found = _FORMAT.sub("", text).strip()
     return _one_spelling(found) if found else " ".join(map(_named, text))
+
+
+def legible(text: str) -> str:
+    """Put a question mark for each character that would be refused in an identifier."""
+    return _REFUSED.sub("?", text)
 
 
 def _is_plain(text: str) -> bool:

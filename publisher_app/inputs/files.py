@@ -1,6 +1,9 @@
 """Files, and standard input: opened by content, not by name, and never held in memory."""
 
 import io
+import os
+import shlex
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -30,13 +33,19 @@ class FileOutcome(Outcome):
     """Where the rejected rows are."""
     ended: bool = False
     """Whether all of it was read."""
+    is_another_run_now: bool = False
+    """Whether it was written to since its size and time became the name of its run."""
 
     def __str__(self) -> str:
-        sentence = super().__str__()
+        told = [super().__str__()]
         if self.ended and not (self.published or self.rejected):
-            return f"{sentence}; there is {'nothing' if self.size == 0 else 'no row'} in it"
-        kept = self.rejected and self.rejects is not None
-        return f"{sentence}; the rejects are in {self.rejects}" if kept else sentence
+            told.append(f"there is {'nothing' if self.size == 0 else 'no row'} in it")
+        if self.rejected and self.rejects is not None:
+            told.append(f"the rejects are in {self.rejects}")
+        if self.run and self.is_another_run_now:
+            again = f"publish it again with --run {shlex.quote(self.run)} (PUBLISHER_RUN)"
+            told.append(f"it was written to meanwhile: {again}")
+        return "; ".join(told)
 
 
 @dataclass(frozen=True)
@@ -50,11 +59,19 @@ class OpenFile:
     size: int | None
     run: str
     """The run that the file is, unless another one is named."""
+    _status: os.stat_result
 
     @property
     def position(self) -> int:
         """Bytes read so far; 0 where the input can't tell."""
         return self._raw.tell() if self.size is not None else 0
+
+    @property
+    def was_written_to(self) -> bool:
+        """Whether a regular file has changed since it was opened."""
+        was, now = self._status, os.fstat(self._raw.fileno())
+        changed = (now.st_size, now.st_mtime_ns) != (was.st_size, was.st_mtime_ns)
+        return stat.S_ISREG(now.st_mode) and changed
 
     def records(self, columns: Columns) -> Iterator[Record]:
         """Take the file apart, whose header is checked by the ``columns``.
@@ -92,8 +109,9 @@ def open_file(
                 raw.seek(0)
             # Left open: to close it is to wait for a thread that reads on.
             text = decode(raw, encoding)
-            run = run_of_input(name)
-        yield OpenFile(name, text, raw, skip_lines, size, run)
+            status = os.fstat(raw.fileno())
+            run = run_of_input(name, status)
+        yield OpenFile(name, text, raw, skip_lines, size, run, status)
 
 
 async def publish_file(
@@ -130,6 +148,8 @@ async def publish_file(
     except RejectsNotWritten:
         outcome.rejects = None
         raise
+    finally:
+        outcome.is_another_run_now = outcome.run == file.run and file.was_written_to
     outcome.ended = True
     # The rejects of standard input may be those of another input: they stay.
     if not outcome.rejected and rejects_file is None and file.name != STANDARD_INPUT:

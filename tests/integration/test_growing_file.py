@@ -51,6 +51,11 @@ def test_a_file_published_while_it_is_written_gives_whole_events(
 
     assert publisher.returncode == 0
     assert said.startswith("published 2, rejected 0")
+    run = said.partition("; run ")[2].partition(";")[0]
+    assert run.startswith(f"events.csv/{len(HEAD) + half}/20"), "as it was when it was opened"
+    assert said.endswith(
+        f"; it was written to meanwhile: publish it again with --run {run} (PUBLISHER_RUN)\n"
+    )
     assert f"{file} goes on" in log.read_text()
     eventually(lambda: len(_events(consumer)) == 2)
     assert {event["order_id"] for event in _events(consumer)} == {"ORDER-101"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from contracts import MedicationEvent, explain_event, reasons
+from contracts import MedicationEvent, explain_event, legible, reasons
 from contracts.text import read_name, visible
 
 VALID = {
@@ -177,6 +177,12 @@ def test_an_identifier_that_was_stored_once_becomes_one_that_is_read(stored: str
     assert read("patient_id", found) == found
     if refusal("patient_id", stored) is None:
         assert found == read("patient_id", stored)
+
+
+def test_any_text_can_be_made_legible() -> None:
+    for at in range(0, len(CHARACTERS), 40):
+        assert read("patient_id", legible("".join(CHARACTERS[at : at + 40])))
+    assert legible("(\u00e9,\u2009\u0416 \ue000)") == "(\u00e9,\u2009\u0416 \ue000)"
 
 
 def test_what_is_no_text_is_left_to_others() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts import MAX_RUN_CHARACTERS
-from publisher_app.runs import run_from_now, run_of_input
+from contracts import MAX_IDENTIFIER_CHARACTERS
+from publisher_app.runs import run_of_input
 
 
 def test_a_file_is_the_same_run_wherever_it_lies_and_another_once_it_is_changed(
@@ -23,7 +23,7 @@ def test_a_file_is_the_same_run_wherever_it_lies_and_another_once_it_is_changed(
         file.parent.mkdir(exist_ok=True)
         file.write_text(content)
         os.utime(file, (0, seconds))
-        runs.append(run_of_input(str(file)))
+        runs.append(run_of_input(str(file), file.stat()))
 
     assert runs == [
         "events.csv/1/1970-01-01T00:00:00.500000Z",
@@ -36,7 +36,7 @@ def test_a_file_is_the_same_run_wherever_it_lies_and_another_once_it_is_changed(
 def test_a_pipe_is_another_run_each_time(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    first, second = run_of_input(str(pipe)), run_of_input(str(pipe))
+    first, second = (run_of_input(str(pipe), pipe.stat()) for _ in range(2))
     assert first.startswith("pipe/20")
     assert first != second
 
@@ -47,6 +47,9 @@ def test_a_pipe_is_another_run_each_time(tmp_path: Path) -> None:
         (b"tab\tnew\nline", "tab?new?line/0/"),
         (b"latin \xe9", "latin ?/0/"),
         ("zero\u200bwidth".encode(), "zero?width/0/"),
+        ("heart\u2764\ufe0f".encode(), "heart\u2764?/0/"),
+        ("a\u034fb\u3164c\u2800.csv".encode(), "a?b?c?.csv/0/"),
+        ("a\u00a0\u3000b \ue000".encode(), "a b \ue000/0/"),
         (b"x" * 250, "x" * 90),
         ("\u0958".encode() * 80, "\u0915\u093c"),
     ],
@@ -55,12 +58,8 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: bytes, beginning: str) -
     file = tmp_path / os.fsdecode(name)
     file.touch()
 
-    run = run_of_input(str(file))
+    run = run_of_input(str(file), file.stat())
 
     assert run.startswith(beginning)
     assert run.endswith("Z")
-    assert len(run) <= MAX_RUN_CHARACTERS
-
-
-def test_what_begins_now_is_a_run_of_its_own() -> None:
-    assert run_from_now("http/host") != run_from_now("http/host")
+    assert len(run) <= MAX_IDENTIFIER_CHARACTERS

@@ -1,7 +1,8 @@
 """Files as people have them: what is published of each, what is rejected, and what is said."""
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +53,7 @@ async def publish(
     columns: Mapping[str, str] | None = None,
     encoding: str | None = None,
     skip_lines: int = 0,
+    then: Callable[[Path], None] = lambda _: None,
 ) -> Published:
     """Publish a file with this content.
 
@@ -65,7 +67,7 @@ async def publish(
     intake = Intake(publisher, PublisherSettings(map=dict(columns or {})))
     try:
         with open_file(str(file), encoding, skip_lines, settled_seconds=0) as opened:
-            await publish_file(opened, intake, outcome, lambda _: None)
+            await publish_file(opened, intake, outcome, lambda _: then(file))
     except UnreadableInput:
         assert (publisher.events, outcome.published, rejects_beside(file)) == ([], 0, [])
         raise
@@ -87,6 +89,20 @@ async def test_a_header_alone_is_published_and_said_to_hold_no_row(tmp_path: Pat
         published = await publish(tmp_path, content)
         assert published.said.startswith("published 0, rejected 0 in ")
         assert published.said.endswith("; there is no row in it")
+
+
+async def test_a_file_that_is_written_to_meanwhile_is_told_to_need_its_run_s_name(
+    tmp_path: Path,
+) -> None:
+    content = f"{HEADER}\n{START}\n"
+    said = (await publish(tmp_path, content)).said
+    assert "meanwhile" not in said
+
+    said = (await publish(tmp_path, content, then=lambda file: os.utime(file, (0, 0)))).said
+    run = said.partition("; run ")[2].partition(";")[0]
+    assert said.endswith(
+        f"; it was written to meanwhile: publish it again with --run {run} (PUBLISHER_RUN)"
+    )
 
 
 async def test_an_empty_file_is_published_and_said_to_hold_nothing(tmp_path: Path) -> None:
