@@ -1,5 +1,6 @@
 """What can be said of the images and the compose files without building them."""
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from local import run_broker
+from publisher_app.__main__ import main
 from tests.chart.helm import ROOT, pods, render
 
 _SERVICES = ["consumer", "publisher"]
@@ -70,6 +72,16 @@ def test_what_is_in_an_image_is_pinned_by_hash(service: str) -> None:
     for requirement in text.replace("\\\n", "").splitlines():
         if "==" in requirement:
             assert "--hash=sha256:" in requirement
+
+
+def test_compose_passes_on_each_option_of_an_input_file() -> None:
+    compose = yaml.safe_load((ROOT / "publisher_app" / "docker-compose.yaml").read_text())
+    # The image says where the rejects go.
+    options = inspect.signature(main).parameters.keys() - {"file", "rejects"}
+    variables = {f"PUBLISHER_{name.strip('_').upper()}" for name in options}
+    assert variables <= compose["services"]["publisher"]["environment"].keys()
+    shown = (ROOT / ".env").read_text()
+    assert [name for name in variables if f"# {name}=" not in shown] == []
 
 
 def test_compose_chart_and_make_run_take_the_same_rabbitmq() -> None:

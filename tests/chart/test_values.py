@@ -53,6 +53,7 @@ def test_more_replicas_at_least_than_at_most_are_refused() -> None:
         ({"rabbitmq.auth.username": "guest"}, "/rabbitmq/auth/username"),
         ({"rabbitmq.operator.replicas": 2}, "/rabbitmq/operator/replicas"),
         ({"publisher.map": "MRN"}, "/publisher/map"),
+        ({"publisher.file.run": "x" * 129}, "/publisher/file/run"),
         ({"networkPolicy.monitoring": []}, "/networkPolicy/monitoring"),
         ({"consumer.logLevel": "info"}, "/consumer/logLevel"),
         ({"consumer.image.digest": "latest"}, "/consumer/image/digest"),

@@ -123,6 +123,22 @@ def test_a_file_is_published_by_a_job_that_no_rejected_row_repeats() -> None:
     assert (rule["action"], rule["onExitCodes"]["values"]) == ("FailJob", [1])
 
 
+@pytest.mark.parametrize(
+    ("values", "run"),
+    [
+        ({}, "events.jsonl"),
+        ({"publisher.file.name": "monday/wards.csv"}, "wards.csv"),
+        ({"publisher.file.run": "monday, again"}, "monday, again"),
+        ({"publisher.file.name": "x" * 250}, "x" * 128),
+    ],
+)
+def test_a_file_is_the_same_run_at_each_try_and_upgrade(values: dict[str, Any], run: str) -> None:
+    specs = pods(render(MODES["file from a config map"] | values))
+    assert _variables(specs["publish-file"])["PUBLISHER_RUN"] == run
+    # The requests of a service are no import.
+    assert "PUBLISHER_RUN" not in _variables(specs["publisher"])
+
+
 @pytest.mark.parametrize("component", ["consumer", "publisher"])
 def test_a_drained_node_takes_one_pod_of_a_service_at_a_time(component: str) -> None:
     manifests = render(POSTGRESQL | {"consumer.replicas": 2})
