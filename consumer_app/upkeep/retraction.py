@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from consumer_app.storage.runs import Counted, Run
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
+from contracts import checked_run
 
 _NOTHING = Counted(0, 0)
 
@@ -26,17 +27,24 @@ class Retracted:
 
 
 async def find_run(store: EventStore, name: str) -> Run:
-    """Find a run by its name.
+    """Find a run by its name, which is read as in a message.
 
     Raises:
         CommandFailed: there is none.
         DatabaseUnavailable: the database can't be read.
 
     """
+    try:
+        wanted = checked_run(name)
+    except ValueError as error:
+        raise CommandFailed(f"no run has such a name: {error}") from None
     for run in await store.runs():
-        if run.name == name:
+        if run.name == wanted:
             return run
-    raise CommandFailed(f"nothing has arrived of a run {name}: `database runs` lists the runs")
+    raise CommandFailed(
+        f"nothing has arrived yet of a run {wanted}: `database runs` lists the runs; "
+        "where its events still wait in RabbitMQ, try again once the first are stored"
+    )
 
 
 async def retract_run(store: EventStore, run: Run, retracted: Retracted, *, dry_run: bool) -> None:

@@ -1,5 +1,6 @@
 """`python -m consumer_app database runs` and `retract`: undo what a wrong import has brought."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -31,9 +32,10 @@ def runs() -> None:
     async def listed(store: EventStore) -> None:
         events = await events_by_run(store)
         for run in await store.runs():
-            at = [None if at is None else f"{at:%FT%TZ}" for at in run[2:4]]
             counts = events[run.id], events[-run.id], run.late_events
-            typer.echo("\t".join(map(str, [at[0], *counts, at[1] or "-", run.name])))
+            retracted_at = "-" if run.retracted_at is None else _written(run.retracted_at)
+            shown = [_written(run.first_received_at), *counts, retracted_at, run.name]
+            typer.echo("\t".join(map(str, shown)))
 
     with_store(existing_database_url(), listed)
 
@@ -78,12 +80,20 @@ def retract(
     with_store(existing_database_url(), retracted)
 
 
+def _written(time: datetime) -> str:
+    return f"{time:%FT%TZ}"
+
+
 def _outcome(counts: Retracted, *, done: bool) -> str:
     taken = "taken out" if done else "would be taken out (give --yes to do it)"
     change = "have changed" if done else "would change"
     return (
-        f"{counts.events} events of {counts.patients} patients {taken}; "
+        f"{_counted(counts.events, 'event')} of {_counted(counts.patients, 'patient')} {taken}; "
         f"{counts.shared} that it brought first stay, as another run has brought them too\n"
         f"the periods of these patients {change}; to publish the same file again, give it another "
         "name: --run NAME"
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

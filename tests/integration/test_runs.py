@@ -127,11 +127,11 @@ def test_a_wrong_import_is_undone_and_the_same_file_is_another_run_when_told_so(
 
     counted = database("retract", wrong)
     assert counted.startswith(
-        "1 events of 1 patients would be taken out (give --yes to do it); 1 that it brought first"
+        "1 event of 1 patient would be taken out (give --yes to do it); 1 that it brought first"
     )
     assert known("undo-wrong")
     done = database("retract", wrong, "--yes")
-    assert done.startswith("1 events of 1 patients taken out; 1 that it brought first stay")
+    assert done.startswith("1 event of 1 patient taken out; 1 that it brought first stay")
     assert (known("undo-wrong"), known("undo-both")) == (False, True)
 
     publish(file)
@@ -147,7 +147,10 @@ def test_a_run_that_nothing_has_arrived_of_is_named(
     done = run_command(environment, "database", "retract", "never")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "nothing has arrived of a run never: `database runs` lists the runs\n"
+    assert done.stderr == (
+        "nothing has arrived yet of a run never: `database runs` lists the runs; "
+        "where its events still wait in RabbitMQ, try again once the first are stored\n"
+    )
     assert consumer.readiness() == {}
 
 

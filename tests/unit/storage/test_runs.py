@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from consumer_app.storage import runs, writing
 from consumer_app.storage.database import open_database
 from consumer_app.storage.store import EventStore
+from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.retraction import Retracted, find_run, retract_run
 from tests.runs import Delivery, Retraction, Step, any_steps, event, follow
 
@@ -110,6 +111,16 @@ async def test_more_rows_than_a_statement_takes_are_stored_under_their_run(
     await store.add(many, "large")
 
     assert await retract(store, "large") == Retracted(events=9_000, patients=9_000, shared=0)
+
+
+async def test_a_run_is_found_by_its_name_however_that_is_typed(store: EventStore) -> None:
+    await store.add([event("p", 0)], "über 1")
+
+    assert (await find_run(store, " u\u0308ber\u00a01\n")).name == "über 1"
+    with pytest.raises(CommandFailed, match="nothing has arrived yet of a run über 2: "):
+        await find_run(store, "über 2")
+    with pytest.raises(CommandFailed, match=r"no run has such a name: .*U\+200B"):
+        await find_run(store, "über\u200b1")
 
 
 SCHEMA_OF_1_0_0 = """
