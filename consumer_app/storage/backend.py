@@ -44,8 +44,8 @@ class Backend(Protocol):
     ) -> list[Row]:
         """Write the events of a run, or of none, as rows."""
 
-    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> bool:
-        """Store rows durably, or nothing, if a run is retracted or not the one of its number.
+    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
+        """Store rows durably; return those that are not, as some run is not open by its number.
 
         Of one that is there already only the run may change: see ``tables``.
         """

@@ -49,12 +49,12 @@ class PostgresBackend:
     ) -> list[Row]:
         return [row(event, event.event_time, received_at, run) for event in events]
 
-    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> bool:
+    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
         # A statement can't change a row twice.
         columns = map(list, zip(*_each_once(rows, numbers), strict=True))
         runs = {run: number for run, number in numbers.items() if run is not None}
         [[stored]] = await self._fetch(_WRITE, *columns, [*runs], [*runs.values()])
-        return bool(stored)
+        return [] if stored else rows
 
     async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
         found: defaultdict[str, list[MedicationEvent]] = defaultdict(list)

@@ -54,7 +54,7 @@ class SqliteBackend:
         at = written_time(received_at)
         return [row(event, written_time(event.event_time), at, run) for event in events]
 
-    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> bool:
+    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
         # A patient's rows lie together, so in this order fewer pages change. To sort by the rest
         # of the key would hold the event loop up four times as long.
         rows = sorted(rows, key=itemgetter(0))
@@ -66,8 +66,8 @@ class SqliteBackend:
             try:
                 await self._writer.fetch(statement, given)
             except sqlite3.IntegrityError:
-                return False
-        return True
+                return rows[at:]
+        return []
 
     async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
         asked = msgspec.json.encode([*set(patient_ids)]).decode()

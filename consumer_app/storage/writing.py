@@ -32,12 +32,16 @@ class Writer:
         late: Counter[str] = Counter()
         named = {row[-1] for row in rows}
         numbers = {run: self._numbers[run] for run in named & self._numbers.keys()}
-        # What is kept in mind may be over: the backend then stores nothing.
-        while rows and not (numbers.keys() == named and await self._backend.insert(rows, numbers)):
-            numbers = await self._look_up(named)
-            late.update(row[-1] for row in rows if row[-1] not in numbers)
-            rows = [row for row in rows if row[-1] in numbers]
-            named = set(numbers)
+        while rows:
+            if numbers.keys() == named:
+                # What is kept in mind may be over: then some are left.
+                rows = await self._backend.insert(rows, numbers)
+                named = {row[-1] for row in rows}
+            if rows:
+                numbers = await self._look_up(named)
+                late.update(row[-1] for row in rows if row[-1] not in numbers)
+                rows = [row for row in rows if row[-1] in numbers]
+                named = set(numbers)
         if late:
             await self._count(late)
 

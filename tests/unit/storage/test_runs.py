@@ -2,15 +2,16 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 
-from consumer_app.storage import runs, writing
+from consumer_app.storage import runs, sqlite, writing
 from consumer_app.storage.database import open_database
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
@@ -111,6 +112,34 @@ async def test_more_rows_than_a_statement_takes_are_stored_under_their_run(
     await store.add(many, "large")
 
     assert await retract(store, "large") == Retracted(events=9_000, patients=9_000, shared=0)
+
+
+async def test_what_is_stored_before_the_retraction_is_taken_out_and_only_the_rest_is_late(
+    file: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_ROWS_AT_ONCE", 2)
+    await store.add([event("p", 0)], "wrong")
+    fetch, taken_out = sqlite._HeldConnection.fetch, list[Retracted]()
+
+    async def then_retract(
+        self: sqlite._HeldConnection, statement: str, values: Sequence[object]
+    ) -> Iterable[Any]:
+        found = await fetch(self, statement, values)
+        if not taken_out:
+            async with EventStore.at(f"sqlite+aiosqlite:///{file}") as other:
+                taken_out.append(await retract(other, "wrong"))
+        return found
+
+    monkeypatch.setattr(sqlite._HeldConnection, "fetch", then_retract)
+    await asyncio.gather(
+        store.add([event("p", number) for number in range(6)], "wrong"),
+        store.add([event("q", number) for number in range(6)], "right"),
+    )
+
+    assert taken_out == [Retracted(events=2, patients=1, shared=0)]
+    assert {run.name: run.late_events for run in await store.runs()} == {"wrong": 4, "right": 0}
+    assert await store.events_of("p2") == []
+    assert await store.events_of("q2") == [event("q", 4), event("q", 5)]
 
 
 async def test_a_run_is_found_by_its_name_however_that_is_typed(store: EventStore) -> None:
