@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from faststream.rabbit import RabbitBroker, RabbitMessage
 from faststream.rabbit.publisher import RabbitPublisher
+from pydantic import BaseModel, Field
 
 from contracts import RUN_HEADER, DeadLetter, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE
@@ -18,6 +19,24 @@ TIME_HEADER = "dead-letter-time"
 ORIGIN_HEADER = "dead-letter-origin"
 
 _CONFIRM_TIMEOUT_SECONDS = 30.0
+
+
+class DeadLetterHeaders(BaseModel):
+    """What a dead letter says beside the body of the message."""
+
+    reason: Annotated[
+        str,
+        Field(alias=REASON_HEADER, description="Why the message can never be stored."),
+    ]
+    time: Annotated[datetime, Field(alias=TIME_HEADER, description="Since when it is here.")]
+    origin: Annotated[
+        str,
+        Field(alias=ORIGIN_HEADER, description="The exchange that the message came from."),
+    ]
+    run_id: Annotated[
+        Any,
+        Field(alias=RUN_HEADER, description="The run of the message as it was written, if any."),
+    ] = None
 
 
 class Death(NamedTuple):

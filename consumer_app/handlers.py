@@ -2,20 +2,26 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
+from pydantic import BaseModel
 
-from consumer_app.dead_letters import dead_letter_publisher, move_to_dead_letters
+from consumer_app.dead_letters import (
+    DeadLetterHeaders,
+    dead_letter_publisher,
+    move_to_dead_letters,
+)
 from consumer_app.storage.store import EventStore
-from contracts import MedicationEvents, read_message, run_of_message
+from contracts import MedicationEvents, MessageHeaders, read_message, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
 
-OPERATIONS = {
-    EVENTS_QUEUE.name: "storeMedicationEvents",
-    DEAD_LETTER_EXCHANGE.name: "moveToDeadLetters",
+OPERATIONS: Mapping[str, tuple[str, type[BaseModel]]] = {
+    EVENTS_QUEUE.name: ("storeMedicationEvents", MessageHeaders),
+    DEAD_LETTER_EXCHANGE.name: ("moveToDeadLetters", DeadLetterHeaders),
 }
-"""What is done on each channel, as the AsyncAPI document has it."""
+"""What is done on each channel, with which headers, as the AsyncAPI document has it."""
 
 _SUSPICIOUS_DELIVERIES = 3
 _LONGEST_HOLD_SECONDS = 2.0

@@ -9,7 +9,13 @@ from typing import Self
 import stamina
 from faststream.rabbit import RabbitBroker
 
-from contracts import RUN_HEADER, MedicationEvent, MedicationEvents, write_message
+from contracts import (
+    RUN_HEADER,
+    MedicationEvent,
+    MedicationEvents,
+    MessageHeaders,
+    write_message,
+)
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from publisher_app.failures import NotConfirmed
 from publisher_app.settings import PublisherSettings
@@ -17,8 +23,8 @@ from runtime.broker import BrokerUnavailable, broker_errors, make_broker, make_c
 
 logger = logging.getLogger("publisher_app")
 
-OPERATIONS = {EVENTS_EXCHANGE.name: "publishMedicationEvents"}
-"""What is done on each channel, as the AsyncAPI document has it."""
+OPERATIONS = {EVENTS_EXCHANGE.name: ("publishMedicationEvents", MessageHeaders)}
+"""What is done on each channel, with which headers, as the AsyncAPI document has it."""
 
 _CONFIRM_TIMEOUT_SECONDS = 10.0
 _FAREWELL_TIMEOUT_SECONDS = 1.0

@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -11,7 +11,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from faststream.rabbit import RabbitBroker
 
-from runtime.http.asyncapi import NamedAsyncAPI
+from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.pages import document
 from runtime.logs import keep_queries_out_of_access_log
 
@@ -24,13 +24,13 @@ class HttpApp(AsgiFastStream):
         broker: RabbitBroker,
         api: FastAPI,
         *,
-        operations: Mapping[str, str],
+        operations: Operations,
         logger: logging.Logger,
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
         after_startup: tuple[Callable[[], Any], ...] = (),
         try_it_out: str | None = None,
     ) -> None:
-        """``operations`` names what is done on each channel.
+        """``operations`` are those of the AsyncAPI document.
 
         ``try_it_out`` is the address that publishes a message, where there is one.
         """

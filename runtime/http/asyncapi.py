@@ -5,8 +5,10 @@ from typing import Any, cast
 
 from faststream.specification import AsyncAPI, Specification
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema, Reference
+from pydantic import BaseModel
 
-from contracts import MessageHeaders
+Operations = Mapping[str, tuple[str, type[BaseModel]]]
+"""What is done on each channel, and what its messages say beside their bodies."""
 
 
 class NamedAsyncAPI(AsyncAPI):
@@ -16,27 +18,26 @@ class NamedAsyncAPI(AsyncAPI):
     headers: ours are added.
     """
 
-    def __init__(self, *, operations: Mapping[str, str], **about: Any) -> None:  # noqa: ANN401 - passed on
-        """``operations`` names what is done on each channel."""
+    def __init__(self, *, operations: Operations, **about: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(**about)
         self._operations = operations
 
     def to_specification(self) -> Specification:
         document = cast("ApplicationSchema", super().to_specification())
-        for channel, operation in self._operations.items():
-            _name_message(document, channel)
+        for channel, (operation, headers) in self._operations.items():
+            _name_message(document, channel, headers)
             document.operations[operation] = document.operations.pop(channel)
         return document
 
 
-def _name_message(document: ApplicationSchema, channel: str) -> None:
+def _name_message(document: ApplicationSchema, channel: str, headers: type[BaseModel]) -> None:
     messages = document.components.messages if document.components else None
     ((generated, _),) = document.channels[channel].messages.items()
     if messages is None or (message := messages.pop(f"{channel}:{generated}", None)) is None:
         raise LookupError(f"FastStream's document has no message {channel}:{generated}")
     name = cast("dict[str, str]", message.payload)["$ref"].rpartition("/")[2]
     message.title = name
-    message.headers = MessageHeaders.model_json_schema()  # type: ignore[attr-defined]
+    message.headers = headers.model_json_schema()  # type: ignore[attr-defined]
     messages[name] = message
     document.channels[channel].messages = {name: _reference("components/messages", name)}
     document.operations[channel].messages = [_reference(f"channels/{channel}/messages", name)]

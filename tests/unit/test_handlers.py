@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from faststream.rabbit import RabbitBroker, RabbitMessage, TestRabbitBroker
 
-from consumer_app.dead_letters import Death
+from consumer_app.dead_letters import DeadLetterHeaders, Death
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
 from contracts import MedicationEvent, explain_event
@@ -161,6 +161,20 @@ async def test_a_dead_letter_keeps_the_run_of_its_message(consumer: Consumer) ->
     await until_a_dead_letter(consumer)
     (letter,) = consumer.dead_letters
     assert Death.of(letter.headers).run == "monday"
+
+
+@pytest.mark.parametrize("run", ["monday", "x" * 129, 7])
+async def test_the_headers_of_a_dead_letter_are_those_that_the_document_describes(
+    consumer: Consumer, run: object
+) -> None:
+    await consumer.receive(b"not json", headers={"run-id": run})
+
+    await until_a_dead_letter(consumer)
+    (headers,) = (letter.headers for letter in consumer.dead_letters)
+    assert headers.keys() >= DeadLetterHeaders.model_json_schema()["properties"].keys()
+    described = DeadLetterHeaders.model_validate(headers)
+    assert described.reason == Death.of(headers).reason
+    assert described.run_id == run
 
 
 async def test_of_a_message_with_a_wrong_run_nothing_is_stored(consumer: Consumer) -> None:
