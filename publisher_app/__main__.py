@@ -52,14 +52,14 @@ def main(
         int | None, typer.Option(min=0, help="Lines above the header that are no part of it.")
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows go. [default: beside FILE]")
+        Path | None, typer.Option(help="Where rejected rows go.", show_default="beside FILE")
     ] = None,
     run: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Run that the events belong to; one that was retracted takes nothing any more. "
-            "[default: FILE's name, size and time of change]",
+            help="Run that the events belong to; one that was retracted takes nothing any more.",
+            show_default="FILE's name, size and time of change",
         ),
     ] = None,
 ) -> None:

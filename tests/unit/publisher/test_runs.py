@@ -1,11 +1,15 @@
 """The run of an input: the same for a file that is published again, another for any other."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from contracts import MAX_IDENTIFIER_CHARACTERS
+from publisher_app.__main__ import main
 from publisher_app.runs import run_of_input
 
 
@@ -63,3 +67,12 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: bytes, beginning: str) -
     assert run.startswith(beginning)
     assert run.endswith("Z")
     assert len(run) <= MAX_IDENTIFIER_CHARACTERS
+
+
+def test_the_help_says_what_is_the_run_and_that_a_retracted_one_takes_nothing() -> None:
+    command = typer.Typer()
+    command.command()(main)
+    shown = CliRunner().invoke(command, ["--help"]).stdout
+    told = " ".join(re.sub(r"\x1b\[[\d;]*m|\u2502", " ", shown).split())
+    assert "one that was retracted takes nothing any more" in told
+    assert "default: (FILE's name, size and time of change)" in told
