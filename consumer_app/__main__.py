@@ -47,6 +47,8 @@ def prepare() -> None:
 
 def main() -> None:
     """Run the command that the arguments name."""
+    # Whatever opens an older database migrates it, and nobody else tells what became of its rows.
+    logging.getLogger("consumer_app.storage.migrations").addHandler(logging.StreamHandler())
     try:
         cli(prog_name="python -m consumer_app")
     except (CommandFailed, DatabaseUnavailable, BrokerUnavailable) as error:

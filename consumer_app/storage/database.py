@@ -88,14 +88,21 @@ async def migrate(engine: AsyncEngine, partitions: int = 0) -> None:
     """
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-    async with engine.begin() as connection:
-        await connection.run_sync(_upgrade, partitions)
+    async with engine.connect() as connection:
+        try:
+            # Begun here, it is not Alembic's, and a migration may commit what it has done so far.
+            await connection.begin()
+            await connection.run_sync(_upgrade, partitions)
+            await connection.commit()
+        finally:
+            # The turn is over with the session, whatever became of its transactions.
+            await connection.invalidate()
 
 
 def _upgrade(connection: Connection, partitions: int) -> None:
     if connection.dialect.name == "postgresql":
         # A write to SQLite has begun as one, and so has its turn already.
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('medication_event'))"))
+        connection.execute(text("SELECT pg_advisory_lock(hashtext('medication_event'))"))
     configuration = Config()
     configuration.set_main_option("script_location", "consumer_app.storage:migrations")
     configuration.attributes["connection"] = connection

@@ -107,7 +107,7 @@ StoredEvent = create_model(
     __cls_kwargs__={"table": True},
     **_columns,
     received_at=(datetime, Field(sa_type=UtcTime)),
-    run=(int, Field(sa_column_kwargs={"server_default": "0"})),
+    run=(int, Field()),
 )
 TABLE = SQLModel.metadata.tables["medication_event"]
 

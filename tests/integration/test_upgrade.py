@@ -1,19 +1,29 @@
 """A database of version 1.0.0: its texts are read as today's are, and no event counts twice."""
 
+import asyncio
 import logging
+import os
+import re
 import sqlite3
+import subprocess
+import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
+from consumer_app.storage.database import open_database
 from consumer_app.storage.store import EventStore, ReceivedEvent
 from contracts import FIELDS, MedicationEvent, explain_event
+from contracts.text import read_identifier
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, SqliteFile, connect
 
@@ -148,9 +158,25 @@ async def test_a_file_that_was_stored_by_1_0_0_counts_once_when_it_is_published_
     assert after == before
     assert {of(event) for found in after.values() for event in found} == {*again}
     assert [len(found) for found in after.values()] == [5, 1, 1, 1]
-    assert [each.getMessage() for each in caplog.records] == [
-        "8 stored events had texts with spaces or invisible characters"
-    ]
+    assert [each.getMessage() for each in caplog.records] == [REPORT]
+
+
+REPORT = (
+    "of about 12 stored events 8 had texts with spaces or invisible characters and are "
+    "rewritten: 3 had invisible characters in an identifier, 1 became equal to another event"
+)
+
+
+def test_the_command_that_migrates_tells_what_it_has_rewritten(tmp_path: Path) -> None:
+    url = asyncio.run(in_sqlite(tmp_path, (as_stored(*each) for each in enumerate(FILE))))
+    done = subprocess.run(
+        [sys.executable, "-m", "consumer_app", "database", "migrate"],
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("the schema is the newest\n", f"{REPORT}\n")
 
 
 async def test_of_events_that_become_equal_the_first_arrival_stays(database: Fill) -> None:
@@ -193,3 +219,137 @@ async def test_all_of_many_patients_are_read_and_no_row_is_lost(database: Fill) 
                 f"Medication {number}"
                 for number in range(int(patient) * 20, int(patient) * 20 + 20)
             }
+
+
+def many(events: int) -> Iterable[Row]:
+    """Give events of 1.0.0, 20 for each patient, the first of which is rewritten."""
+    for number in range(events):
+        spaces = " " if number % 20 else "  "
+        yield as_stored(0, row(f"{number // 20:05}", f"Medication{spaces}{number}"))
+
+
+Statements = dict[str, list[str]]
+"""By the kind of database."""
+
+
+def both(statement: str) -> Statements:
+    return {"sqlite": [statement], "postgresql": [statement]}
+
+
+REFUSE = {
+    "sqlite": [
+        """
+        CREATE TRIGGER refuse BEFORE DELETE ON medication_event WHEN old.patient_id = '01249'
+        BEGIN SELECT RAISE(ABORT, 'interrupted'); END
+    """
+    ],
+    "postgresql": [
+        "CREATE FUNCTION interrupted() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE EXCEPTION 'interrupted'; END$$",
+        "CREATE TRIGGER refuse BEFORE DELETE ON medication_event FOR EACH ROW"
+        " WHEN (old.patient_id = '01249') EXECUTE FUNCTION interrupted()",
+    ],
+}
+ALLOW = {
+    "sqlite": ["DROP TRIGGER refuse"],
+    "postgresql": ["DROP TRIGGER refuse ON medication_event"],
+}
+ALL = both("SELECT count(*) FROM medication_event")
+IN_THE_OLD_FORM = both("SELECT count(*) FROM medication_event WHERE medication_name LIKE '%  %'")
+
+
+async def execute(url: str, statements: Statements) -> list[Any]:
+    """Execute statements as another program would; return the rows of the last one."""
+    engine = open_database(url)
+    async with engine.begin() as connection:
+        for statement in statements[engine.dialect.name]:
+            result = await connection.exec_driver_sql(statement)
+        rows = [tuple(found) for found in result] if result.returns_rows else []
+    await engine.dispose()
+    return rows
+
+
+async def test_a_migration_that_is_interrupted_keeps_what_is_done_and_goes_on(
+    database: Fill,
+) -> None:
+    url = await database(many(25_000))
+    await execute(url, REFUSE)
+    async with EventStore.at(url) as store:
+        assert "interrupted" in (await store.problem() or "")
+    assert await execute(url, IN_THE_OLD_FORM) == [(250,)]
+
+    await execute(url, ALLOW)
+    async with EventStore.at(url) as store:
+        assert await store.problem() is None
+    assert await execute(url, IN_THE_OLD_FORM) == [(0,)]
+
+
+async def test_of_two_that_start_together_both_serve_once_all_is_rewritten(
+    database: Fill,
+) -> None:
+    url = await database(many(25_000))
+    event = explain_event(row("new", "Heparin"))
+    async with EventStore.at(url) as one, EventStore.at(url) as other:
+        await asyncio.gather(one.add([event]), other.add([event]))
+        assert [await one.problem(), await other.problem()] == [None, None]
+
+    assert await execute(url, IN_THE_OLD_FORM) == [(0,)]
+    assert await execute(url, ALL) == [(25_001,)]
+
+
+@pytest.fixture
+def postgres_url(postgres: PrivatePostgres) -> str:
+    return PostgresDatabase(postgres).url
+
+
+@pytest.mark.parametrize("partitions", [0, 4])
+async def test_a_consumer_of_1_0_0_can_store_nothing_behind_the_migration(
+    partitions: int, postgres_url: str
+) -> None:
+    url = await in_postgresql(postgres_url, many(20), partitions)
+    older = await connect(url)
+    insert = (
+        "INSERT INTO medication_event (patient_id, medication_name, event_time, action, order_id,"
+        " event_id, received_at) VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING"
+    )
+    # As in a consumer that was there before, the statement is prepared and has been used.
+    statement = await older.prepare(insert)
+    await statement.executemany([as_stored(0, row("1", "Heparin"))])
+    async with EventStore.at(url) as store:
+        assert await store.problem() is None
+        with pytest.raises(asyncpg.NotNullViolationError):
+            await statement.executemany([as_stored(0, row("1", "Insulin  aspart"))])
+        assert [event.medication_name for event in await stored(store, "1")] == ["Heparin"]
+    await older.close()
+
+
+QUERIES = dict(
+    re.findall(r"```sql (\w+)\n(.*?);\n```", Path("docs/operations.md").read_text(), re.DOTALL)
+)
+
+
+@cache
+def refused_in_identifiers() -> Sequence[str]:
+    return [*_refused_in_identifiers()]
+
+
+def _refused_in_identifiers() -> Iterable[str]:
+    for number in range(0xA0, sys.maxunicode + 1):
+        if not 0xD800 <= number < 0xE000:
+            try:
+                read_identifier(f"A{chr(number)}7")
+            except PydanticCustomError:
+                yield chr(number)
+
+
+async def test_the_documented_query_finds_the_identifiers_with_invisible_characters(
+    database: Fill,
+) -> None:
+    invisible = {f"A{each}7" for each in refused_in_identifiers()}
+    assert {"A\u200b7", "A\ufeff7", "A\u00ad7"} < invisible
+    visible = ["A7", "A-7", "Ä7", "A\u00a07", "患者7", "A\U0001f48a7"]
+    url = await database(
+        as_stored(0, row("1", "Heparin", order_id=order)) for order in [*invisible, *visible]
+    )
+    found = await execute(url, {kind: [query] for kind, query in QUERIES.items()})
+    assert {order for _, order, _, _ in found} == invisible

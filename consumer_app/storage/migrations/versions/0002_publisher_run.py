@@ -5,8 +5,8 @@ from alembic import op
 
 from consumer_app.storage.tables import UtcTime
 
-revision = "0003"
-down_revision = "0002"
+revision = "0002"
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 
@@ -27,6 +27,11 @@ def upgrade() -> None:
     op.add_column(
         "medication_event", sa.Column("run", sa.Integer(), nullable=False, server_default="0")
     )
+    if op.get_bind().dialect.name == "postgresql":
+        # From here on a consumer of 1.0.0 can't store, and what it has is left to those that
+        # take its place: it would store texts in the old form behind the next migration.
+        # SQLite serves one consumer, and could not drop a default without writing all rows.
+        op.alter_column("medication_event", "run", server_default=None)
 
 
 def downgrade() -> None:
