@@ -39,7 +39,7 @@ def test_a_pod_keeps_the_restricted_standard(name: str) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
     for volume in pod.get("volumes", []):
         assert volume.keys() - {"name"} <= _RESTRICTED_VOLUMES
-    for container in pod["containers"]:
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
         security = container["securityContext"]
         assert security["allowPrivilegeEscalation"] is False
         assert security["capabilities"] == {"drop": ["ALL"]}
@@ -50,7 +50,7 @@ def test_a_pod_keeps_the_restricted_standard(name: str) -> None:
 def test_a_pod_has_no_token_a_read_only_root_and_bounded_memory(name: str) -> None:
     pod = _PODS[name]
     assert pod["automountServiceAccountToken"] is False
-    for container in pod["containers"]:
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["resources"]["limits"]["memory"]
         assert container["resources"]["requests"]["cpu"]

@@ -70,12 +70,27 @@ def test_a_service_has_time_to_finish_what_it_has(component: str) -> None:
     assert pod["terminationGracePeriodSeconds"] > waits + graceful_timeout
 
 
-def test_migrations_run_before_the_rest_on_postgresql_alone() -> None:
+def test_migrations_run_before_the_rest_on_postgresql() -> None:
     job = pick(render(POSTGRESQL), "Job", "migrations")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     container = job["spec"]["template"]["spec"]["containers"][0]
     assert container["command"][1:] == ["-m", "consumer_app", "database", "migrate"]
     assert "migrations" not in pods(render())
+
+
+def test_on_sqlite_the_consumers_own_pod_migrates_before_the_consumer_starts() -> None:
+    pod = pods(render())["consumer"]
+    (migration,) = pod["initContainers"]
+    assert migration["command"][1:] == ["-m", "consumer_app", "database", "migrate"]
+    assert migration["volumeMounts"] == pod["containers"][0]["volumeMounts"]
+    assert "initContainers" not in pods(render(POSTGRESQL))["consumer"]
+
+
+def test_nothing_ends_a_migration_that_takes_long() -> None:
+    job = pick(render(POSTGRESQL), "Job", "migrations")["spec"]
+    assert "activeDeadlineSeconds" not in job | job["template"]["spec"]
+    (migration,) = pods(render())["consumer"]["initContainers"]
+    assert not {"startupProbe", "livenessProbe", "readinessProbe"} & migration.keys()
 
 
 def test_each_broker_gives_its_url_by_a_secret() -> None:

@@ -104,8 +104,23 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* Startup waits for the broker and migrations; liveness asks whether the process answers, no more:
-     a restart mends no broker. Readiness asks whether it can do its work. */}}
+{{/* The container that migrates the database. No probe and no deadline ends it: how long it takes
+     depends on what is stored. */}}
+{{- define "migrate" -}}
+name: migrate
+image: {{ include "image" (list . "consumer") }}
+imagePullPolicy: {{ .Values.images.pullPolicy }}
+command: [python, -m, consumer_app, database, migrate]
+env:
+  {{- include "databaseUrl" . | nindent 2 }}
+resources:
+  {{- toYaml .Values.consumer.resources | nindent 2 }}
+securityContext:
+  {{- toYaml .Values.containerSecurityContext | nindent 2 }}
+{{- end }}
+
+{{/* Startup waits for the broker; liveness asks whether the process answers, no more: a restart
+     mends no broker. Readiness asks whether it can do its work. */}}
 {{- define "probes" -}}
 startupProbe:
   httpGet: {path: /health/live, port: http}
