@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 
 from publisher_app.failures import UnreadableInput
@@ -13,6 +14,9 @@ from publisher_app.formats.text import Source
 _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r'"?sep=([^\s"\w]|\t)"?[,;]*\s*', re.IGNORECASE)
 _MAX_TITLE_LINES = 50
+
+# Behind a delimiter a quote may follow spaces, which are none of the text's.
+_parted = partial(csv.reader, skipinitialspace=True)
 
 
 def delimited(source: Source, columns: Columns) -> Iterator[Record]:
@@ -31,7 +35,7 @@ def delimited(source: Source, columns: Columns) -> Iterator[Record]:
     delimiter = told[1] if told else _delimiter(source.first, columns)
     seen: list[str] = []
     # Strict, as a quote that is not closed would otherwise swallow rows in silence.
-    reader = csv.reader(_remembered(lines, seen), delimiter=delimiter, strict=True)
+    reader = _parted(_remembered(lines, seen), delimiter=delimiter, strict=True)
     before = source.line - 1 + bool(told)
     if not (header := _header(reader)):
         return
@@ -48,7 +52,7 @@ def delimited(source: Source, columns: Columns) -> Iterator[Record]:
         except csv.Error as error:
             yield Record(line, "".join(seen), f"is not CSV: {error}")
             continue
-        if any(map(str.strip, values)):
+        if _is_row(values):
             yield _record(line, header, values, seen)
 
 
@@ -67,13 +71,13 @@ def _is_row(values: Iterable[str]) -> bool:
 def _delimiter(header: str, columns: Columns) -> str:
     """Choose the delimiter that makes a header of a line, else the one that is in it most."""
     by_count = sorted(_DELIMITERS, key=header.count, reverse=True)
-    fits = (each for each in by_count if columns.is_header(_parted(header, each)))
+    fits = (each for each in by_count if columns.is_header(_names(header, each)))
     return next(fits, by_count[0])
 
 
-def _parted(line: str, delimiter: str) -> list[str]:
+def _names(line: str, delimiter: str) -> list[str]:
     try:
-        return [name.strip() for row in csv.reader([line], delimiter=delimiter) for name in row]
+        return [name.strip() for row in _parted([line], delimiter=delimiter) for name in row]
     except csv.Error:
         return []
 
@@ -81,7 +85,7 @@ def _parted(line: str, delimiter: str) -> list[str]:
 def _refuse_titles(lines: Iterator[str], number: int, columns: Columns) -> None:
     """Raise where the header follows under lines of another kind, of which ``number`` are read."""
     for title_lines, line in enumerate(islice(lines, _MAX_TITLE_LINES), start=number):
-        if any(columns.is_header(_parted(line, each)) for each in _DELIMITERS):
+        if any(columns.is_header(_names(line, each)) for each in _DELIMITERS):
             raise UnreadableInput(
                 f"its header is line {title_lines + 1}: pass over what stands above with "
                 f"--skip-lines {title_lines} (PUBLISHER_SKIP_LINES)"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -53,8 +54,8 @@ class OpenFile:
     """A file and how far it is read, in bytes of the file as it lies there."""
 
     name: str
-    _text: IO[str]
     _raw: BinaryIO
+    _encoding: str | None
     _skip_lines: int
     size: int | None
     run: str
@@ -80,8 +81,17 @@ class OpenFile:
             UnreadableInput: the rest can't be read, or not be taken apart.
 
         """
-        with _named(self.name):
+        with _named(self.name), reading():
             yield from records_of(self._text, columns, skip_lines=self._skip_lines)
+
+    @cached_property
+    def _text(self) -> IO[str]:
+        """The file as text, whose first bytes may have to be waited for.
+
+        Kept, and left open: the raw file would be closed with it, and to close it is to wait for a
+        thread that reads on.
+        """
+        return decode(self._raw, self._encoding)
 
 
 @contextmanager
@@ -91,14 +101,14 @@ def open_file(
     skip_lines: int = 0,
     settled_seconds: float = SETTLED_SECONDS,
 ) -> Iterator[OpenFile]:
-    """Open a file, or standard input for ``-``, as text; gzip is undone.
+    """Open a file, or standard input for ``-``, as text; gzip is undone. Nothing is read yet.
 
     It is UTF-8 unless an ``encoding`` is named; ``skip_lines`` are passed over at its beginning.
     Where the last row of a file is cut off, it is waited for until nothing was written to the file
     for ``settled_seconds``. Standard input is whole at its end.
 
     Raises:
-        UnreadableInput: there is no such file, or it can't be read.
+        UnreadableInput: there is no such file, or it can't be opened.
 
     """
     with ExitStack() as stack:
@@ -107,11 +117,9 @@ def open_file(
             size = raw.seek(0, io.SEEK_END) if raw.seekable() else None
             if size is not None:
                 raw.seek(0)
-            # Left open: to close it is to wait for a thread that reads on.
-            text = decode(raw, encoding)
             status = os.fstat(raw.fileno())
             run = run_of_input(name, status)
-        yield OpenFile(name, text, raw, skip_lines, size, run, status)
+        yield OpenFile(name, raw, encoding, skip_lines, size, run, status)
 
 
 async def publish_file(

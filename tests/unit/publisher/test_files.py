@@ -1,7 +1,10 @@
 """Files: what they hold says how they are read; of what can't be read one clear line tells."""
 
+import asyncio
 import gzip
 import os
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +13,11 @@ import pytest
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.records import Record
-from publisher_app.inputs.files import open_file
+from publisher_app.inputs.files import FileOutcome, open_file, publish_file
+from publisher_app.intake import Intake
+from publisher_app.settings import PublisherSettings
 from tests.unit.publisher.reading import rows
+from tests.unit.publisher.test_intake import Confirming
 
 LINES = b"".join(b'{"number": %d}\n' % number for number in range(5_000))
 
@@ -94,3 +100,30 @@ def test_a_problem_elsewhere_while_a_file_is_open_is_not_taken_for_one_with_it(
     (tmp_path / "events").write_bytes(LINES)
     with pytest.raises(PermissionError), open_file(str(tmp_path / "events")):
         raise PermissionError(13, "Permission denied", "events.rejects.jsonl")
+
+
+async def test_an_input_whose_beginning_does_not_come_holds_nothing_else_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin, end = os.pipe()
+    with os.fdopen(begin) as stdin, os.fdopen(end, "wb"):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with open_file("-") as opened:
+            intake = Intake(Confirming(), PublisherSettings())
+            publishing = asyncio.create_task(
+                publish_file(opened, intake, FileOutcome(), lambda _: None)
+            )
+            assert await asyncio.wait([publishing], timeout=0.01) == (set(), {publishing})
+            publishing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await publishing
+
+
+def test_a_file_is_not_read_before_its_records_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "events"
+    file.write_bytes(gzip.compress(LINES)[:10])
+    monkeypatch.setattr(time, "sleep", pytest.fail)
+    with open_file(str(file)) as opened:
+        assert opened.position == 0

@@ -216,3 +216,26 @@ async def test_bytes_of_another_encoding_far_down_are_rejects_that_name_the_opti
     assert reject["line"] == 5_002
     assert reject["reason"].startswith("medication_name: holds bytes that are not UTF-8")
     assert "--encoding" in reject["reason"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+async def test_spaces_between_a_delimiter_and_a_quote_belong_to_neither(
+    tmp_path: Path, delimiter: str
+) -> None:
+    names = ("patient_id", "medication_name", "action", "event_time", "order_id")
+    name = "Insulin, rapid; | 5"
+    rows = [
+        names,
+        ("1", "Insulin", "start", TIMES[0], ""),
+        ("1", name, "start", TIMES[1], "A"),
+        ("1", '""Insulin""', "start", TIMES[2], " B"),
+    ]
+    quoted = ("".join(f'{delimiter}  "{cell}"' for cell in row[1:]) for row in rows)
+    text = "".join(f'"{row[0]}"{rest}\n' for row, rest in zip(rows, quoted, strict=True))
+    published = await publish(tmp_path, text)
+    assert published.rejects == []
+    assert [(each.medication_name, each.order_id) for each in published.events] == [
+        ("Insulin", None),
+        (name, "A"),
+        ('"Insulin"', "B"),
+    ]
