@@ -59,8 +59,8 @@ class Intake:
         """Take records that are at hand; return once all of their events are confirmed.
 
         Raises:
-            Failure: a mapped column is in none of them, or not all are confirmed; ``outcome`` tells
-                how far it came. What ``reject`` raises, too.
+            Failure: not all are confirmed; ``outcome`` tells how far it came. What ``reject``
+                raises, too.
 
         """
         events = list(self._events(records, reject, outcome))
@@ -85,7 +85,7 @@ class Intake:
         self, records: Iterable[Record], reject: Reject, outcome: Outcome
     ) -> Iterator[MedicationEvent]:
         event_of, number = self._mapping.event_of, Repeats().number
-        for record in self.columns.checked(records):
+        for record in records:
             try:
                 yield number(event_of(record))
             except NoEvent as problem:

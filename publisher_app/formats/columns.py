@@ -9,6 +9,7 @@ from itertools import chain, islice
 from msgspec.structs import fields
 
 from contracts import FIELDS, MedicationEvent
+from contracts.text import read_name
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.records import Record
 
@@ -18,6 +19,7 @@ _REQUIRED = tuple(field.name for field in fields(MedicationEvent) if field.requi
 _OTHER_NAMES = {"patient_id": ("p_id",)}
 _AHEAD = 1_000
 _MAX_LISTED = 1_000
+_IN_NO_RECORD = "no record has a"
 
 
 class SeveralColumns(ValueError):
@@ -27,14 +29,16 @@ class SeveralColumns(ValueError):
 class Columns:
     """Knows the columns of an event's fields.
 
-    Those that a mapping names are meant exactly as written; a field's own name in any case, with
-    or without spaces and underscores.
+    Those that a mapping names are meant as written; a field's own name in any case, with or without
+    spaces and underscores. As in all texts, names that look equal are equal.
     """
 
     def __init__(self, mapped: Mapping[str, str]) -> None:
         """Take the names of those columns that are ``mapped``, by their fields."""
-        self._mapped = mapped
-        self._told: set[str] = set()
+        self._mapped = {field: _read(name) for field, name in mapped.items()}
+        self._seen: set[str] = set()
+        self._told_absent: set[str] = set()
+        self._told_passed_over: set[str] = set()
 
     def find(self, names: Sequence[str]) -> dict[str, str]:
         """Give the column of each field that has one.
@@ -49,7 +53,6 @@ class Columns:
                 raise SeveralColumns(_several(field, candidates))
             if candidates:
                 found[field] = candidates[0]
-        self._tell_of_passed_over(names)
         return found
 
     def knows_any_of(self, names: Collection[str]) -> bool:
@@ -75,40 +78,80 @@ class Columns:
             self.find(names)
         except SeveralColumns as error:
             raise UnreadableInput(str(error)) from None
+        self._tell_of_passed_over(names)
 
-    def checked(self, records: Iterable[Record]) -> Iterator[Record]:
+    def checked(self, records: Iterable[Record], *, live: bool = False) -> Iterator[Record]:
         """Yield records, but none before each mapped column was in one of them.
 
         In JSON each record has names of its own, so that a mapped column may be absent here and
-        there. Where it never comes, not even as null, its name is wrong.
+        there. Where it never comes, not even as null, its name is wrong. The next record of a
+        ``live`` input may be far away: there none waits that can be an event.
 
         Raises:
-            UnreadableInput: it is in none of the first 1,000 records.
+            UnreadableInput: it is in none of the first 1,000 records, or has another spelling in
+                those of a live input.
 
         """
-        return self._once_all_are_there(iter(records)) if self._mapped else iter(records)
+        return self._checked(iter(records), live=live) if self._mapped else iter(records)
 
-    def _once_all_are_there(self, records: Iterator[Record]) -> Iterator[Record]:
+    def check_posted(self, records: Iterable[Record]) -> None:
+        """See to it that the mapped columns of required fields are in one of all these records.
+
+        That of an optional field may be in none, but not in another spelling; until it was in some
+        record that is logged once.
+
+        Raises:
+            UnreadableInput: one is not there.
+
+        """
+        names = _names_in(records)
+        absent = self._absent(names)
+        if names and (absent.keys() & _REQUIRED or self._are_misspelled(absent, names)):
+            raise UnreadableInput(self._told_missing(_IN_NO_RECORD, absent, names))
+        self._tell_of_absent(absent, names)
+        self._tell_of_passed_over(names)
+
+    def _checked(self, records: Iterator[Record], *, live: bool) -> Iterator[Record]:
         held: list[Record] = []
         names: dict[str, None] = {}
+        absent = self._mapped
         for record in islice(records, _AHEAD):
             held.append(record)
-            if isinstance(record.content, dict):
-                names.update(dict.fromkeys(record.content))
-            if names.keys() >= set(self._mapped.values()):
+            names |= _names_in([record])
+            absent = self._absent(names)
+            if not absent or (live and self._are_misspelled(absent, names)):
                 break
-        absent = {field: name for field, name in self._mapped.items() if name not in names}
+            if live:
+                self._tell_of_absent(absent, names)
+            if live and not absent.keys() & _REQUIRED:
+                yield from held
+                held.clear()
         if names and absent:
-            raise UnreadableInput(self._told_missing("no record has a", absent, [*names]))
+            raise UnreadableInput(self._told_missing(_IN_NO_RECORD, absent, names))
+        self._tell_of_passed_over(names)
         yield from held
         yield from records
+
+    def _absent(self, names: Mapping[str, None]) -> dict[str, str]:
+        """Give the mapped columns that are not among the names, by their fields."""
+        absent = {field: name for field, name in self._mapped.items() if name not in names}
+        if absent:
+            read = set(map(_read, names))
+            absent = {field: name for field, name in absent.items() if name not in read}
+        self._seen |= self._mapped.keys() - absent.keys()
+        return absent
+
+    def _are_misspelled(self, absent: Mapping[str, str], names: Iterable[str]) -> bool:
+        """Say whether a column is there in other letters, or by the field's own name."""
+        keys = set(map(_key, names))
+        return any(keys & {_key(name), *_own_keys(field)} for field, name in absent.items())
 
     def _candidates(self, names: Collection[str]) -> dict[str, list[str]]:
         keys = [(_key(name), name) for name in names]
         found = {}
         for field in FIELDS:
             if field in self._mapped:
-                found[field] = [name for name in names if name == self._mapped[field]]
+                found[field] = [name for name in names if _read(name) == self._mapped[field]]
             else:
                 own = _own_keys(field)
                 found[field] = [name for key, name in keys if key in own]
@@ -122,32 +165,55 @@ class Columns:
             if not candidates and (field in _REQUIRED or field in self._mapped)
         }
 
-    def _told_missing(self, what: str, missing: Mapping[str, str], names: Sequence[str]) -> str:
-        told = names if self._may_be_told(names) else ()
+    def _told_missing(self, what: str, missing: Mapping[str, str], names: Collection[str]) -> str:
+        told = [*map(_read, names)] if self._may_be_told(names) else []
         wanted = ", ".join(_spoken(field, name, told) for field, name in missing.items())
         listed = textwrap.shorten(", ".join(told), _MAX_LISTED, placeholder=" …")
         there = f"; the columns are {listed}" if told else ""
         return f"{what} column {wanted}{there}; name others with --map (PUBLISHER_MAP)"
 
-    def _may_be_told(self, names: Sequence[str]) -> bool:
+    def _may_be_told(self, names: Collection[str]) -> bool:
         """Say whether these are names of columns, and not a patient's: errors are logged."""
         digits = any(character.isdigit() for character in chain.from_iterable(names))
         return self.knows_any_of(names) or (len(names) >= len(_REQUIRED) and not digits)
 
-    def _tell_of_passed_over(self, names: Sequence[str]) -> None:
+    def _tell_of_absent(self, absent: Mapping[str, str], names: Collection[str]) -> None:
+        never_seen = {each: absent[each] for each in absent.keys() - self._seen - self._told_absent}
+        if never_seen and names:
+            self._told_absent |= never_seen.keys()
+            logger.warning("%s", self._told_missing("no record yet has a", never_seen, names))
+
+    def _tell_of_passed_over(self, names: Iterable[str]) -> None:
         for field, column in self._mapped.items():
-            own = [name for name in names if name != column and _key(name) in _own_keys(field)]
-            if own and field not in self._told:
-                self._told.add(field)
-                logger.warning("%s is read from %s, and not from %s", field, column, own[0])
+            own = [name for name in names if self._is_passed_over(name, field)]
+            if own and field not in self._told_passed_over:
+                self._told_passed_over.add(field)
+                logger.warning("%s is read from %s, and not from %s", field, column, _read(own[0]))
+
+    def _is_passed_over(self, name: str, field: str) -> bool:
+        return _key(name) in _own_keys(field) and _read(name) != self._mapped[field]
+
+
+def _names_in(records: Iterable[Record]) -> dict[str, None]:
+    """Give the names in records, in their order."""
+    found: dict[str, None] = {}
+    for record in records:
+        if isinstance(record.content, dict):
+            found |= dict.fromkeys(record.content)
+    return found
+
+
+def _read(name: str) -> str:
+    """Read a name as the texts of an event are read."""
+    in_one_line = " ".join(name.split())
+    try:
+        return str(read_name(in_one_line))
+    except ValueError:  # with control characters it is no name of ours
+        return in_one_line
 
 
 def _key(name: str) -> str:
-    return "".join(name.split()).replace("_", "").casefold()
-
-
-def _in_one_line(name: str) -> str:
-    return " ".join(name.split())
+    return _read(name).replace(" ", "").replace("_", "").casefold()
 
 
 def _own_keys(field: str) -> set[str]:
@@ -155,9 +221,10 @@ def _own_keys(field: str) -> set[str]:
 
 
 def _several(field: str, candidates: Sequence[str]) -> str:
-    if len(set(candidates)) == 1:
-        return f"the column {_in_one_line(candidates[0])} is there {len(candidates)} times"
-    both = " and ".join(map(_in_one_line, candidates))
+    read = [*map(_read, candidates)]
+    if len(set(read)) == 1:
+        return f"the column {read[0]} is there {len(read)} times"
+    both = " and ".join(read)
     return (
         f"{both} are there together: name the one that holds the {field} with "
         f"--map {field}=… (PUBLISHER_MAP)"
@@ -177,5 +244,5 @@ def _spoken(field: str, name: str, names: Iterable[str] = ()) -> str:
     remarks = [f"or {other}" for other in _OTHER_NAMES.get(field, ()) if name == field]
     by_key = {_key(each): each for each in names}
     close = difflib.get_close_matches(_key(name), by_key, n=1)
-    remarks += [f"the nearest is {_in_one_line(by_key[key])}" for key in close]
+    remarks += [f"the nearest is {by_key[key]}" for key in close]
     return f"{name} ({'; '.join(remarks)})" if remarks else name

@@ -10,9 +10,8 @@ from publisher_app.formats.foreign import foreign_text
 from publisher_app.formats.json_arrays import json_array
 from publisher_app.formats.json_objects import json_objects
 from publisher_app.formats.records import MAX_CHARACTERS, Record
-from publisher_app.formats.text import Source, lines, reading
+from publisher_app.formats.text import BYTE_ORDER_MARK, Source, lines, reading
 
-_BYTE_ORDER_MARK = "\ufeff"
 _JSON: dict[str, Callable[[Source, Columns], Iterator[Record]]] = {
     "[": json_array,
     "{": json_objects,
@@ -44,7 +43,7 @@ def json_records_of(text: IO[str], columns: Columns) -> Iterator[Record]:
 
 
 def _source(text: IO[str], skip_lines: int = 0) -> Source | None:
-    beginning = text.readline(MAX_CHARACTERS).removeprefix(_BYTE_ORDER_MARK)
+    beginning = text.readline(MAX_CHARACTERS).lstrip(BYTE_ORDER_MARK)
     for number, line in enumerate(lines(beginning, text), start=1):
         if number > skip_lines and line.strip():
             if told := foreign_text(line):

@@ -13,6 +13,8 @@ from publisher_app.failures import UnreadableInput
 from publisher_app.formats.foreign import foreign_bytes
 from publisher_app.formats.records import MAX_CHARACTERS
 
+BYTE_ORDER_MARK = "\ufeff"
+
 _GZIP = b"\x1f\x8b"
 _LOOK = 64 * 1024
 _CHUNK = 64 * 1024

@@ -82,7 +82,8 @@ class OpenFile:
 
         """
         with _named(self.name), reading():
-            yield from records_of(self._text, columns, skip_lines=self._skip_lines)
+            records = records_of(self._text, columns, skip_lines=self._skip_lines)
+            yield from columns.checked(records, live=self.size is None)
 
     @cached_property
     def _text(self) -> IO[str]:

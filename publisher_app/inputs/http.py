@@ -68,10 +68,7 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
             rejected.append(RejectedEvent(index=record.place, reason=reason))
 
         outcome = Outcome(run)
-        try:
-            await intake.take(records, reject, outcome)
-        except UnreadableInput as error:
-            raise BadParameter("body", str(error), _EXAMPLE) from None
+        await intake.take(records, reject, outcome)
         answer = PostedEvents(accepted=outcome.published, rejected=rejected, run=outcome.run)
         return JSONResponse(answer.model_dump(), status_code=202 if outcome.published else 422)
 
@@ -103,6 +100,10 @@ def _records(body: bytes, columns: Columns) -> Sequence[Record]:
         raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
     if not contents:
         raise BadParameter("body", f"holds no event: {_FORMS}", _EXAMPLE)
+    try:
+        columns.check_posted(contents)
+    except UnreadableInput as error:
+        raise BadParameter("body", str(error), _EXAMPLE) from None
     return [record._replace(place=index) for index, record in enumerate(contents)]
 
 

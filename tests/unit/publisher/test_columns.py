@@ -118,6 +118,37 @@ def test_names_are_the_same_in_any_case_and_with_or_without_spaces(header: str) 
     assert FieldMapping(columns, None).event_of(row).patient_id == "4711"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["\ufeff\ufeffpatient_id", "\u200bpatient_id", "patient\u00a0id ", "Patient\u2009\u2060ID"],
+)
+def test_the_name_of_a_column_is_read_as_the_texts_of_an_event_are(name: str) -> None:
+    header = HEADER.replace("patient_id", name)
+    in_json = json.dumps(EVENT, ensure_ascii=False).replace("patient_id", name)
+    columns = Columns({})
+    for text in (f"{header}\n{ROW}", in_json):
+        (row,) = rows(text, columns)
+        assert FieldMapping(columns).event_of(row).patient_id == "4711"
+
+
+@pytest.mark.parametrize(
+    ("mapped", "name"),
+    [("Patient Nr", "Patient\u00a0Nr"), ("Patient\u00a0Nr", " Patient  Nr"), ("Nr\u200e", "Nr")],
+)
+def test_a_mapped_name_that_looks_like_a_column_s_is_its_name(mapped: str, name: str) -> None:
+    columns = Columns({"patient_id": mapped})
+    event = {**EVENT, name: "42"}
+    header = ",".join(event)
+    for text in (f"{header}\n{ROW},42", json.dumps(event)):
+        (row,) = columns.checked(rows(text, columns))
+        assert FieldMapping(columns).event_of(row).patient_id == "42"
+
+
+def test_two_columns_that_look_equal_are_one_that_is_there_twice() -> None:
+    told = refusal(f"{HEADER},MRN,MRN\u200b\n", {"patient_id": "MRN"})
+    assert told == "the column MRN is there 2 times"
+
+
 def test_a_column_that_no_field_needs_may_be_there_twice() -> None:
     assert len(rows(f"{HEADER},note,note,\n{ROW},a,b,\n", Columns({}))) == 1
 
@@ -184,3 +215,46 @@ def test_without_a_mapping_no_record_waits() -> None:
     given = Given(EVENT, EVENT)
     next(Columns({}).checked(given))
     assert given.taken == 1
+
+
+EVENT_IDS = {"event_id": "EID"}
+
+
+def test_of_a_live_input_no_record_waits_that_can_be_an_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = Given(*[EVENT] * 5, {**EVENT, "EID": "7"}, EVENT)
+    checked = Columns(EVENT_IDS).checked(given, live=True)
+    for number in range(1, 8):
+        assert next(checked).place == given.taken == number
+    assert caplog.messages == [
+        "no record yet has a column EID; the columns are patient_id, medication_name, action, "
+        "event_time; name others with --map (PUBLISHER_MAP)"
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 999, 5_000])
+def test_a_live_input_without_a_mapped_name_is_refused_behind_what_it_brought(count: int) -> None:
+    taken: list[Record] = []
+    checked = Columns(EVENT_IDS).checked(Given(*[EVENT] * count), live=True)
+    with pytest.raises(UnreadableInput, match="no record has a column EID;"):
+        taken.extend(checked)
+    assert len(taken) == min(count, 1_000)
+
+
+@pytest.mark.parametrize("name", ["eid", "E_ID", "event_id", "Event ID"])
+def test_a_live_input_with_another_spelling_of_a_mapped_name_is_refused_at_once(name: str) -> None:
+    checked = Columns(EVENT_IDS).checked(Given({**EVENT, name: "7"}, EVENT), live=True)
+    with pytest.raises(UnreadableInput, match="no record has a column EID"):
+        next(checked)
+
+
+def test_of_a_live_input_records_without_a_required_mapped_name_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    nobodys = {name: value for name, value in EVENT.items() if name != "patient_id"}
+    given = Given(nobodys, nobodys, {**nobodys, "MRN": "42"}, nobodys)
+    checked = Columns({"patient_id": "MRN"}).checked(given, live=True)
+    assert next(checked).place == 1
+    assert given.taken == 3
+    assert len(caplog.messages) == 1

@@ -5,11 +5,12 @@ import gzip
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from contracts import MedicationEvent
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.records import Record
@@ -20,6 +21,22 @@ from tests.unit.publisher.reading import rows
 from tests.unit.publisher.test_intake import Confirming
 
 LINES = b"".join(b'{"number": %d}\n' % number for number in range(5_000))
+EVENT = (
+    b'{"patient_id": "1", "medication_name": "Heparin", "action": "start", '
+    b'"event_time": "2021-01-01T02:00:00Z"}\n'
+)
+
+
+class Telling(Confirming):
+    """Confirms at once, and tells of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_published = asyncio.Event()
+
+    async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
+        await super().publish(events, run)
+        self.has_published.set()
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
@@ -127,3 +144,21 @@ def test_a_file_is_not_read_before_its_records_are_taken(
     monkeypatch.setattr(time, "sleep", pytest.fail)
     with open_file(str(file)) as opened:
         assert opened.position == 0
+
+
+async def test_a_pipe_that_never_brings_a_mapped_name_is_published_at_once_and_fails_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin, end = os.pipe()
+    with os.fdopen(begin) as stdin, os.fdopen(end, "wb", buffering=0) as pipe:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        publisher, outcome = Telling(), FileOutcome()
+        intake = Intake(publisher, PublisherSettings(map={"event_id": "EID"}))
+        with open_file("-") as opened:
+            publishing = asyncio.create_task(publish_file(opened, intake, outcome, lambda _: None))
+            pipe.write(EVENT)
+            await asyncio.wait_for(publisher.has_published.wait(), 10)
+            pipe.close()
+            with pytest.raises(UnreadableInput, match="- can't be read: no record has a column E"):
+                await publishing
+    assert (outcome.published, outcome.ended) == (1, False)

@@ -2,13 +2,14 @@
 
 import gzip
 import json
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
 from publisher_app.failures import NotConfirmed
+from publisher_app.formats.columns import Columns
+from publisher_app.formats.records import Record
 from publisher_app.inputs.http import events_router
 from publisher_app.intake import Intake
 from publisher_app.settings import PublisherSettings
@@ -120,15 +121,49 @@ async def test_a_body_that_is_not_packed_as_it_says_is_refused(encoding: str) ->
     assert messages == []
 
 
-async def test_a_mapped_name_that_no_element_has_is_told_as_of_a_file() -> None:
-    columns = {"order_id": "linkorderid"}
-    answer, messages = await post(json.dumps([EVENT, EVENT]), columns=columns)
-    assert reason(answer) == (
-        "no record has a column linkorderid; the columns are patient_id, medication_name, action, "
-        "event_time; name others with --map (PUBLISHER_MAP)"
-    )
+def told_of(name: str) -> str:
+    there = ", ".join(EVENT)
+    return f"column {name}; the columns are {there}; name others with --map (PUBLISHER_MAP)"
+
+
+async def test_a_mapped_name_of_a_required_field_must_be_in_a_post() -> None:
+    answer, messages = await post(json.dumps([EVENT, EVENT]), columns={"patient_id": "MRN"})
+    assert reason(answer) == f"no record has a {told_of('MRN')}"
     assert messages == []
 
-    known: dict[str, Any] = {**EVENT, "linkorderid": None}
-    answer, messages = await post(json.dumps([EVENT, known]), columns=columns)
-    assert answer.json()["accepted"] == 2
+    known = {**EVENT, "MRN": "4711"}
+    answer, messages = await post(json.dumps([EVENT, known]), columns={"patient_id": "MRN"})
+    assert [each["reason"] for each in answer.json()["rejected"]] == ["patient_id: Field required"]
+    assert messages == [["4711"]]
+
+
+@pytest.mark.parametrize("spelling", ["linkOrderId", "link_orderid", "order_id", "Order ID"])
+async def test_a_mapped_name_in_another_spelling_is_refused(spelling: str) -> None:
+    body = json.dumps({**EVENT, spelling: "A"})
+    answer, messages = await post(body, columns={"order_id": "linkorderid"})
+    assert reason(answer).startswith("no record has a column linkorderid")
+    assert f", event_time, {spelling};" in reason(answer)
+    assert messages == []
+
+
+async def test_an_event_without_the_mapped_name_of_an_optional_field_is_taken_and_that_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    columns = Columns({"event_id": "EID"})
+    posted = [Record(0, EVENT)]
+    for _ in range(2):
+        columns.check_posted(posted)
+    assert caplog.messages == [f"no record yet has a {told_of('EID')}"]
+
+    answer, messages = await post(ONE, columns={"event_id": "EID"})
+    assert answer.json()["accepted"] == 1
+    assert messages == [["2"]]
+
+
+def test_once_a_mapped_name_was_posted_nothing_is_logged_where_it_is_absent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    columns = Columns({"event_id": "EID"})
+    columns.check_posted([Record(0, {**EVENT, "EID": None})])
+    columns.check_posted([Record(0, EVENT)])
+    assert caplog.messages == []
