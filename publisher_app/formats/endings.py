@@ -1,10 +1,10 @@
 """Endings: whether the bytes of an input end where a record ends."""
 
+import codecs
 import zlib
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_GZIP = b"\x1f\x8b"
-_GZIP_FORMAT = 16 + zlib.MAX_WBITS
+from runtime import gzip_data
+
 _UNPACKED_BYTES = 1024 * 1024
 
 
@@ -25,11 +25,11 @@ class Ending:
 
     def add(self, part: bytes) -> None:
         """Take note of the bytes that come next."""
-        if not self._last and part.startswith(_GZIP):
+        if not self._last and part.startswith(gzip_data.MAGIC):
             self._gzip = _GzipEnding()
         if self._gzip is not None:
             self._gzip.add(part)
-        self._first = self._first or part.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1]
+        self._first = self._first or part.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         self._last = part[-1:] or self._last
         if self._first in {b"{", b"["}:
             self._open_brackets += part.count(b"{") + part.count(b"[")
@@ -54,7 +54,7 @@ class _GzipEnding:
     """Tells whether one of the members of a gzip file is cut off; what they hold is left alone."""
 
     def __init__(self) -> None:
-        self._member = zlib.decompressobj(_GZIP_FORMAT)
+        self._member = gzip_data.unpacker()
         self.is_whole = False
 
     def add(self, part: bytes) -> None:
@@ -67,7 +67,7 @@ class _GzipEnding:
         unpacked = b""
         while part or len(unpacked) == _UNPACKED_BYTES:
             if self._member.eof:
-                self._member = zlib.decompressobj(_GZIP_FORMAT)
+                self._member = gzip_data.unpacker()
             unpacked = self._member.decompress(part, _UNPACKED_BYTES)
             part = self._member.unused_data or self._member.unconsumed_tail
         self.is_whole = self._member.eof

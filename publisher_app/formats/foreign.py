@@ -2,6 +2,8 @@
 
 import re
 
+from runtime import gzip_data
+
 _UNPACK = "unpack it, or pack it with gzip instead"
 _EXPORT = "write its events as CSV or JSON Lines"
 _SIGNATURES = (
@@ -9,7 +11,7 @@ _SIGNATURES = (
     (b"\x28\xb5\x2f\xfd", f"packed with zstd: {_UNPACK}"),
     (b"BZh", f"packed with bzip2: {_UNPACK}"),
     (b"7z\xbc\xaf\x27\x1c", f"a 7z archive: {_UNPACK}"),
-    (b"\x1f\x8b", "gzip inside: unpack it, or say over HTTP Content-Encoding: gzip"),
+    (gzip_data.MAGIC, "gzip inside: unpack it, or say over HTTP Content-Encoding: gzip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook: save its sheet as CSV UTF-8"),
     (b"PAR1", f"Parquet: {_EXPORT}"),
 )

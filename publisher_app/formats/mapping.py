@@ -105,8 +105,8 @@ class FieldMapping:
 
 
 _WRONG_BYTES = (
-    "holds bytes that are not UTF-8, or not what --encoding (PUBLISHER_ENCODING) names: name the "
-    "encoding that it is in"
+    "holds bytes that are not in the encoding that it is read in: UTF-8, or for a file what "
+    "--encoding (PUBLISHER_ENCODING) names"
 )
 
 

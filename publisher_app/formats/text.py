@@ -12,10 +12,10 @@ from typing import IO, BinaryIO, cast
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.foreign import foreign_bytes
 from publisher_app.formats.records import MAX_CHARACTERS
+from runtime import gzip_data
 
 BYTE_ORDER_MARK = "\ufeff"
 
-_GZIP = b"\x1f\x8b"
 _LOOK = 64 * 1024
 _CHUNK = 64 * 1024
 _MARKS = (
@@ -25,7 +25,14 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8"),
 )
-_NAME_IT = "save it as UTF-8, or name it with --encoding"
+
+
+class OtherEncoding(UnreadableInput):
+    """A text is in another encoding than UTF-8: in this one, or in one such as this one."""
+
+    def __init__(self, told: str, encoding: str) -> None:
+        super().__init__(f"it is {told}: save it as UTF-8")
+        self.encoding = encoding
 
 
 @contextmanager
@@ -38,7 +45,8 @@ def reading() -> Iterator[None]:
     except (EOFError, zlib.error) as error:
         raise UnreadableInput(f"the gzip data is broken: {error}") from error
     except UnicodeError as error:
-        raise UnreadableInput("it is not in the encoding that --encoding names") from error
+        told = "it is not in the encoding that --encoding (PUBLISHER_ENCODING) names"
+        raise UnreadableInput(told) from error
 
 
 def decode(raw: BinaryIO, encoding: str | None = None) -> IO[str]:
@@ -50,9 +58,13 @@ def decode(raw: BinaryIO, encoding: str | None = None) -> IO[str]:
 
     """
     stream: io.BufferedReader | gzip.GzipFile = buffered(raw)
-    if stream.peek(2)[:2] == _GZIP:
+    if stream.peek(2)[:2] == gzip_data.MAGIC:
         stream = gzip.GzipFile(fileobj=stream)
-    return as_text(stream, encoding)
+    try:
+        return as_text(stream, encoding)
+    except OtherEncoding as error:
+        name_it = f"or name it with --encoding {error.encoding} (PUBLISHER_ENCODING)"
+        raise UnreadableInput(f"{error}, {name_it}") from None
 
 
 def buffered(raw: BinaryIO) -> io.BufferedReader:
@@ -67,7 +79,8 @@ def as_text(stream: io.BufferedReader | gzip.GzipFile, encoding: str | None = No
     records with them are refused.
 
     Raises:
-        UnreadableInput: it is no text, or in another encoding.
+        UnreadableInput: it is no text.
+        OtherEncoding: it is in another encoding, and none is named.
 
     """
     beginning = stream.peek(_LOOK)[:_LOOK]
@@ -91,9 +104,9 @@ def _check_encoding(beginning: bytes, encoding: str | None) -> None:
         return
     found = marked or ("utf-16" if _is_utf_16(beginning) else "utf-8")
     if found != "utf-8":
-        raise UnreadableInput(f"it is {found.upper()}: {_NAME_IT} {found}")
+        raise OtherEncoding(found.upper(), found)
     if not _is_utf_8(beginning):
-        raise UnreadableInput(f"it is not UTF-8: {_NAME_IT}, such as windows-1252")
+        raise OtherEncoding("not UTF-8", "windows-1252")
 
 
 def _is_utf_16(beginning: bytes) -> bool:

@@ -11,8 +11,11 @@ _ISO_8601 = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d|\d{8})[Tt ](?P<time>\d\d:?\d\d(:?\d\d([.,]\d+)?)?)" + _OFFSET,
     re.ASCII,
 )
-# The same day and time as ISO 8601 has it in digits, with nothing in between.
-_HL7 = re.compile(r"(?P<day>\d{8})(?P<time>\d{4}(\d\d(\.\d+)?)?)" + _OFFSET, re.ASCII)
+# The same day and time as ISO 8601 has it in digits, with nothing in between. In these years alone,
+# as milliseconds since 1970 are of as many digits: 978307200000 is none of the year 9783.
+_HL7 = re.compile(
+    r"(?P<day>(?:18|19|20|21|22)\d{6})(?P<time>\d{4}(\d\d(\.\d+)?)?)" + _OFFSET, re.ASCII
+)
 
 _EXAMPLE = "write it like 2021-01-01T02:00:00Z"
 _NO_NUMBER = f"is a number alone, which may count seconds or days from any day: {_EXAMPLE}"
@@ -50,7 +53,7 @@ def check_format(written: str) -> None:
         ValueError: it is none, tells less than a minute of a certain day, or is not needed.
 
     """
-    some_day = datetime(2021, 11, 24, 20, 15, tzinfo=UTC)
+    some_day = datetime(2021, 11, 22, 20, 15, tzinfo=UTC)  # could begin a year, too
     if "Z" in re.findall("%(.)", written):
         raise ValueError("%Z reads names of zones, of which one can mean several: use %z")
     with warnings.catch_warnings():
@@ -94,7 +97,10 @@ def _formatted(text: str, formats: Sequence[str]) -> datetime | None:
     """Read by the formats, all of them: two that read a time differently are no help."""
     times = {time for each in formats if (time := _strptime(text, each)) is not None}
     if len(times) > 1:
-        raise ValueError("is read differently by two of the formats that --time-format names")
+        raise ValueError(
+            "is read differently by two of the formats that --time-format "
+            "(PUBLISHER_TIME_FORMAT) names"
+        )
     return next(iter(times), None)
 
 

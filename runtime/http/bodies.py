@@ -4,7 +4,8 @@ import zlib
 
 from fastapi import Request
 
-_GZIP_ALONE = 16 + zlib.MAX_WBITS
+from runtime.gzip_data import unpacker
+
 _NOT_PACKED = {"", "identity"}
 _GZIP = {"gzip", "x-gzip"}
 
@@ -55,13 +56,13 @@ class _Gzip:
         self._limit = limit
         self._packed = 0
         self._body = bytearray()
-        self._member = zlib.decompressobj(_GZIP_ALONE)
+        self._member = unpacker()
 
     def feed(self, chunk: bytes) -> None:
         self._packed += len(chunk)
         while chunk:
             if self._member.eof:  # files that are packed one by one may be joined
-                self._member = zlib.decompressobj(_GZIP_ALONE)
+                self._member = unpacker()
             room = self._limit - len(self._body)
             self._body += self._member.decompress(chunk, room + 1)
             if max(len(self._body), self._packed) > self._limit:

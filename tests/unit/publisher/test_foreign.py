@@ -99,11 +99,11 @@ UMLAUTS = f"patient_id,note\n1,{NAME}\n"
 @pytest.mark.parametrize(
     ("encoding", "told"),
     [
-        ("windows-1252", "it is not UTF-8: save it as UTF-8, or name it with --encoding, such as"),
-        ("utf-16", "it is UTF-16: save it as UTF-8, or name it with --encoding utf-16"),
-        ("utf-16-le", "it is UTF-16: save it as UTF-8, or name it with --encoding utf-16"),
-        ("utf-16-be", "it is UTF-16: save it as UTF-8, or name it with --encoding utf-16"),
-        ("utf-32", "it is UTF-32: save it as UTF-8, or name it with --encoding utf-32"),
+        ("windows-1252", "it is not UTF-8"),
+        ("utf-16", "it is UTF-16"),
+        ("utf-16-le", "it is UTF-16"),
+        ("utf-16-be", "it is UTF-16"),
+        ("utf-32", "it is UTF-32"),
     ],
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "gzipped"])
@@ -113,7 +113,10 @@ def test_another_encoding_is_refused_until_it_is_named(
     packed = pack(UMLAUTS.encode(encoding))
     with pytest.raises(UnreadableInput) as caught:
         rows(packed)
-    assert str(caught.value).startswith(told)
+    name = encoding.removesuffix("-le").removesuffix("-be")
+    assert str(caught.value) == (
+        f"{told}: save it as UTF-8, or name it with --encoding {name} (PUBLISHER_ENCODING)"
+    )
     assert contents(packed, encoding=encoding) == [{"patient_id": "1", "note": NAME}]
 
 
@@ -138,7 +141,7 @@ def test_an_encoding_that_is_named_does_not_contradict_the_byte_order_mark(
 
 def test_what_is_not_in_the_named_encoding_is_told() -> None:
     cut = "patient_id,note\n1,x\n".encode("utf-16-le")[:-1]
-    with pytest.raises(UnreadableInput, match="it is not in the encoding that --encoding names"):
+    with pytest.raises(UnreadableInput, match="it is not in the encoding that --encoding "):
         rows(cut, encoding="utf-16-le")
 
 

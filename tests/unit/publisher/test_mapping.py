@@ -127,8 +127,8 @@ def test_an_empty_cell_is_an_absent_one() -> None:
                 "event_time": "soon",
                 "order_id": "\udcfc",
             },
-            "order_id: holds bytes that are not UTF-8, or not what --encoding (PUBLISHER_ENCODING) "
-            "names: name the encoding that it is in; "
+            "order_id: holds bytes that are not in the encoding that it is read in: UTF-8, or for "
+            "a file what --encoding (PUBLISHER_ENCODING) names; "
             "event_time: is not an ISO 8601 day and time: write it like 2021-01-01T02:00:00Z, "
             "or name its format with --time-format (PUBLISHER_TIME_FORMAT); "
             "patient_id: String should have at most 128 characters; "

@@ -91,21 +91,34 @@ async def test_elements_of_an_object_s_list_are_rejected_by_their_place_in_it() 
     ("body", "told"),
     [
         (b"PK\x03\x04events.csv", "it is a zip archive: unpack it, and publish what is in it"),
-        (gzip.compress(ONE.encode()), "it is gzip inside: unpack it, or say over HTTP Content-Enc"),
+        (
+            gzip.compress(ONE.encode()),
+            "it is gzip inside: unpack it, or say over HTTP Content-Encoding: gzip",
+        ),
         (ONE.encode("utf-16"), "it is UTF-16: save it as UTF-8"),
         (ONE.replace("\\u00c4", "Ä").encode("latin-1"), "it is not UTF-8: save it as UTF-8"),
-        (b"<events/>", "it is XML or HTML: write its events as"),
-        (b'{"resourceType": "Bundle"}', "it is FHIR: write its events as"),
-        (b"patient_id,action\n1,start\n", "is not JSON: "),
+        (b"<events/>", "it is XML or HTML: write its events as CSV or JSON Lines"),
+        (b'{"resourceType": "Bundle"}', "it is FHIR: write its events as CSV or JSON Lines"),
+        (b"patient_id,action\n1,start\n", "is not JSON"),
         (json.dumps([EVENT]) + "]", "line 1: there is more behind the end of the array"),
-        (json.dumps(EVENT, indent=1)[:-1], "line 6: is not JSON"),
-        (json.dumps({"events": []}), "holds no event: "),
+        (json.dumps(EVENT, indent=1)[:-1], "line 6: is not JSON: Expecting ',' delimiter"),
+        (json.dumps({"events": []}), "holds no event"),
     ],
 )
 async def test_what_is_not_read_is_refused_with_what_to_do(body: bytes | str, told: str) -> None:
     answer, messages = await post(body)
-    assert reason(answer).startswith(told)
+    assert reason(answer) == f"{told}: post an event, a list of events, or JSON Lines"
     assert messages == []
+
+
+async def test_an_element_with_wrong_bytes_is_rejected_in_words_that_hold_over_http_too() -> None:
+    body = json.dumps([EVENT, {**EVENT, "patient_id": "?"}], ensure_ascii=False).encode()
+    answer, messages = await post(body.replace(b"?", b"\xe9"))
+    assert [each["reason"] for each in answer.json()["rejected"]] == [
+        "patient_id: holds bytes that are not in the encoding that it is read in: UTF-8, or for a "
+        "file what --encoding (PUBLISHER_ENCODING) names"
+    ]
+    assert messages == [["2"]]
 
 
 async def test_a_bomb_is_refused() -> None:

@@ -218,7 +218,7 @@ def test_of_two_formats_that_read_a_time_differently_none_is_guessed() -> None:
     assert in_utc("24/11/2020 08:15", "UTC", formats) == "2020-11-24T08:15:00+00:00"
     assert in_utc("11/11/2020 08:15", "UTC", formats) == "2020-11-11T08:15:00+00:00"
     assert refusal("02/11/2020 08:15", "UTC", formats) == (
-        "is read differently by two of the formats that --time-format names"
+        "is read differently by two of the formats that --time-format (PUBLISHER_TIME_FORMAT) names"
     )
 
 
@@ -248,4 +248,24 @@ def test_a_format_that_tells_a_day_and_its_minute_is_good(written: str) -> None:
 )
 def test_a_format_that_leaves_something_to_guess_is_refused(written: str, reason: str) -> None:
     with pytest.raises(ValueError, match=f"^{reason}"):
+        check_format(written)
+
+
+@pytest.mark.parametrize("digits", ["978307200000", "1609466400000", "1609466400000000"])
+@pytest.mark.parametrize("formats", [(), ("%d.%m.%Y %H:%M",)])
+def test_what_counts_milliseconds_or_microseconds_is_a_number_alone(
+    digits: str, formats: Sequence[str]
+) -> None:
+    assert refusal(digits, "Europe/Berlin", formats) == NUMBER
+    assert refusal(digits) == NUMBER
+
+
+@pytest.mark.parametrize("year", ["1800", "1975", "2021", "2201"])
+def test_digits_of_years_in_which_events_are_told_are_hl7_s(year: str) -> None:
+    assert in_utc(f"{year}01010200", "UTC") == f"{year}-01-01T02:00:00+00:00"
+
+
+@pytest.mark.parametrize("written", ["%y%m%d%H%M%S", "%d%m%Y%H%M", "%d%m%Y%H%M%S"])
+def test_a_format_of_digits_that_could_be_hl7_s_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="like ISO 8601 or HL7's digits"):
         check_format(written)
