@@ -36,6 +36,7 @@ class Columns:
     def __init__(self, mapped: Mapping[str, str]) -> None:
         """Take the names of those columns that are ``mapped``, by their fields."""
         self._mapped = {field: _read(name) for field, name in mapped.items()}
+        self._exact = {self._mapped.get(field, field) for field in FIELDS}
         self._seen: set[str] = set()
         self._told_absent: set[str] = set()
         self._told_passed_over: set[str] = set()
@@ -57,7 +58,7 @@ class Columns:
 
     def knows_any_of(self, names: Collection[str]) -> bool:
         """Say whether any of the names is a field's column."""
-        return any(self._candidates(names).values())
+        return not self._exact.isdisjoint(names) or any(self._candidates(names).values())
 
     def is_header(self, names: Sequence[str]) -> bool:
         """Say whether all is there that a header must name."""
@@ -104,6 +105,8 @@ class Columns:
             UnreadableInput: one is not there.
 
         """
+        if not self._mapped:
+            return
         names = _names_in(records)
         absent = self._absent(names)
         if names and (absent.keys() & _REQUIRED or self._are_misspelled(absent, names)):

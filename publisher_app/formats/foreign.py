@@ -1,6 +1,7 @@
 """Foreign formats: told by their beginning, to be refused with what to do instead."""
 
 import re
+from collections.abc import Container
 
 from runtime import gzip_data
 
@@ -40,3 +41,8 @@ def foreign_bytes(beginning: bytes) -> str | None:
 def foreign_text(line: str) -> str | None:
     """Name the format that a first line shows, and what to do; None where it may be ours."""
     return next((told for pattern, told in _TEXTS if pattern.match(line)), None)
+
+
+def is_fhir(names: Container[str]) -> bool:
+    """Say whether an object with these names is a resource of FHIR."""
+    return "resourceType" in names

@@ -5,7 +5,7 @@ from itertools import chain
 
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
-from publisher_app.formats.foreign import FHIR
+from publisher_app.formats.foreign import FHIR, is_fhir
 from publisher_app.formats.json_window import Window
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import Source
@@ -20,7 +20,7 @@ def json_array(source: Source, _: Columns) -> Iterator[Record]:
     """
     window = Window(chain([source.first], source.chunks()), source.line)
     for number, record in enumerate(window.elements()):
-        if number == 0 and isinstance(record.content, dict) and "resourceType" in record.content:
+        if number == 0 and isinstance(record.content, dict) and is_fhir(record.content):
             raise UnreadableInput(f"it is {FHIR}")
         yield record
     if window.next_character():

@@ -7,7 +7,7 @@ from json import JSONDecodeError
 
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
-from publisher_app.formats.foreign import FHIR
+from publisher_app.formats.foreign import FHIR, is_fhir
 from publisher_app.formats.json_lines import json_lines
 from publisher_app.formats.json_window import Window, raw_decode
 from publisher_app.formats.records import MAX_CHARACTERS, Record
@@ -30,7 +30,7 @@ def json_objects(source: Source, columns: Columns) -> Iterator[Record]:
     read, end = _first_object(source)
     text = "".join(read)
     members = _members(text)
-    if "resourceType" in members:
+    if is_fhir(members):
         raise UnreadableInput(f"it is {FHIR}")
     window = Window(chain([text], source.chunks()), source.line)
     if wrapped := _wrapped(members, columns):

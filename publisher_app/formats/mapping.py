@@ -86,8 +86,18 @@ class FieldMapping:
         return shape
 
     def _mended(self, fields: dict[str, Any]) -> MedicationEvent:
-        if event := read_plain_event(fields):
-            return event
+        return read_plain_event(fields) or self._plain_in_utc(fields) or self._explained(fields)
+
+    def _plain_in_utc(self, fields: dict[str, Any]) -> MedicationEvent | None:
+        """Read an event of which only the time is not plain: the quick reader then takes it."""
+        try:
+            time = self._read_time(fields.get("event_time")).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
+        written = time.isoformat().replace("+00:00", "Z")
+        return read_plain_event({**fields, "event_time": written})
+
+    def _explained(self, fields: dict[str, Any]) -> MedicationEvent:
         problems = {field: _WRONG_BYTES for field, value in fields.items() if _is_no_text(value)}
         if "event_time" in fields and "event_time" not in problems:
             try:
@@ -112,8 +122,9 @@ _WRONG_BYTES = (
 
 def _fields(content: Mapping[str, object], columns: Mapping[str, str]) -> dict[str, object]:
     """Pick the fields out of a record; an empty one, or one of spaces, is an absent one."""
-    picked = ((field, content[column]) for field, column in columns.items())
-    return {field: value for field, value in picked if not _is_empty(value)}
+    return {
+        field: value for field, column in columns.items() if not _is_empty(value := content[column])
+    }
 
 
 def _is_empty(value: object) -> bool:

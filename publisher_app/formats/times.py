@@ -33,8 +33,11 @@ def read_time(value: object, zone: ZoneInfo | None, formats: Sequence[str] = ())
         ValueError: it is no such time, or has no offset and can't be placed in the zone.
 
     """
-    text = " ".join(value.split()) if isinstance(value, str) else ""
-    time = _iso_8601(text) or _formatted(text, formats)
+    text = value if isinstance(value, str) else ""
+    time = _iso_8601(text)  # as nearly all are, without a space too many
+    if time is None:
+        text = " ".join(text.split())
+        time = _iso_8601(text) or _formatted(text, formats)
     if time is None:
         raise ValueError(_NO_NUMBER if isinstance(value, int | float) else _why_no_time(text))
     if time.tzinfo is not None:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, TypeAdapter
@@ -11,8 +12,9 @@ from pydantic import BaseModel, Field, TypeAdapter
 from contracts import MedicationEvent, RunId
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
+from publisher_app.formats.foreign import is_fhir
 from publisher_app.formats.recognition import json_records_of
-from publisher_app.formats.records import Record
+from publisher_app.formats.records import MAX_CHARACTERS, Record, may_be_deep
 from publisher_app.formats.text import as_text, buffered
 from publisher_app.intake import Intake, Outcome
 from runtime.http.bodies import BodyTooLong, BodyUnreadable, read_body
@@ -95,7 +97,7 @@ async def _body(request: Request, limit: int) -> bytes:
 def _records(body: bytes, columns: Columns) -> Sequence[Record]:
     """Take a body apart: all of it, so that nothing of a broken one is published."""
     try:
-        contents = list(json_records_of(as_text(buffered(io.BytesIO(body))), columns))
+        contents = _one_event(body, columns) or _all(body, columns)
     except UnreadableInput as error:
         raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
     if not contents:
@@ -105,6 +107,23 @@ def _records(body: bytes, columns: Columns) -> Sequence[Record]:
     except UnreadableInput as error:
         raise BadParameter("body", str(error), _EXAMPLE) from None
     return [record._replace(place=index) for index, record in enumerate(contents)]
+
+
+def _one_event(body: bytes, columns: Columns) -> Sequence[Record]:
+    """Take what is surely one event alone, as most bodies are, at once; else give nothing."""
+    if not body.startswith(b"{") or len(body) >= MAX_CHARACTERS:
+        return []
+    try:
+        text = body.decode()
+        content = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return []
+    is_event = columns.knows_any_of(content) and not is_fhir(content) and not may_be_deep(text)
+    return [Record(0, content)] if is_event else []
+
+
+def _all(body: bytes, columns: Columns) -> Sequence[Record]:
+    return list(json_records_of(as_text(buffered(io.BytesIO(body))), columns))
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
