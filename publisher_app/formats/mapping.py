@@ -86,32 +86,40 @@ class FieldMapping:
         return shape
 
     def _mended(self, fields: dict[str, Any]) -> MedicationEvent:
-        return read_plain_event(fields) or self._plain_in_utc(fields) or self._explained(fields)
-
-    def _plain_in_utc(self, fields: dict[str, Any]) -> MedicationEvent | None:
-        """Read an event of which only the time is not plain: the quick reader then takes it."""
-        try:
-            time = self._read_time(fields.get("event_time")).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return None
-        written = time.isoformat().replace("+00:00", "Z")
-        return read_plain_event({**fields, "event_time": written})
-
-    def _explained(self, fields: dict[str, Any]) -> MedicationEvent:
-        problems = {field: _WRONG_BYTES for field, value in fields.items() if _is_no_text(value)}
+        if event := read_plain_event(fields):
+            return event
+        is_ascii = all(isinstance(value, str) and value.isascii() for value in fields.values())
+        problems = {} if is_ascii else _wrong_bytes(fields)
         if "event_time" in fields and "event_time" not in problems:
             try:
-                fields["event_time"] = self._read_time(fields["event_time"])
+                fields["event_time"] = time = self._read_time(fields["event_time"])
             except ValueError as error:
                 problems["event_time"] = str(error)
-        told = [f"{field}: {problem}" for field, problem in problems.items()]
-        try:
-            event = explain_event(fields | {field: _GOOD[field] for field in problems})
-        except ValidationError as error:
-            raise NoEvent("; ".join([*told, reasons(error)])) from None
-        if told:
-            raise NoEvent("; ".join(told))
-        return event
+            else:
+                if is_ascii and (event := _plain_in_utc(fields, time)):
+                    return event
+        return _explained(fields, problems)
+
+
+def _plain_in_utc(fields: Mapping[str, object], time: datetime) -> MedicationEvent | None:
+    """Read an event of which perhaps only the time was not plain, with the quick reader."""
+    try:
+        written = time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return None
+    return read_plain_event({**fields, "event_time": written})
+
+
+def _explained(fields: Mapping[str, object], problems: Mapping[str, str]) -> MedicationEvent:
+    """Read an event, or say what is wrong with it beside the ``problems`` of its fields."""
+    told = [f"{field}: {problem}" for field, problem in problems.items()]
+    try:
+        event = explain_event({**fields, **{field: _GOOD[field] for field in problems}})
+    except ValidationError as error:
+        raise NoEvent("; ".join([*told, reasons(error)])) from None
+    if told:
+        raise NoEvent("; ".join(told))
+    return event
 
 
 _WRONG_BYTES = (
@@ -131,5 +139,9 @@ def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _is_no_text(value: object) -> bool:
-    return isinstance(value, str) and not value.isascii() and bool(_NO_TEXT.search(value))
+def _wrong_bytes(fields: Mapping[str, object]) -> dict[str, str]:
+    return {
+        field: _WRONG_BYTES
+        for field, value in fields.items()
+        if isinstance(value, str) and _NO_TEXT.search(value)
+    }

@@ -129,7 +129,7 @@ def _why_no_time(text: str) -> str:
 
 
 def _in_zone(local: datetime, zone: ZoneInfo) -> datetime:
-    first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    first, second = local.replace(tzinfo=zone), local.replace(tzinfo=zone, fold=1)
     if first.utcoffset() == second.utcoffset():
         return first
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local:
