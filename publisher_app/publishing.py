@@ -92,18 +92,21 @@ class EventPublisher:
         """
         body = write_message(events)
         last = NotConfirmed(f"RabbitMQ has not confirmed: no answer in {self._give_up_after:g} s")
+
+        def was_not_confirmed(error: Exception) -> bool:
+            nonlocal last
+            if isinstance(error, NotConfirmed):
+                last = error
+            return error is last
+
         # The time is up in the middle of a try, or of a pause, too.
         with suppress(TimeoutError):
             async with asyncio.timeout(self._give_up_after):
                 async for attempt in stamina.retry_context(
-                    NotConfirmed, attempts=None, timeout=None
+                    was_not_confirmed, attempts=None, timeout=None
                 ):
                     with attempt:
-                        try:
-                            return await self._publish_once(body, run)
-                        except NotConfirmed as failure:
-                            last = failure
-                            raise
+                        return await self._publish_once(body, run)
         raise last
 
     async def _publish_once(self, body: bytes, run: str | None) -> None:
