@@ -2,11 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
 
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
-from pydantic import BaseModel
 
 from consumer_app.dead_letters import (
     DeadLetterHeaders,
@@ -16,8 +14,9 @@ from consumer_app.dead_letters import (
 from consumer_app.storage.store import EventStore
 from contracts import MedicationEvents, MessageHeaders, read_message, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
+from runtime.http.asyncapi import Operations
 
-OPERATIONS: Mapping[str, tuple[str, type[BaseModel]]] = {
+OPERATIONS: Operations = {
     EVENTS_QUEUE.name: ("storeMedicationEvents", MessageHeaders),
     DEAD_LETTER_EXCHANGE.name: ("moveToDeadLetters", DeadLetterHeaders),
 }

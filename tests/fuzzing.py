@@ -14,7 +14,7 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, HookContext
 
-MAX_IDENTIFIER = 128
+from contracts import MAX_IDENTIFIER_CHARACTERS
 
 
 def _place(time: datetime, action: str) -> str:
@@ -58,4 +58,4 @@ def _texts(value: object) -> Iterator[str]:
 def _is_shortened(text: str) -> bool:
     """Say whether a text that looks too long is not: spaces and what can't be seen are left out."""
     read = " ".join(unicodedata.normalize("NFC", text).split())
-    return len(text) > MAX_IDENTIFIER and (read != text or not text.isprintable())
+    return len(text) > MAX_IDENTIFIER_CHARACTERS and (read != text or not text.isprintable())

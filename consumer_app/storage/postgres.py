@@ -16,14 +16,17 @@ _ARRAYS = ", ".join(
     f"${number}::{_TYPES.get(name, 'text')}[]" for number, name in enumerate(COLUMNS, start=1)
 )
 _GIVEN = ", ".join(f"coalesce({name}, '')" if name in OPTIONAL else name for name in COLUMNS)
+_KNOWN_NAMES, _KNOWN_NUMBERS = (f"${len(COLUMNS) + place}" for place in (1, 2))
 # The lock makes a retraction wait for what is being stored of the run, and shows what comes behind
 # it that it was. Two writers that take the same rows in the same order can't deadlock.
 _WRITE = f"""
     WITH found AS (
-        SELECT FROM {RUNS} JOIN unnest($9::text[], $10::int[]) AS known(name, id) USING (name, id)
+        SELECT FROM {RUNS}
+        JOIN unnest({_KNOWN_NAMES}::text[], {_KNOWN_NUMBERS}::int[]) AS known(name, id)
+        USING (name, id)
         WHERE retracted_at IS NULL FOR SHARE OF {RUNS}
     ), as_expected AS (
-        SELECT count(*) = cardinality($9) AS it_is FROM found
+        SELECT count(*) = cardinality({_KNOWN_NAMES}) AS it_is FROM found
     ), written AS (
         {INSERT}
         SELECT {_GIVEN} FROM unnest({_ARRAYS}) AS given({", ".join(COLUMNS)})

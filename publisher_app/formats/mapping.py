@@ -7,22 +7,16 @@ from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import asdict
 from pydantic import ValidationError
 
-from contracts import MedicationEvent, explain_event, read_plain_event, reasons
+from contracts import Action, MedicationEvent, explain_event, read_plain_event, reasons
 from publisher_app.formats.columns import Columns, SeveralColumns
 from publisher_app.formats.records import Record
 from publisher_app.formats.times import read_time
 
 _NO_TEXT = re.compile(r"[\udc80-\udcff]")
-_GOOD: dict[str, object] = {
-    "patient_id": "1",
-    "medication_name": "1",
-    "action": "start",
-    "event_time": datetime(2021, 1, 1, tzinfo=UTC),
-    "order_id": "1",
-    "event_id": "1",
-}
+_GOOD = asdict(MedicationEvent("1", "1", Action.START, datetime(2021, 1, 1, tzinfo=UTC), "1", "1"))
 """What stands for a field that is known to be wrong while the others are judged."""
 
 _MAX_SHAPES = 1_000

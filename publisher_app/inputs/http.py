@@ -60,8 +60,8 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
         """Publish one event, a list, or JSON Lines, and answer once RabbitMQ has confirmed.
 
         The body may be packed: `Content-Encoding: gzip`. JSON, fields and times are read as in
-        files. What is no event is reported by its index; the
-        others are published. Repeating a request is always safe.
+        files. What is no event is reported by its index; the others are published. Repeating a
+        request is always safe.
         """
         records = _records(await _body(request, max_body_bytes), intake.columns)
         rejected: list[RejectedEvent] = []
