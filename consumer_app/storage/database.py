@@ -80,7 +80,8 @@ def _begin(connection: Connection) -> None:
 async def migrate(engine: AsyncEngine, partitions: int = 0) -> None:
     """Bring the schema to its newest version; processes that start together take turns.
 
-    A new table in PostgreSQL is spread over so many hash partitions by patient, if any.
+    In one process only one database is migrated at a time: Alembic keeps its state in a module. A
+    new table in PostgreSQL is spread over so many hash partitions by patient, if any.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError, OSError: the database can't be written now.
