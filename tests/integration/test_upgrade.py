@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import multiprocessing
 import os
 import re
 import sqlite3
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -28,6 +26,7 @@ from contracts import FIELDS, MedicationEvent, explain_event
 from contracts.text import read_identifier
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, SqliteFile, connect
+from tests.processes import run_together
 
 SCHEMA = """
     CREATE TABLE medication_event (
@@ -286,26 +285,22 @@ async def test_a_migration_that_is_interrupted_keeps_what_is_done_and_goes_on(
     assert await execute(url, IN_THE_OLD_FORM) == [(0,)]
 
 
-def serve(url: str) -> str | None:
-    """Store an event in a process of its own, and return what is wrong then, if anything."""
+def serve(url: str) -> None:
+    """Store an event, as a consumer that has just started does."""
 
-    async def stored() -> str | None:
+    async def store_one() -> None:
         async with EventStore.at(url) as store:
             await store.add([explain_event(row("new", "Heparin"))])
-            return await store.problem()
+            assert await store.problem() is None
 
-    return asyncio.run(stored())
+    asyncio.run(store_one())
 
 
 async def test_of_two_that_start_together_both_serve_once_all_is_rewritten(
     database: Fill,
 ) -> None:
     url = await database(many(25_000))
-    loop = asyncio.get_running_loop()
-    # Each in a process of its own, as consumers are: what Alembic knows, its whole process knows.
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
-        serving = (loop.run_in_executor(processes, serve, url) for _ in range(2))
-        assert await asyncio.gather(*serving) == [None, None]
+    assert run_together(serve, url, processes=2) == [0, 0]
 
     assert await execute(url, IN_THE_OLD_FORM) == [(0,)]
     assert await execute(url, ALL) == [(25_001,)]
