@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from msgspec import Meta
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from contracts.described import Described
@@ -22,6 +22,7 @@ from contracts.text import (
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
+_FIRST_YEAR, _LAST_YEAR = 1800, 2999
 
 
 class Action(StrEnum):
@@ -43,6 +44,21 @@ def _read_time(value: object) -> datetime:
         return value.astimezone(UTC)
     except OverflowError:
         raise _no_time("lies outside the years 1 to 9999 in UTC") from None
+
+
+def _check_years(time: datetime) -> datetime:
+    if not is_in_years_of_events(time):
+        raise _no_time(f"lies outside the years {_FIRST_YEAR} to {_LAST_YEAR} in UTC")
+    return time
+
+
+def is_in_years_of_events(time: datetime) -> bool:
+    """Say whether a time in UTC can be an event's.
+
+    What lies outside is a program's word for no time, such as 0001-01-01 or 9999-12-31. Years that
+    were shifted, so that nobody can be known by them, lie within.
+    """
+    return _FIRST_YEAR <= time.year <= _LAST_YEAR
 
 
 def _parse_rfc_3339(text: str) -> datetime:
@@ -101,11 +117,19 @@ ReportedAction = Annotated[
     ),
     BeforeValidator(read_identifier),
 ]
-EventTime = Annotated[
+Instant = Annotated[
     datetime,
     Field(examples=["2021-01-01T02:00:00Z"]),
-    Field(description="When it happened: RFC 3339 with an offset, kept in UTC to the microsecond."),
+    Field(description="RFC 3339 with an offset, kept in UTC to the microsecond."),
     BeforeValidator(_read_time),
+]
+EventTime = Annotated[
+    Instant,
+    Field(
+        description="When it happened: RFC 3339 with an offset, kept in UTC to the microsecond; "
+        f"of the years {_FIRST_YEAR} to {_LAST_YEAR}."
+    ),
+    AfterValidator(_check_years),
 ]
 _OptionalIdentifier = Annotated[
     str,

@@ -12,7 +12,7 @@ from datetime import UTC
 import msgspec
 from pydantic import TypeAdapter
 
-from contracts.event import MedicationEvent
+from contracts.event import MedicationEvent, is_in_years_of_events
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
@@ -33,7 +33,7 @@ def read_plain_event(fields: Mapping[str, object]) -> MedicationEvent | None:
         return None
     # A time that is written again as it was is in our own form and has lost no digit.
     same_time = f'"event_time":"{fields["event_time"]}"' in written
-    return event if same_time and _is_plain(written) and _in_utc(event) else None
+    return event if same_time and _is_plain(written) and _is_timed(event) else None
 
 
 def explain_event(fields: object) -> MedicationEvent:
@@ -59,7 +59,7 @@ def read_plain_events(body: bytes) -> list[MedicationEvent] | None:
         return None
     events = read if isinstance(read, list) else [read]
     is_ours = write_message(events) == body and _is_plain(body.decode())
-    return events if is_ours and all(map(_in_utc, events)) else None
+    return events if is_ours and all(map(_is_timed, events)) else None
 
 
 def _is_plain(written: str) -> bool:
@@ -72,5 +72,6 @@ def _is_plain(written: str) -> bool:
     )
 
 
-def _in_utc(event: MedicationEvent) -> bool:
-    return event.event_time.tzinfo is UTC
+def _is_timed(event: MedicationEvent) -> bool:
+    time = event.event_time
+    return time.tzinfo is UTC and is_in_years_of_events(time)

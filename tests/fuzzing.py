@@ -27,6 +27,13 @@ schemathesis.openapi.format(
     "place", st.builds(_place, st.datetimes(), st.sampled_from(["start", "cancel_stop"]))
 )
 
+# A schema has no words for the years that an event can be of.
+_TIMES = st.datetimes(datetime(1800, 1, 2), datetime(2999, 12, 30))  # noqa: DTZ001 - zones follow
+_OFFSETS = st.sampled_from(["Z", "z", "+00:00", "-23:59", "+14:00"])
+schemathesis.openapi.format(
+    "date-time", st.builds(lambda time, offset: time.isoformat() + offset, _TIMES, _OFFSETS)
+)
+
 
 @schemathesis.hook
 def filter_case(_: HookContext, case: Case[Any]) -> bool:

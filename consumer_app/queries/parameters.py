@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from consumer_app.durations import Duration
 from consumer_app.queries.places import read_place
 from consumer_app.storage.store import Place
-from contracts import EventTime, MedicationName, PatientId
+from contracts import Instant, MedicationName, PatientId
 from runtime.http.problems import BadParameter
 
 
@@ -52,15 +52,15 @@ class PeriodsQuery(_Query):
         Field(description="Only these medications; repeat it for several.", examples=["Heparin"]),
     ] = []
     from_: Annotated[
-        EventTime | None,
+        Instant | None,
         Field(alias="from", description="Periods that overlap [from, to).", examples=_INSTANT),
     ] = None
     to: Annotated[
-        EventTime | None,
+        Instant | None,
         Field(description="Periods that overlap [from, to).", examples=_INSTANT),
     ] = None
     at: Annotated[
-        EventTime | None,
+        Instant | None,
         Field(description="Periods that hold at that instant.", examples=_INSTANT),
     ] = None
     merge_gap: MergeGap = None

@@ -6,9 +6,10 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 
 from consumer_app.storage.store import PAGE_ORDER, Place, ReceivedEvent
-from contracts import MedicationEvent
+from contracts import Instant, MedicationEvent
 
-_HINTS = get_type_hints(MedicationEvent, include_extras=True)
+# What an older version has stored may lie outside the years that an event can be of now.
+_HINTS = get_type_hints(MedicationEvent, include_extras=True) | {"event_time": Instant}
 _FIELDS: Any = tuple[*(_HINTS[name] for name in PAGE_ORDER)]  # type: ignore[misc] # known then
 _PLACE = TypeAdapter(_FIELDS)
 

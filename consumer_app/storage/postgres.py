@@ -36,7 +36,13 @@ _WRITE = f"""
     )
     SELECT it_is FROM as_expected
 """  # noqa: S608 - words of ours alone
-_STORED = ", ".join(f"nullif({name}, '')" if name in OPTIONAL else name for name in FIELDS)
+# An older version stored times at the ends of Python's as infinite ones, which come back without
+# their zone.
+_READ_AS = {
+    "event_time": "greatest('0001-01-01T00:00Z', least(event_time, '9999-12-31T23:59:59.999999Z'))",
+    **{name: f"nullif({name}, '')" for name in OPTIONAL},
+}
+_STORED = ", ".join(_READ_AS.get(name, name) for name in FIELDS)
 _READ = f"SELECT {_STORED} FROM {TABLE} WHERE patient_id = ANY($1)"  # noqa: S608 - ours too
 _ACTIONS = {action.value: action for action in Action}
 

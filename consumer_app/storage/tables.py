@@ -36,7 +36,8 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: object, dialect: Dialect) -> datetime | None:
         if isinstance(value, str):
             return datetime.fromisoformat(value)
-        return value.astimezone(UTC) if isinstance(value, datetime) else None
+        # PostgreSQL's driver gives times in UTC; infinite ones, of an older version, without it.
+        return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
 
 
 class _Text(TypeDecorator[Any]):

@@ -21,7 +21,7 @@ from consumer_app.upkeep.target import (
     sqlite_file,
     with_store,
 )
-from contracts import EventTime, reasons
+from contracts import Instant, reasons
 
 DAMAGED = 1
 
@@ -177,7 +177,7 @@ def _outcome(counts: Purged, merge_gap: str, *, done: bool) -> str:
 
 
 def _past(text: str) -> datetime:
-    time: datetime = _read(EventTime, text, "--before")
+    time: datetime = _read(Instant, text, "--before")
     if time > datetime.now(UTC):
         raise typer.BadParameter("lies in the future: name one that is over", param_hint="--before")
     return time

@@ -4,16 +4,19 @@ import asyncio
 import logging
 import sqlite3
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.database import migrate, open_database
 from consumer_app.storage.store import EventStore, HistoryKey
 from contracts import MedicationEvent, explain_event
 from local.postgres import PrivatePostgres
-from tests.databases import PostgresDatabase
+from tests.databases import KINDS, PostgresDatabase
+from tests.processes import run_together
 from tests.schemas import differences
 
 EVENT = explain_event(
@@ -73,16 +76,45 @@ async def test_a_deletion_that_reads_first_waits_for_another_program_that_writes
         assert await stored(store) == []
 
 
-async def test_stores_that_open_one_new_file_together_take_turns(file: Path) -> None:
-    stores = [EventStore.at(f"sqlite+aiosqlite:///{file}") for _ in range(8)]
-    try:
-        await asyncio.gather(*(store.add([EVENT]) for store in stores))
+@pytest.fixture(params=KINDS)
+def either_url(request: pytest.FixtureRequest, file: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{file}"
+    return PostgresDatabase(request.getfixturevalue("postgres")).url
 
-        assert [await stored(store) for store in stores] == [[EVENT]] * 8
-        assert [await store.problem() for store in stores] == [None] * 8
-    finally:
-        for store in stores:
-            await store.__aexit__()
+
+def serve(url: str) -> None:
+    """Store an event and read it, as a consumer that has just started does."""
+
+    async def store_one() -> None:
+        async with EventStore.at(url) as store:
+            await store.add([EVENT])
+            assert await stored(store) == [EVENT]
+            assert await store.problem() is None
+
+    asyncio.run(store_one())
+
+
+def test_processes_that_open_one_new_file_together_take_turns(file: Path) -> None:
+    assert run_together(serve, f"sqlite+aiosqlite:///{file}", processes=4) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+async def test_a_time_at_the_ends_of_time_that_an_older_version_stored_is_read(
+    either_url: str, time: str
+) -> None:
+    """PostgreSQL's driver writes these two as infinite times."""
+    both = [EVENT, replace(EVENT, event_time=datetime.fromisoformat(time))]
+    first, last = sorted(event.event_time for event in both)
+    async with EventStore.at(either_url) as store:
+        await store.add(both)
+
+        found = medication_periods(await stored(store), merge_gap=timedelta(30))
+        assert [period.start for period in found.periods] == [first]
+        assert [anomaly.event.event_time for anomaly in found.anomalies] == [last]
+        page = await store.page_of(EVENT.patient_id, 10)
+        assert [event.event_time for event in page] == [first, last]
+        assert await store.problem() is None
 
 
 async def test_patients_that_are_asked_for_together_get_their_own_events(

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from datetime import UTC
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +35,11 @@ any_event = st.builds(
     patient_id=texts(128),
     medication_name=texts(256),
     action=st.sampled_from(Action),
-    event_time=st.datetimes(timezones=st.just(UTC)),
+    event_time=st.datetimes(
+        datetime(1800, 1, 1),  # noqa: DTZ001 - the zone is named apart
+        datetime(2999, 12, 31),  # noqa: DTZ001
+        timezones=st.just(UTC),
+    ),
     order_id=st.none() | texts(128),
     event_id=st.none() | texts(128),
 )

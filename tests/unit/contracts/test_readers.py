@@ -1,7 +1,7 @@
 """The quick reader and the explaining one agree: on valid, nearly valid and invalid events."""
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -72,6 +72,11 @@ times = st.sampled_from(
         "2016-12-31T23:59:60Z",
         "2021-02-29T00:00:00Z",
         "0001-01-01T00:00:00Z",
+        "1799-12-31T23:59:59Z",
+        "1799-12-31T23:59:59-00:01",
+        "1800-01-01T00:00:00Z",
+        "2999-12-31T23:59:59.999999Z",
+        "3000-01-01T00:00:00Z",
         "9999-12-31T23:59:59.999999Z",
         "9999-12-31T23:59:59-00:01",
         "1609459200",
@@ -87,7 +92,11 @@ plain_events = st.builds(
     patient_id=plain_texts,
     medication_name=plain_texts,
     action=st.sampled_from(Action),
-    event_time=st.datetimes(timezones=st.just(UTC)),
+    event_time=st.datetimes(
+        datetime(1800, 1, 1),  # noqa: DTZ001 - the zone is named apart
+        datetime(2999, 12, 31),  # noqa: DTZ001
+        timezones=st.just(UTC),
+    ),
     order_id=st.none() | plain_texts,
     event_id=st.none() | plain_texts,
 )
