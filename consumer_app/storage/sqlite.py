@@ -2,9 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, repeat, starmap
+from itertools import chain, starmap
 from operator import itemgetter
 from typing import Any, get_type_hints
 
@@ -35,6 +35,10 @@ _read_patients = msgspec.json.Decoder(
     dict[str, list[tuple[*(_HINTS[name] for name in FIELDS)]]]  # type: ignore[misc]
 ).decode
 
+# Steps over thousands of rows are taken in C: the event loop waits for them.
+_patient, _run = itemgetter(0), itemgetter(-1)
+_given = itemgetter(slice(0, -1))
+
 
 class SqliteBackend:
     """One connection that writes, and one that reads.
@@ -57,12 +61,12 @@ class SqliteBackend:
     async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
         # A patient's rows lie together, so in this order fewer pages change. To sort by the rest
         # of the key would hold the event loop up four times as long.
-        rows = sorted(rows, key=itemgetter(0))
+        rows = sorted(rows, key=_patient)
         # Each statement is a transaction of its own, which is durable when it returns.
         for at in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[at : at + _ROWS_AT_ONCE]
             statement = f"{INSERT} VALUES {_values(some, numbers)} {ON_CONFLICT}"
-            given = [*chain.from_iterable(row[:-1] for row in some)]
+            given = [*chain.from_iterable(map(_given, some))]
             try:
                 await self._writer.fetch(statement, given)
             except sqlite3.IntegrityError:
@@ -82,14 +86,14 @@ class SqliteBackend:
         await self._reader.close()
 
 
-def _values(rows: Iterable[Row], numbers: Numbers) -> str:
+def _values(rows: Sequence[Row], numbers: Numbers) -> str:
     """Write the marks for rows, and behind them the numbers; the first of each run is looked up."""
-    marks: dict[str | None, Iterator[str]] = {None: repeat(f"({VALUES}, 0)")}
-    for run, number in numbers.items():
-        if run is not None:
-            first = f"({VALUES}, {_IF_OPEN.format(number)})"
-            marks[run] = chain([first], repeat(f"({VALUES}, {number})"))
-    return ", ".join([next(marks[each[-1]]) for each in rows])
+    named = [*map(_run, rows)]
+    marks = {run: f"({VALUES}, {numbers[run]})" for run in set(named)}
+    values = [*map(marks.__getitem__, named)]
+    for run in marks.keys() - {None}:
+        values[named.index(run)] = f"({VALUES}, {_IF_OPEN.format(numbers[run])})"
+    return ", ".join(values)
 
 
 class _HeldConnection:
