@@ -84,6 +84,7 @@ ROOMS = {
     "publisher_app/formats": {"failures"},
     "publisher_app/intake": {"batches", "failures", "formats", "publishing", "repeats", "settings"},
     "publisher_app/publishing": {"failures", "settings"},
+    "publisher_app/repeats": {"formats", "seen"},
     "publisher_app/inputs": {"failures", "formats", "intake", "rejects", "runs"},
     "consumer_app/rules": set(),
     "consumer_app/storage": set(),
