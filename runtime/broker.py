@@ -8,8 +8,13 @@ from typing import Any
 
 import stamina
 from aio_pika import RobustConnection
-from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
-from aiormq.exceptions import ChannelAccessRefused
+from aio_pika.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
+from aiormq.exceptions import (
+    ChannelAccessRefused,
+    ChannelPreconditionFailed,
+    ConnectionNotAllowed,
+    InvalidFrameError,
+)
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, RabbitBroker
 from pydantic import AmqpDsn
@@ -23,19 +28,37 @@ _RECONNECT_INTERVAL_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 5
 
 
+# FastStream raises IncorrectState before a connection and between two of them, and aiormq
+# StopAsyncIteration when a connection ends in the middle of its handshake.
+_CLIENT_ERRORS = (AMQPError, OSError, RuntimeError, IncorrectState, StopAsyncIteration)
+_REFUSALS = (
+    AuthenticationError,
+    ProbableAuthenticationError,
+    ConnectionNotAllowed,
+    ChannelAccessRefused,
+    ChannelPreconditionFailed,
+)
+
+
 class BrokerUnavailable(Exception):
     """RabbitMQ can't be reached now, or does not answer."""
 
 
+class BrokerRefused(BrokerUnavailable):
+    """RabbitMQ refuses what we ask for, and will each time: who we are, or what we declare."""
+
+
 @contextmanager
-def broker_errors(problem: str) -> Iterator[None]:
-    """Turn whatever RabbitMQ's client raises into BrokerUnavailable: the problem and its cause."""
+def broker_errors(
+    problem: str, kinds: type[Exception] | tuple[type[Exception], ...] = _CLIENT_ERRORS
+) -> Iterator[None]:
+    """Turn what RabbitMQ's client raises into BrokerUnavailable: the problem and its cause."""
     try:
         yield
-    # FastStream raises IncorrectState before a connection and between two of them, and aiormq
-    # StopAsyncIteration when a connection ends in the middle of its handshake.
-    except (AMQPError, OSError, RuntimeError, IncorrectState, StopAsyncIteration) as error:
-        raise BrokerUnavailable(f"{problem}: {str(error) or type(error).__name__}") from error
+    except BrokerUnavailable:
+        raise
+    except kinds as error:
+        raise _told(problem, error) from error
     except asyncio.CancelledError as error:
         # aio-pika cancels what waits for an answer on a connection that died without a word.
         task = asyncio.current_task()
@@ -44,28 +67,73 @@ def broker_errors(problem: str) -> Iterator[None]:
         raise BrokerUnavailable(f"{problem}: the connection died") from error
 
 
-def _went_away(error: Exception) -> bool:
-    """Tell what may be better at the next try from what RabbitMQ refuses each time."""
-    refusals = (ChannelAccessRefused, ChannelPreconditionFailed)
-    return isinstance(error, BrokerUnavailable) and not isinstance(error.__cause__, refusals)
+def _told(problem: str, error: Exception) -> BrokerUnavailable:
+    # aiormq takes the refusal of a virtual host for a frame that is out of place.
+    if isinstance(error, InvalidFrameError) and "Connection.Close" in str(error):
+        return BrokerRefused(f"{problem}: the virtual host is not there, or not ours to use")
+    kind = BrokerRefused if isinstance(error, _REFUSALS) else BrokerUnavailable
+    return kind(f"{problem}: {str(error) or type(error).__name__}")
+
+
+def _may_succeed(error: BaseException) -> bool:
+    """Tell what may be better at the next try from what RabbitMQ refuses each time.
+
+    Whatever else an attempt raises is an attempt that failed. stamina raises again what it is not
+    told to try again, and StopAsyncIteration would then end its own loop without a word.
+    """
+    return isinstance(error, Exception) and not isinstance(error, BrokerRefused)
+
+
+class _Changes:
+    """Tells the log that RabbitMQ is away, and why, and that it is back: once each."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._problem: str | None = None
+
+    def away(self, problem: str) -> None:
+        if problem != self._problem:
+            self._logger.warning("%s; trying again", problem)
+            self._problem = problem
+
+    def closed(self, connection: Any, error: BaseException | None) -> None:  # noqa: ANN401
+        """Hear that a connection has ended, or that a try to connect again has failed."""
+        if not connection.close_called:
+            self.away(f"RabbitMQ is away: {str(error) or type(error).__name__}")
+
+    def back(self, _: object = None) -> None:
+        if self._problem is not None:
+            self._logger.warning("RabbitMQ is back")
+            self._problem = None
 
 
 class RetryingBroker(RabbitBroker):
     """A broker that tries to connect, and to start, for as long as it takes."""
 
+    def __init__(self, url: str, logger: logging.Logger, **options: Any) -> None:  # noqa: ANN401
+        self._changes = _Changes(logger)
+        super().__init__(
+            url,
+            logger=logger,
+            on_close=[self._changes.closed],
+            on_reconnected=[self._changes.back],
+            **options,
+        )
+
     async def start(self) -> None:
         """Connect, declare everything and subscribe; anew if RabbitMQ goes away meanwhile.
 
-        A start that fails would end the app, but not the process: uvicorn goes on answering
-        for an app that never takes a message again.
+        Raises:
+            BrokerRefused: another try would be refused, too.
+
         """
-        async for attempt in stamina.retry_context(_went_away, attempts=None, timeout=None):
+        async for attempt in stamina.retry_context(_may_succeed, attempts=None, timeout=None):
             with attempt:
                 await self._start_once()
 
     async def _start_once(self) -> None:
         try:
-            with broker_errors("RabbitMQ went away during the start, or refused it"):
+            with broker_errors("RabbitMQ went away during the start, or refused it", Exception):
                 await self.connect()
                 # First: a subscriber may move a message to the dead letters at once.
                 await declare_dead_letters(self)
@@ -73,9 +141,11 @@ class RetryingBroker(RabbitBroker):
                 # which the queue was declared, and this one alone has the prefetch limit.
                 await super().start()
                 await declare_topology(self)
-        except BrokerUnavailable:
+        except BrokerUnavailable as problem:
+            self._changes.away(str(problem))
             await self._let_go()
             raise
+        self._changes.back()
 
     async def _let_go(self) -> None:
         """Give the connection up, in whatever state it is."""
@@ -92,10 +162,19 @@ class RetryingBroker(RabbitBroker):
             self.config.disconnect()
 
     async def connect(self) -> RobustConnection:
-        """Connect, again and again; cancel it to give up."""
-        async for attempt in stamina.retry_context(BrokerUnavailable, attempts=None, timeout=None):
+        """Connect, again and again; cancel it to give up.
+
+        Raises:
+            BrokerRefused: another try would be refused, too.
+
+        """
+        async for attempt in stamina.retry_context(_may_succeed, attempts=None, timeout=None):
             with attempt:
-                return await self._connect_once()
+                try:
+                    return await self._connect_once()
+                except BrokerUnavailable as problem:
+                    self._changes.away(str(problem))
+                    raise
         raise AssertionError("unreachable: the attempts have no end")
 
     async def _connect(self) -> RobustConnection:
@@ -120,7 +199,7 @@ class RetryingBroker(RabbitBroker):
 
     async def _connect_once(self) -> RobustConnection:
         connecting = asyncio.ensure_future(super().connect())
-        with broker_errors("RabbitMQ can't be reached"):
+        with broker_errors("RabbitMQ can't be reached", Exception):
             try:
                 return await asyncio.shield(connecting)
             except asyncio.CancelledError:
@@ -136,9 +215,9 @@ def make_broker(
     """Build the broker that both services use."""
     return RetryingBroker(
         str(URL(str(url)).update_query(heartbeat=_HEARTBEAT_SECONDS)),
+        logger,
         reconnect_interval=_RECONNECT_INTERVAL_SECONDS,
         timeout=_TIMEOUT_SECONDS,
-        logger=logger,
         # FastStream logs two lines a message at this level.
         log_level=logging.DEBUG,
         description="Carries medication events from the publishers to the consumers.",

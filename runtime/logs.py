@@ -4,6 +4,8 @@ import logging
 
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from runtime.broker import BrokerUnavailable
+
 logger = logging.getLogger(__name__)
 
 
@@ -14,10 +16,27 @@ def configure_logs(level: str) -> None:
     )
     for name in ("consumer_app", "publisher_app", "runtime"):
         logging.getLogger(name).setLevel(level)
+    # It tells of each try to connect again, of which there is one a second; our broker tells what
+    # changes.
+    logging.getLogger("aio_pika.robust_connection").setLevel(logging.CRITICAL)
+    logging.getLogger("aiormq.connection").addFilter(_WithoutRepeats())
     set_on_retry_hooks([_log_retry])
 
 
+class _WithoutRepeats(logging.Filter):
+    """Drops a line that says what the one before it has said."""
+
+    _last: str | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = record.getMessage()
+        repeated, self._last = line == self._last, line
+        return not repeated
+
+
 def _log_retry(details: RetryDetails) -> None:
+    if isinstance(details.caused_by, BrokerUnavailable):
+        return
     logger.warning("%s: trying again in %.1f s", details.caused_by, details.wait_for)
 
 

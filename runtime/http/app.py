@@ -11,9 +11,11 @@ from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from faststream.rabbit import RabbitBroker
 
+from runtime.broker import BrokerRefused
 from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.pages import document
 from runtime.logs import keep_queries_out_of_access_log
+from runtime.processes import can_not_start, end_as_told
 
 
 class HttpApp(AsgiFastStream):
@@ -53,6 +55,17 @@ class HttpApp(AsgiFastStream):
         )
         self._api = api
         document(api, self._asyncapi, try_it_out=try_it_out)
+
+    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        end_as_told()
+        await super().lifespan(scope, receive, send)
+
+    async def _start_broker(self) -> None:
+        """Start it, or end the process: uvicorn would go on answering for an app that is deaf."""
+        try:
+            await super()._start_broker()
+        except BrokerRefused as refused:
+            can_not_start(refused)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._api(scope, receive, send)

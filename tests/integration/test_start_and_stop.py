@@ -1,13 +1,22 @@
 """Services that start before the broker, and end when they are told to."""
 
 import signal
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import aio_pika
 import httpx
+import psutil
+import pytest
 
-from local.broker import PrivateBroker
-from tests.services import ServiceProcess, eventually
+from contracts.topology import DEAD_LETTER_QUEUE
+from local.broker import PrivateBroker, private_broker
+from runtime.processes import CAN_NOT_START
+from tests.faults.proxy import Proxy
+from tests.services import PATIENCE_SECONDS, ServiceProcess, eventually
+
+SERVICES = ("consumer", "publisher")
 
 # uvicorn ends by the signal it was sent, once it has shut down in good order.
 ENDED = {0, -signal.SIGTERM}
@@ -21,12 +30,21 @@ def _answers(service: ServiceProcess, status: int) -> bool:
 
 
 def test_services_that_start_before_the_broker_work_once_it_is_there(tmp_path: Path) -> None:
+    """Nothing listens where it will be, or a proxy that takes connections and closes them."""
     late = PrivateBroker(tmp_path / "late")
-    environment = {
-        "RABBITMQ_URL": late.url,
-        "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db",
-    }
-    services = [ServiceProcess(name, environment, tmp_path) for name in ("consumer", "publisher")]
+    proxy = Proxy(late.port)
+    environments = [
+        {
+            "RABBITMQ_URL": f"amqp://guest:guest@127.0.0.1:{port}/",
+            "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/{port}.db",
+        }
+        for port in (late.port, proxy.port)
+    ]
+    services = [
+        ServiceProcess(name, environment, tmp_path)
+        for name in SERVICES
+        for environment in environments
+    ]
     try:
         for service in services:
             eventually(partial(_answers, service, 503))
@@ -37,8 +55,51 @@ def test_services_that_start_before_the_broker_work_once_it_is_there(tmp_path: P
         for service in services:
             service.wait_until_ready()
     finally:
+        proxy.close()
         late.stop()
         assert {service.stop() for service in services} <= ENDED
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize(
+    ("login", "cause"),
+    [
+        ("guest:wrong@127.0.0.1:{}/", "ACCESS_REFUSED"),
+        ("guest:guest@127.0.0.1:{}/nowhere", "the virtual host is not there"),
+    ],
+)
+def test_a_start_that_rabbitmq_refuses_ends_with_one_line_and_a_status(
+    name: str, login: str, cause: str, broker: PrivateBroker, tmp_path: Path
+) -> None:
+    environment = {
+        "RABBITMQ_URL": f"amqp://{login.format(broker.port)}",
+        "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db",
+    }
+    service = ServiceProcess(name, environment, tmp_path)
+
+    assert service.process.wait(PATIENCE_SECONDS) == CAN_NOT_START
+    (error,) = (line for line in service.log.read_text().splitlines() if " ERROR " in line)
+    assert f"the start can't go on: RabbitMQ can't be reached: {cause}" in error
+    assert "wrong" not in error
+
+
+@pytest.fixture
+def with_another_queue(tmp_path: Path) -> Iterator[PrivateBroker]:
+    """Give a broker that has a queue of ours, with other arguments."""
+    with private_broker(tmp_path / "broker") as broker:
+        yield broker
+
+
+async def test_a_start_with_workers_that_rabbitmq_refuses_ends_as_a_whole(
+    with_another_queue: PrivateBroker, tmp_path: Path
+) -> None:
+    async with await aio_pika.connect(with_another_queue.url) as connection:
+        await (await connection.channel()).declare_queue(DEAD_LETTER_QUEUE.name, durable=True)
+    environment = {"RABBITMQ_URL": with_another_queue.url}
+    service = ServiceProcess("publisher", environment, tmp_path, options=["--workers", "2"])
+
+    assert service.process.wait(PATIENCE_SECONDS) == CAN_NOT_START
+    assert "PRECONDITION_FAILED - inequivalent arg" in service.log.read_text()
 
 
 def test_a_service_ends_when_told_to_while_the_broker_is_away(
@@ -48,7 +109,7 @@ def test_a_service_ends_when_told_to_while_the_broker_is_away(
         "RABBITMQ_URL": f"amqp://guest:guest@127.0.0.1:{silent_port}/",
         "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db",
     }
-    for name in ("consumer", "publisher"):
+    for name in SERVICES:
         service = ServiceProcess(name, environment, tmp_path)
         eventually(partial(_answers, service, 503))
         assert service.stop() in ENDED
@@ -60,3 +121,36 @@ def test_a_bad_setting_ends_the_start_with_one_line(tmp_path: Path) -> None:
     assert service.process.wait(60) == 2
     assert service.log.read_text().startswith("Bad settings: CONSUMER_PREFETCH: ")
     assert service.log.read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_a_service_ends_in_good_order_on_other_signals_too(
+    number: signal.Signals, silent_port: int, tmp_path: Path
+) -> None:
+    url = f"amqp://guest:guest@127.0.0.1:{silent_port}/"
+    service = ServiceProcess("publisher", {"RABBITMQ_URL": url}, tmp_path)
+    eventually(partial(_answers, service, 503))
+
+    psutil.Process(service.process.pid).send_signal(number)
+
+    assert service.process.wait(PATIENCE_SECONDS) in ENDED
+    assert service.log.read_text().splitlines()[-1].startswith("INFO:     Finished server process")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL])
+def test_workers_end_with_their_parent_however_that_ends(
+    number: signal.Signals, silent_port: int, tmp_path: Path
+) -> None:
+    url = f"amqp://guest:guest@127.0.0.1:{silent_port}/"
+    options = ["--workers", "2"]
+    service = ServiceProcess("publisher", {"RABBITMQ_URL": url}, tmp_path, options=options)
+    parent = psutil.Process(service.process.pid)
+    eventually(lambda: service.log.read_text().count("Application startup complete") == 2)
+    children = parent.children()
+    assert len(children) >= 2
+
+    parent.send_signal(number)
+
+    assert service.process.wait(PATIENCE_SECONDS) in {0, -number}
+    _, alive = psutil.wait_procs(children, PATIENCE_SECONDS)
+    assert alive == []
