@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, Self
 
+import stamina
 from faststream.rabbit import RabbitBroker, RabbitMessage
-from faststream.rabbit.publisher import RabbitPublisher
 from pydantic import BaseModel, Field
 
 from contracts import RUN_HEADER, DeadLetter, run_of_message
-from contracts.topology import DEAD_LETTER_EXCHANGE
+from contracts.topology import DEAD_LETTER_EXCHANGE, restore_dead_letters
+from runtime.broker import BrokerUnavailable, broker_errors
 
 logger = logging.getLogger(__name__)
 
@@ -71,32 +73,72 @@ def kept_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     return {name: headers[name] for name in (RUN_HEADER,) if name in headers}
 
 
-def dead_letter_publisher(broker: RabbitBroker) -> RabbitPublisher:
-    """Declare, and document, that dead letters are published through this broker."""
-    return broker.publisher(
-        exchange=DEAD_LETTER_EXCHANGE,
-        persist=True,
-        schema=DeadLetter,
-        title=DEAD_LETTER_EXCHANGE.name,
-        description="Messages that can never be stored, with the reason in their headers.",
-    )
+class DeadLetters:
+    """Where messages are moved to that can never be stored."""
 
+    def __init__(self, broker: RabbitBroker) -> None:
+        self._broker = broker
+        self._publisher = broker.publisher(
+            exchange=DEAD_LETTER_EXCHANGE,
+            persist=True,
+            mandatory=True,
+            schema=DeadLetter,
+            title=DEAD_LETTER_EXCHANGE.name,
+            description="Messages that can never be stored, with the reason in their headers.",
+        )
+        self._moving = 0
+        self._problem: str | None = None
 
-async def move_to_dead_letters(
-    dead_letters: RabbitPublisher, message: RabbitMessage, reason: str
-) -> None:
-    """Publish a message, its body untouched, to the dead letters; return once that is confirmed.
+    async def problem(self) -> str | None:
+        """Say why some message can't be moved, if any waits for it."""
+        return self._problem
 
-    Raises what the publishing raises; the message must then stay unacknowledged.
-    """
-    raw = message.raw_message
-    death = (reason, datetime.now(UTC).isoformat(timespec="seconds"), raw.exchange or "")
-    await dead_letters.publish(
-        message.body,
-        routing_key=raw.routing_key or "",
-        headers=dict(zip(_HEADERS, death, strict=True)) | kept_headers(message.headers),
-        content_type=message.content_type,
-        message_id=message.message_id,
-        timeout=_CONFIRM_TIMEOUT_SECONDS,
-    )
-    logger.warning("a message is a dead letter now: %s", reason)
+    async def take(self, message: RabbitMessage, reason: str) -> None:
+        """Move a message, its body untouched; return once that is confirmed.
+
+        Goes on trying for as long as no queue takes it, which holds the message and no other.
+        """
+        self._moving += 1
+        try:
+            async for attempt in stamina.retry_context(
+                BrokerUnavailable, attempts=None, timeout=None
+            ):
+                with attempt:
+                    await self._move(message, reason)
+        finally:
+            self._moving -= 1
+            if not self._moving:
+                self._problem = None
+        logger.warning("a message is a dead letter now: %s", reason)
+
+    async def _move(self, message: RabbitMessage, reason: str) -> None:
+        try:
+            with broker_errors("a dead letter can't be moved to its queue"):
+                await self._publish(message, reason)
+        except BrokerUnavailable as unavailable:
+            self._tell(str(unavailable))
+            await self._restore()
+            raise
+
+    async def _publish(self, message: RabbitMessage, reason: str) -> None:
+        raw = message.raw_message
+        death = (reason, datetime.now(UTC).isoformat(timespec="seconds"), raw.exchange or "")
+        # Its own message id stays behind: of two letters with the same one, aiormq takes the
+        # return of the first for that of the second, and the first for confirmed.
+        await self._publisher.publish(
+            message.body,
+            routing_key=raw.routing_key or "",
+            headers=dict(zip(_HEADERS, death, strict=True)) | kept_headers(message.headers),
+            content_type=message.content_type,
+            timeout=_CONFIRM_TIMEOUT_SECONDS,
+        )
+
+    async def _restore(self) -> None:
+        """Declare their queue again: it may have been deleted, or unbound."""
+        with suppress(BrokerUnavailable), broker_errors("the dead letters can't be declared"):
+            await restore_dead_letters(await self._broker.connect())
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._problem:
+            logger.warning("%s; trying again", problem)
+            self._problem = problem

@@ -1,17 +1,13 @@
 """The message handler: what happens to each message from the queue."""
 
 import asyncio
-import random
 
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
 
-from consumer_app.dead_letters import (
-    DeadLetterHeaders,
-    dead_letter_publisher,
-    move_to_dead_letters,
-)
+from consumer_app.dead_letters import DeadLetterHeaders, DeadLetters
 from consumer_app.storage.store import EventStore
+from consumer_app.trial import Trial
 from contracts import MedicationEvents, MessageHeaders, read_message, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
 from runtime.http.asyncapi import Operations
@@ -22,13 +18,15 @@ OPERATIONS: Operations = {
 }
 """What is done on each channel, with which headers, as the AsyncAPI document has it."""
 
-_SUSPICIOUS_DELIVERIES = 3
-_LONGEST_HOLD_SECONDS = 2.0
+_SUSPICIOUS_DELIVERIES = 5
+_LONGEST_PAUSE_SECONDS = 5.0
 
 
-def handle_events(broker: RabbitBroker, channel: Channel, store: EventStore) -> None:
+def handle_events(
+    broker: RabbitBroker, channel: Channel, store: EventStore, dead_letters: DeadLetters
+) -> None:
     """Subscribe to the events: each is acknowledged when it is stored, and not before."""
-    dead_letters = dead_letter_publisher(broker)
+    trial = Trial()
 
     @broker.subscriber(
         EVENTS_QUEUE,
@@ -42,13 +40,24 @@ def handle_events(broker: RabbitBroker, channel: Channel, store: EventStore) -> 
     async def store_medication_events(body: MedicationEvents) -> None:
         # As a parameter, which is FastStream's own way, it takes 0.18 ms of a message more.
         message: RabbitMessage = broker.context.get_local("message")
-        await _let_others_go_first(message)
+        earlier = _earlier_deliveries(message)
+        try:
+            if earlier >= _SUSPICIOUS_DELIVERIES and (fatal := await trial.judge(body)):
+                await dead_letters.take(message, fatal)
+            else:
+                await store_events(message)
+        except Exception:
+            # RabbitMQ would deliver it again at once.
+            await asyncio.sleep(min(0.1 * 2 ** min(earlier, 10), _LONGEST_PAUSE_SECONDS))
+            raise
+
+    async def store_events(message: RabbitMessage) -> None:
         run, no_run = run_of_message(message.headers)
-        events, refusal = read_message(body)
+        events, refusal = read_message(message.body)
         if no_run is None:
             await store.add(events, run)
         if problem := no_run or refusal:
-            await move_to_dead_letters(dead_letters, message, problem)
+            await dead_letters.take(message, problem)
 
 
 async def _body(message: RabbitMessage) -> bytes:
@@ -56,11 +65,9 @@ async def _body(message: RabbitMessage) -> bytes:
     return message.body
 
 
-async def _let_others_go_first(message: RabbitMessage) -> None:
-    """Hold back a message that may have brought the process down before.
-
-    What was taken from the queue together with such a message is redelivered with it; in random
-    order all but the guilty one are stored before they reach the delivery limit.
-    """
-    if int(message.headers.get("x-delivery-count", 0)) >= _SUSPICIOUS_DELIVERIES:
-        await asyncio.sleep(random.uniform(0, _LONGEST_HOLD_SECONDS))  # noqa: S311 - no secret
+def _earlier_deliveries(message: RabbitMessage) -> int:
+    """Count the deliveries that failed, and from RabbitMQ 4.0 on those that were given back."""
+    if not message.raw_message.redelivered:
+        return 0
+    counts = (message.headers.get(name) for name in ("x-delivery-count", "x-acquired-count"))
+    return max((count for count in counts if isinstance(count, int)), default=0)

@@ -7,6 +7,8 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from consumer_app.dead_letters import DeadLetters
+from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import OPERATIONS, handle_events
 from consumer_app.queries.routes import periods_router
 from consumer_app.settings import ConsumerSettings
@@ -14,7 +16,7 @@ from consumer_app.storage.store import DatabaseUnavailable, EventStore
 from consumer_app.timeline import show_timeline
 from runtime.broker import broker_problem, make_broker, make_channel
 from runtime.http.app import HttpApp
-from runtime.http.health import Check, health_router
+from runtime.http.health import Check, answering_health_router
 from runtime.http.problems import answer_problems
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
@@ -29,11 +31,14 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     """Wire the consumer; nothing is connected or opened before it starts."""
     store = EventStore.at(settings.database_url)
     broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
-    handle_events(broker, make_channel(settings.prefetch), store)
+    dead_letters = DeadLetters(broker)
+    handle_events(broker, make_channel(settings.prefetch), store, dead_letters)
 
     checks: dict[str, Check] = {
         "broker": partial(broker_problem, broker, consumers=1),
         "database": store.problem,
+        "storing": store.write_problem,
+        "dead-letters": dead_letters.problem,
     }
     api = FastAPI(
         title="Medication periods",
@@ -43,7 +48,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         redoc_url=None,
     )
     api.include_router(periods_router(store))
-    api.include_router(health_router(checks))
+    api.include_router(answering_health_router(checks, answering=["database"]))
     show_timeline(api)
     answer_problems(api, unavailable=DatabaseUnavailable)
 
@@ -62,6 +67,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         operations=OPERATIONS,
         logger=logger,
         lifespan=lifespan,
+        beside=partial(empty_former_queue, broker),
     )
 
 

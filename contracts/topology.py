@@ -1,5 +1,8 @@
 """RabbitMQ's exchanges and queues, declared here once; both services declare them at start."""
 
+from aio_pika import RobustConnection
+from aio_pika.abc import AbstractChannel, AbstractQueue
+from aio_pika.exceptions import ChannelNotFoundEntity
 from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
 
 ROUTING_KEY = "medication.events"
@@ -10,23 +13,28 @@ DEAD_LETTER_EXCHANGE = RabbitExchange(
 )
 
 EVENTS_QUEUE = RabbitQueue(  # type: ignore[call-overload] # it knows no x-consumer-timeout
-    "medication-periods",
+    "medication-periods.v2",
     queue_type=QueueType.QUORUM,
     durable=True,
     routing_key=ROUTING_KEY,
     arguments={
+        # Each connection that breaks counts as a delivery of all that was under way on it, so the
+        # consumer itself judges what is at fault. Left out, the limit is 20 from RabbitMQ 4.0 on.
+        "x-delivery-limit": 1_000_000_000,
+        # What a policy takes away all the same, by a lower limit or a time to live, is a dead
+        # letter, and stays here until the dead-letter queue has confirmed it: at-least-once, which
+        # RabbitMQ offers only together with reject-publish.
         "x-dead-letter-exchange": DEAD_LETTER_EXCHANGE.name,
-        # At-least-once keeps a dead letter here until the dead-letter queue has confirmed it;
-        # RabbitMQ offers it only together with reject-publish.
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
-        # A message that brings the consumer down again and again ends among the dead letters.
-        "x-delivery-limit": 20,
-        # RabbitMQ takes back what is not acknowledged in time (30 minutes, unless told), which
-        # counts as a delivery: a database may be away for longer than that.
+        # RabbitMQ takes back what is not acknowledged in time: in 30 minutes, unless told. A
+        # database may be away for longer than that.
         "x-consumer-timeout": 24 * 60 * 60 * 1000,
     },
 )
+FORMER_EVENTS_QUEUE = "medication-periods"
+"""The events' queue of 1.0.0. Its arguments, and so its limit of 20 deliveries, never change."""
+
 DEAD_LETTER_QUEUE = RabbitQueue(
     "medication-periods.dead-letter",
     queue_type=QueueType.QUORUM,
@@ -46,6 +54,41 @@ async def declare_topology(broker: RabbitBroker) -> None:
     """Declare all of it on a connected broker, so that neither service must start first."""
     await declare_dead_letters(broker)
     await _declare(broker, EVENTS_EXCHANGE, EVENTS_QUEUE)
+    connection: RobustConnection = await broker.connect()
+    async with connection.channel() as channel:
+        await former_events_queue(channel)
+
+
+async def former_events_queue(channel: AbstractChannel) -> AbstractQueue | None:
+    """Give the queue that 1.0.0 has left behind, if any; nothing is routed to it any more.
+
+    Where there is none, the channel is closed.
+    """
+    try:
+        queue = await channel.get_queue(FORMER_EVENTS_QUEUE)
+    except ChannelNotFoundEntity:
+        return None
+    await queue.unbind(EVENTS_EXCHANGE.name, ROUTING_KEY)
+    return queue
+
+
+async def restore_dead_letters(connection: RobustConnection) -> None:
+    """Declare the dead letters' part again, which somebody may have deleted since the start.
+
+    FastStream declares a thing once in a connection.
+    """
+    async with connection.channel() as channel:
+        exchange = await channel.declare_exchange(
+            DEAD_LETTER_EXCHANGE.name,
+            DEAD_LETTER_EXCHANGE.type.value,
+            durable=DEAD_LETTER_EXCHANGE.durable,
+        )
+        queue = await channel.declare_queue(
+            DEAD_LETTER_QUEUE.name,
+            durable=DEAD_LETTER_QUEUE.durable,
+            arguments=DEAD_LETTER_QUEUE.arguments,
+        )
+        await queue.bind(exchange, DEAD_LETTER_QUEUE.routing())
 
 
 async def _declare(broker: RabbitBroker, exchange: RabbitExchange, queue: RabbitQueue) -> None:

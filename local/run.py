@@ -54,8 +54,8 @@ def main() -> int:
 
 def _serve(children: ChildGroup, broker_url: str, *, once: bool) -> None:
     environment = os.environ | {"RABBITMQ_URL": broker_url}
-    consumer = _start(children, "consumer", environment, preferred_port=8000)
-    publisher = _start(children, "publisher", environment, preferred_port=8001)
+    consumer = _start(children, "consumer", environment, 8000, "receiving")
+    publisher = _start(children, "publisher", environment, 8001, "ready")
     _publish_examples(environment)
     answer = _wait_for(lambda: _periods(consumer), "the sample query has no answer")
     _say(f"publisher: {publisher}  events are posted to /events")
@@ -70,9 +70,9 @@ def _serve(children: ChildGroup, broker_url: str, *, once: bool) -> None:
 
 
 def _start(
-    children: ChildGroup, name: str, environment: dict[str, str], *, preferred_port: int
+    children: ChildGroup, name: str, environment: dict[str, str], preferred_port: int, health: str
 ) -> str:
-    """Start a service, wait until it is ready, and return its address."""
+    """Start a service, wait until that part of its health is good, and return its address."""
     port = preferred_port if is_free(preferred_port) else free_port()
     log = _LOGS / f"{name}.log"
     log.unlink(missing_ok=True)
@@ -97,7 +97,7 @@ def _start(
     def ready() -> bool:
         if child.poll() is not None:
             raise RunError(f"the {name} ended at its start; {log} ends with:\n{_tail(log)}")
-        return _get(f"{address}/health/ready") is not None
+        return _get(f"{address}/health/{health}") is not None
 
     _wait_for(ready, f"the {name} is not ready; see {log}")
     return address

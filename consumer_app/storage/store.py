@@ -199,14 +199,16 @@ class EventStore:
                 return count
 
     async def problem(self) -> str | None:
-        """Say why events can't be stored or read now, or None."""
-        if self._write_problem is not None:
-            return self._write_problem
+        """Say why events can't be read now, or None."""
         try:
             await self._read(select(TABLE).limit(1))
         except DatabaseUnavailable as error:
             return str(error)
         return None
+
+    async def write_problem(self) -> str | None:
+        """Say why what waits to be stored can't be, or None: also where nothing waits."""
+        return self._write_problem
 
     async def _read(self, statement: Select[Any]) -> Sequence[RowMapping]:
         with _database_errors("read"):
@@ -224,11 +226,15 @@ class EventStore:
                 self._migrated = True
 
     async def _insert(self, rows: Sequence[Row]) -> None:
-        async for attempt in stamina.retry_context(
-            DatabaseUnavailable, attempts=None, timeout=None
-        ):
-            with attempt:
-                await self._insert_once(rows)
+        try:
+            async for attempt in stamina.retry_context(
+                DatabaseUnavailable, attempts=None, timeout=None
+            ):
+                with attempt:
+                    await self._insert_once(rows)
+        finally:
+            # Given up, too: with its connection a message goes to another consumer.
+            self._write_problem = None
 
     async def _insert_once(self, rows: Sequence[Row]) -> None:
         try:
@@ -238,7 +244,6 @@ class EventStore:
         except DatabaseUnavailable as error:
             self._write_problem = str(error)
             raise
-        self._write_problem = None
 
 
 def _deletion(history: HistoryKey, events: int) -> Delete:

@@ -1,8 +1,9 @@
 """A FastStream app that serves HTTP too."""
 
+import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -30,11 +31,13 @@ class HttpApp(AsgiFastStream):
         logger: logging.Logger,
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
         after_startup: tuple[Callable[[], Any], ...] = (),
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         try_it_out: str | None = None,
     ) -> None:
         """``operations`` are those of the AsyncAPI document.
 
-        ``try_it_out`` is the address that publishes a message, where there is one.
+        ``beside`` is work that is done for as long as the broker is started. ``try_it_out`` is the
+        address that publishes a message, where there is one.
         """
 
         def tell_started() -> None:
@@ -54,6 +57,8 @@ class HttpApp(AsgiFastStream):
             after_startup=[tell_started, *after_startup, _keep_loaded],
         )
         self._api = api
+        if beside is not None:
+            self._work_beside(beside)
         document(api, self._asyncapi, try_it_out=try_it_out)
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,6 +74,21 @@ class HttpApp(AsgiFastStream):
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._api(scope, receive, send)
+
+    def _work_beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        tasks: list[asyncio.Task[None]] = []
+
+        async def begin() -> None:
+            tasks.append(asyncio.create_task(work()))
+
+        async def end() -> None:
+            while tasks:
+                task = tasks.pop()
+                task.cancel()
+                await asyncio.wait([task])
+
+        self.after_startup(begin)
+        self.on_shutdown(end)
 
     def _asyncapi(self) -> dict[str, Any]:
         specification: dict[str, Any] = self.schema.to_specification().to_jsonable()

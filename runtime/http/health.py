@@ -1,12 +1,19 @@
-"""Health: liveness says that the process answers, readiness that it can do its work."""
+"""Health: liveness says that the process answers, readiness that it can do its work.
 
-from collections.abc import Awaitable, Callable, Mapping
+What answers queries may do so while it can receive nothing: that is a question of its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns what is wrong, or None."""
+
+# A probe is not kept waiting for what its answer does not depend on.
+_PATIENCE_SECONDS = 2.0
 
 
 class Live(BaseModel):
@@ -16,7 +23,7 @@ class Live(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the service can do its work, and what keeps it from it."""
+    """Whether the service can do its work, and all that is wrong."""
 
     status: str = Field(examples=["ready"])
     problems: dict[str, str] = Field(
@@ -25,7 +32,29 @@ class Readiness(BaseModel):
 
 
 def health_router(checks: Mapping[str, Check]) -> APIRouter:
-    """Make the health routes over named checks."""
+    """Make the health routes over named checks, on all of which readiness depends."""
+    router = _router()
+    _add_readiness(router, checks, checks)
+    return router
+
+
+def answering_health_router(checks: Mapping[str, Check], answering: Collection[str]) -> APIRouter:
+    """Make the health routes of a service that answers queries and receives what they ask for.
+
+    Readiness depends on the checks named as ``answering``, receiving on all of them.
+    """
+    router = _router()
+    _add_readiness(router, checks, answering)
+
+    @router.get("/receiving", responses={503: {"model": Readiness, "description": "Not receiving"}})
+    async def receiving(response: Response) -> Readiness:
+        """Say whether what is sent is received and stored now; what is sent meanwhile waits."""
+        return _tell(response, "receiving", await _problems(checks), checks)
+
+    return router
+
+
+def _router() -> APIRouter:
     router = APIRouter(prefix="/health", tags=["health"])
 
     @router.get("/live")
@@ -33,12 +62,41 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
         """Say that the process answers; restart it when this does not."""
         return Live(status="live")
 
+    return router
+
+
+def _add_readiness(router: APIRouter, checks: Mapping[str, Check], needed: Collection[str]) -> None:
+    patient = {
+        name: check if name in needed else _impatient(check) for name, check in checks.items()
+    }
+
     @router.get("/ready", responses={503: {"model": Readiness, "description": "Not ready"}})
     async def ready(response: Response) -> Readiness:
-        """Say whether the service can do its work now; send no traffic while it can't."""
-        found = {name: await check() for name, check in checks.items()}
-        problems = {name: problem for name, problem in found.items() if problem is not None}
-        response.status_code = 503 if problems else 200
-        return Readiness(status="not ready" if problems else "ready", problems=problems)
+        """Say whether the service can answer now; send no traffic while it can't."""
+        return _tell(response, "ready", await _problems(patient), needed)
 
-    return router
+
+def _impatient(check: Check) -> Check:
+    async def within() -> str | None:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await check()
+        except TimeoutError:
+            return f"no answer within {_PATIENCE_SECONDS:g} s"
+
+    return within
+
+
+async def _problems(checks: Mapping[str, Check]) -> dict[str, str]:
+    found = await asyncio.gather(*(check() for check in checks.values()))
+    return {
+        name: problem for name, problem in zip(checks, found, strict=True) if problem is not None
+    }
+
+
+def _tell(
+    response: Response, status: str, problems: dict[str, str], needed: Collection[str]
+) -> Readiness:
+    good = problems.keys().isdisjoint(needed)
+    response.status_code = 200 if good else 503
+    return Readiness(status=status if good else f"not {status}", problems=problems)

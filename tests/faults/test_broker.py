@@ -79,6 +79,8 @@ def _still_answers_while_the_broker_is_away(consumer: ServiceProcess) -> None:
     eventually(lambda: "RabbitMQ" in (consumer.readiness() or {}).get("broker", ""))
     answer = httpx.get(f"{consumer.url}/periods", params={"patient_id": "patient-1"}, timeout=30)
     assert answer.status_code == 200
+    assert httpx.get(f"{consumer.url}/health/ready", timeout=30).status_code == 200
+    assert httpx.get(f"{consumer.url}/health/receiving", timeout=30).status_code == 503
 
 
 def test_a_request_without_a_confirm_is_answered_503_and_may_be_repeated(system: System) -> None:

@@ -40,7 +40,8 @@ def test_a_database_that_another_program_locks_is_waited_for(
 
 
 def _database_problem(consumer: ServiceProcess) -> str:
-    return (consumer.readiness() or {}).get("database", "")
+    problems = consumer.readiness() or {}
+    return problems.get("storing") or problems.get("database", "")
 
 
 @pytest.fixture

@@ -1,13 +1,22 @@
 """The handler's tests over a real broker, and what becomes of messages there when it fails."""
 
 import asyncio
+import json
 import logging
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import aio_pika
 import pytest
+from faststream.rabbit import RabbitBroker
 from pydantic import AmqpDsn
 
+from consumer_app import trial
+from consumer_app.dead_letters import DeadLetters, Death
+from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
 from contracts import MedicationEvent, explain_event, write_message
@@ -16,7 +25,9 @@ from contracts.topology import (
     DEAD_LETTER_QUEUE,
     EVENTS_EXCHANGE,
     EVENTS_QUEUE,
+    FORMER_EVENTS_QUEUE,
     ROUTING_KEY,
+    declare_topology,
 )
 from local.broker import private_broker
 from runtime.broker import make_broker, make_channel
@@ -57,19 +68,184 @@ async def test_a_message_whose_events_are_not_stored_comes_again(consumer: Consu
     assert consumer.dead_letters == []
 
 
-async def test_a_dead_letter_that_no_queue_takes_is_not_lost(
+@asynccontextmanager
+async def channel_to(rabbitmq_url: str) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
+    """Open a plain channel, as an operator's program would."""
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        yield await connection.channel()
+
+
+async def unbind_dead_letters(channel: aio_pika.abc.AbstractChannel) -> None:
+    queue = await channel.get_queue(DEAD_LETTER_QUEUE.name)
+    await queue.unbind(DEAD_LETTER_EXCHANGE.name, DEAD_LETTER_QUEUE.routing())
+
+
+async def test_what_dead_letters_go_to_is_declared_again_where_it_is_gone(
     consumer: Consumer, rabbitmq_url: str
 ) -> None:
+    async with channel_to(rabbitmq_url) as channel:
+        await unbind_dead_letters(channel)
+
+        await consumer.receive([START, {}])
+
+        await until_a_dead_letter(consumer)
+        assert await consumer.moving.problem() is None
+
+
+async def test_dead_letters_of_one_message_id_are_all_kept_where_no_queue_takes_them(
+    consumer: Consumer, rabbitmq_url: str
+) -> None:
+    async with channel_to(rabbitmq_url) as channel:
+        events = await channel.get_exchange(EVENTS_EXCHANGE.name)
+        await unbind_dead_letters(channel)
+        bodies = [b"a", b"b", b"c", b"d"]
+
+        await asyncio.gather(
+            *(
+                events.publish(aio_pika.Message(body, message_id="the same"), ROUTING_KEY)
+                for body in bodies
+            )
+        )
+
+        async def all_are_there() -> bool:
+            return len(consumer.dead_letters) == len(bodies)
+
+        await eventually(all_are_there)
+        assert sorted(letter.body for letter in consumer.dead_letters) == bodies
+
+
+async def test_a_dead_letter_that_can_not_be_moved_is_held_and_told_and_stops_no_other_message(
+    consumer: Consumer, rabbitmq_url: str
+) -> None:
+    async def is_told() -> bool:
+        return "NO_ROUTE" in (await consumer.moving.problem() or "")
+
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()
-        queue = await channel.get_queue(DEAD_LETTER_QUEUE.name)
-        await queue.unbind(DEAD_LETTER_EXCHANGE.name, DEAD_LETTER_QUEUE.routing())
-        await consumer.receive([START, {}])
-        await until_stored(consumer, START)
+        await channel.queue_delete(DEAD_LETTER_QUEUE.name)
+        # With these arguments nobody can declare ours.
+        await channel.declare_queue(DEAD_LETTER_QUEUE.name, durable=True)
+        await consumer.receive([START, {}], STOP)
+        await until_stored(consumer, START, STOP)
+        await eventually(is_told)
         assert consumer.dead_letters == []
 
-        await queue.bind(DEAD_LETTER_EXCHANGE.name, DEAD_LETTER_QUEUE.routing())
+        await channel.queue_delete(DEAD_LETTER_QUEUE.name)
         await until_a_dead_letter(consumer)
+        assert await consumer.moving.problem() is None
+        taken = await channel.declare_queue(EVENTS_QUEUE.name, passive=True)
+        assert taken.declaration_result.message_count == 0
+
+
+async def returned(channel: aio_pika.abc.AbstractChannel, body: bytes, times: int) -> None:
+    """Publish a message that is taken and given back so often before the consumer is there."""
+    queue = await channel.get_queue(EVENTS_QUEUE.name)
+    events = await channel.get_exchange(EVENTS_EXCHANGE.name)
+    await events.publish(aio_pika.Message(body), ROUTING_KEY)
+    for _ in range(times):
+        await (await queue.get(timeout=10)).nack(requeue=True)
+
+
+@pytest.mark.parametrize("deliveries", [5, 25])
+async def test_a_message_that_came_often_is_stored_all_the_same(
+    deliveries: int, rabbitmq_url: str, store: EventStore
+) -> None:
+    async with channel_to(rabbitmq_url) as channel, RabbitBroker(rabbitmq_url) as broker:
+        await declare_topology(broker)
+        await returned(channel, write_message([explain_event(START)]), deliveries)
+        async with handling(rabbitmq_url, store):
+            await until_stored_in(store, START)
+        letters = await channel.declare_queue(DEAD_LETTER_QUEUE.name, passive=True)
+        assert letters.declaration_result.message_count == 0
+
+
+async def test_a_message_that_came_often_and_can_not_be_read_is_a_dead_letter(
+    rabbitmq_url: str, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash = "import consumer_app.trial as t; t._say(t._READY); import os; os.abort()"
+    monkeypatch.setattr(trial, "COMMAND", (sys.executable, "-c", crash))
+    async with channel_to(rabbitmq_url) as channel, RabbitBroker(rabbitmq_url) as broker:
+        await declare_topology(broker)
+        await returned(channel, write_message([explain_event(START)]), 5)
+        letters = await channel.get_queue(DEAD_LETTER_QUEUE.name)
+        async with handling(rabbitmq_url, store):
+            letter = await _first(letters)
+        assert Death.of(letter.headers).reason == "to read it ends the process: SIGABRT"
+        assert await store.events_of("2") == []
+
+
+async def _first(queue: aio_pika.abc.AbstractQueue) -> aio_pika.abc.AbstractIncomingMessage:
+    async with asyncio.timeout(30), queue.iterator(no_ack=True) as letters:
+        return await anext(letters)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[EventStore]:
+    async with EventStore.at(f"sqlite+aiosqlite:///{tmp_path}/events.db") as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def handling(rabbitmq_url: str, store: EventStore) -> AsyncIterator[RabbitBroker]:
+    """Handle events as the service does."""
+    broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
+    handle_events(broker, make_channel(prefetch_count=100), store, DeadLetters(broker))
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.stop()
+
+
+async def until_stored_in(store: EventStore, *events: dict[str, str]) -> None:
+    expected = {explain_event(event) for event in events}
+
+    async def stored() -> bool:
+        return set(await store.events_of("2")) == expected
+
+    await eventually(stored)
+
+
+# As 1.0.0 declared it.
+FORMER_ARGUMENTS: dict[str, Any] = {
+    "x-queue-type": "quorum",
+    "x-dead-letter-exchange": "medication-events.dead-letter",
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+    "x-delivery-limit": 20,
+    "x-consumer-timeout": 24 * 60 * 60 * 1000,
+}
+
+
+async def test_what_waits_in_the_queue_of_1_0_0_is_stored_and_no_more_is_routed_there(
+    rabbitmq_url: str, store: EventStore
+) -> None:
+    async with channel_to(rabbitmq_url) as channel:
+        await channel.queue_delete(EVENTS_QUEUE.name)
+        events = await channel.declare_exchange("medication-events", "topic", durable=True)
+        await channel.declare_exchange("medication-events.dead-letter", "topic", durable=True)
+        former = await channel.declare_queue(
+            FORMER_EVENTS_QUEUE, durable=True, arguments=FORMER_ARGUMENTS
+        )
+        await former.bind(events, "medication.events")
+        waiting = [
+            START | {"event_id": str(number), "order_id": str(number % 7)} for number in range(250)
+        ]
+        for event in waiting:
+            body = json.dumps(event).encode()
+            await events.publish(aio_pika.Message(body, headers={"run-id": "monday"}), ROUTING_KEY)
+
+        async with handling(rabbitmq_url, store) as broker:
+            emptying = asyncio.create_task(empty_former_queue(broker))
+            await until_stored_in(store, *waiting)
+            emptying.cancel()
+            await events.publish(aio_pika.Message(json.dumps(STOP).encode()), ROUTING_KEY)
+            await until_stored_in(store, *waiting, STOP)
+
+        left = await channel.declare_queue(FORMER_EVENTS_QUEUE, passive=True)
+        assert left.declaration_result.message_count == 0
+        assert [run.name for run in await store.runs()] == ["monday"]
+        await channel.queue_delete(FORMER_EVENTS_QUEUE)
 
 
 class _HeldStore(EventStore):
@@ -91,7 +267,7 @@ async def test_no_more_messages_are_taken_than_the_prefetch_limit(rabbitmq_url: 
         return len(store.waiting) >= 3
 
     broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
-    handle_events(broker, make_channel(prefetch_count=3), store)
+    handle_events(broker, make_channel(prefetch_count=3), store, DeadLetters(broker))
     await broker.start()
     async with await aio_pika.connect(rabbitmq_url) as connection:
         queue = await (await connection.channel()).get_queue(EVENTS_QUEUE.name)

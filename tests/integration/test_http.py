@@ -155,3 +155,4 @@ def test_health_names_what_it_checked(publisher: ServiceProcess, consumer: Servi
         expected: dict[str, Any] = {"status": "ready", "problems": {}}
         assert get(service, "/health/ready").json() == expected
         assert get(service, "/health/live").json() == {"status": "live"}
+    assert get(consumer, "/health/receiving").json() == {"status": "receiving", "problems": {}}

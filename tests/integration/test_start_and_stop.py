@@ -22,11 +22,8 @@ SERVICES = ("consumer", "publisher")
 ENDED = {0, -signal.SIGTERM}
 
 
-def _answers(service: ServiceProcess, status: int) -> bool:
-    try:
-        return httpx.get(f"{service.url}/health/ready", timeout=10).status_code == status
-    except httpx.TransportError:
-        return False
+def _waits_for_the_broker(service: ServiceProcess) -> bool:
+    return "broker" in (service.readiness() or {})
 
 
 def test_services_that_start_before_the_broker_work_once_it_is_there(tmp_path: Path) -> None:
@@ -47,9 +44,11 @@ def test_services_that_start_before_the_broker_work_once_it_is_there(tmp_path: P
     ]
     try:
         for service in services:
-            eventually(partial(_answers, service, 503))
+            eventually(partial(_waits_for_the_broker, service))
         queries = httpx.get(f"{services[0].url}/periods", params={"patient_id": "1"})
         assert queries.status_code == 200
+        assert httpx.get(f"{services[0].url}/health/ready").status_code == 200
+        assert httpx.get(f"{services[0].url}/health/receiving").status_code == 503
 
         late.start()
         for service in services:
@@ -111,7 +110,7 @@ def test_a_service_ends_when_told_to_while_the_broker_is_away(
     }
     for name in SERVICES:
         service = ServiceProcess(name, environment, tmp_path)
-        eventually(partial(_answers, service, 503))
+        eventually(partial(_waits_for_the_broker, service))
         assert service.stop() in ENDED
 
 
@@ -129,7 +128,7 @@ def test_a_service_ends_in_good_order_on_other_signals_too(
 ) -> None:
     url = f"amqp://guest:guest@127.0.0.1:{silent_port}/"
     service = ServiceProcess("publisher", {"RABBITMQ_URL": url}, tmp_path)
-    eventually(partial(_answers, service, 503))
+    eventually(partial(_waits_for_the_broker, service))
 
     psutil.Process(service.process.pid).send_signal(number)
 

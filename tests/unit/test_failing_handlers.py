@@ -2,7 +2,6 @@
 
 import pytest
 
-from consumer_app import handlers
 from tests.unit.test_handlers import START, Consumer, consumer, rabbitmq_url
 
 __all__ = ["consumer", "rabbitmq_url"]
@@ -21,7 +20,7 @@ async def test_a_message_that_becomes_no_dead_letter_fails(
     async def fail(*_: object) -> None:
         raise TimeoutError
 
-    monkeypatch.setattr(handlers, "move_to_dead_letters", fail)
+    monkeypatch.setattr(consumer.moving, "take", fail)
     with pytest.raises(TimeoutError):
         await consumer.receive([START, {}])
     assert len(await consumer.stored()) == 1, "the good event is stored by then"

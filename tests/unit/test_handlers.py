@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from faststream.rabbit import RabbitBroker, RabbitMessage, TestRabbitBroker
 
-from consumer_app.dead_letters import DeadLetterHeaders, Death
+from consumer_app.dead_letters import DeadLetterHeaders, DeadLetters, Death
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
 from contracts import MedicationEvent, explain_event
@@ -49,7 +49,8 @@ class Consumer:
         self.broker = broker
         self.store = store
         self.dead_letters: list[RabbitMessage] = []
-        handle_events(broker, make_channel(prefetch_count=10), store)
+        self.moving = DeadLetters(broker)
+        handle_events(broker, make_channel(prefetch_count=10), store, self.moving)
 
         @broker.subscriber(DEAD_LETTER_QUEUE, DEAD_LETTER_EXCHANGE)
         async def keep(_: object, message: RabbitMessage) -> None:

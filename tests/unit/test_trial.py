@@ -1,0 +1,99 @@
+"""What ends a process that reads a message is told, and no other message is blamed for it."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from consumer_app import trial as module
+from consumer_app.trial import Trial, TrialFailed
+from contracts import MAX_MESSAGE_BYTES
+
+GOOD = b"[]"
+BAD = b"not json"
+
+
+@pytest.fixture
+def trial() -> Trial:
+    return Trial()
+
+
+def reader(what: str) -> tuple[str, ...]:
+    """Give a command that does what a trial does, but for this where a body is a poison."""
+    program = f"""
+import os, signal, sys, time
+import consumer_app.trial as trial
+read = trial.read_message
+def read_message(body):
+    if body == b"poison":
+        {what}
+    return read(body)
+trial.read_message = read_message
+trial.main()
+"""
+    return sys.executable, "-c", program
+
+
+async def test_what_can_be_read_is_not_at_fault_whether_it_keeps_the_contract_or_not(
+    trial: Trial,
+) -> None:
+    large = b" " * (MAX_MESSAGE_BYTES - 1) + b"1"
+    assert [await trial.judge(body) for body in (GOOD, BAD, large, b"")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("os._exit(3)", "status 3"),
+        ("raise ValueError", "status 1"),
+        ("bytearray(1 << 30)", "status 1"),
+        ("signal.setitimer(signal.ITIMER_PROF, 0.01)\n        while True: pass", "SIGPROF"),
+    ],
+    ids=["a signal", "a status", "an error", "memory", "the processor"],
+)
+async def test_what_ends_the_process_is_told_of_that_message_alone(
+    what: str, told: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", reader(what))
+
+    found = await asyncio.gather(*map(trial.judge, [GOOD, b"poison", GOOD]))
+
+    assert found == [None, f"to read it ends the process: {told}", None]
+
+
+async def test_what_is_not_read_in_time_is_told(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", reader("time.sleep(600)"))
+    monkeypatch.setattr(module, "_DEADLINE_SECONDS", 0.1)
+
+    assert await trial.judge(b"poison") == "to read it takes longer than 0 s"
+
+
+@pytest.mark.parametrize("command", [("/nowhere",), (sys.executable, "-c", "exit(1)")])
+async def test_where_no_trial_begins_no_message_is_blamed(
+    command: tuple[str, ...], trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", command)
+    with pytest.raises(TrialFailed):
+        await trial.judge(b"poison")
+
+
+async def test_no_process_is_left_behind_by_a_trial_that_is_given_up(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", reader("time.sleep(600)"))
+    given_up = asyncio.create_task(trial.judge(b"poison"))
+    while trial._process is None:  # noqa: ASYNC110 - nothing else tells
+        await asyncio.sleep(0.01)
+    process = trial._process
+
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+
+    assert await process.wait() == -9
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
