@@ -10,8 +10,10 @@ import pytest
 from contracts.topology import EVENTS_QUEUE
 from local.broker import PrivateBroker
 from tests.databases import Database
+from tests.faults.conftest import Record
+from tests.faults.proxy import Proxy
 from tests.faults.reports import Reports
-from tests.faults.system import System, send, waiting
+from tests.faults.system import System, channel_to, send, waiting
 from tests.services import PATIENCE_SECONDS, eventually
 
 _IMPATIENT = (
@@ -60,6 +62,37 @@ def test_messages_stay_with_the_consumer_while_the_database_is_away_as_the_queue
         asyncio.run(_see_a_message_taken_back(impatient.broker))
         assert waiting(impatient.broker, EVENTS_QUEUE.name) == 0
     assert impatient.judge(consumer) == (0, 0)
+
+
+def test_messages_whose_connection_breaks_often_while_the_database_is_locked_are_no_dead_letters(
+    system: System, full: bool, record: Record
+) -> None:
+    """Each time counts as a delivery of all of them, of which 20 were the limit once."""
+    times, messages = (21, 100) if full else (3, 20)
+    proxy = Proxy(system.broker.port)
+    system.environment["RABBITMQ_URL"] = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+    system.start_consumer().stop()
+    send(system.broker, *(report.line for report in system.reports.take(messages)))
+    if not full:
+        asyncio.run(_return(system.broker, messages, times=18))
+    with system.database.locked():
+        consumer = system.start("consumer")
+        for _ in range(times):
+            eventually(lambda: waiting(system.broker, EVENTS_QUEUE.name) == 0)
+            proxy.reset()
+            eventually(lambda: waiting(system.broker, EVENTS_QUEUE.name) == messages)
+
+    record("connection broken, database locked", times, system, consumer)
+    proxy.close()
+
+
+async def _return(broker: PrivateBroker, messages: int, times: int) -> None:
+    """Take all messages and give them back, so often."""
+    async with channel_to(broker) as channel:
+        queue = await channel.get_queue(EVENTS_QUEUE.name)
+        for _ in range(times):
+            taken = [await queue.get(timeout=10) for _ in range(messages)]
+            await taken[-1].nack(multiple=True, requeue=True)
 
 
 async def _version(broker: PrivateBroker) -> tuple[int, ...]:
