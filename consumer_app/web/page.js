@@ -7,7 +7,7 @@ import { Filter } from "./filter.js";
 import { go, keep, read } from "./fragment.js";
 import { say, sayNone, sayProblem } from "./message.js";
 import { reachOf, toRows } from "./rows.js";
-import { findPeriods, isKnown, NoAnswer } from "./service.js";
+import { findPeriods, isKnown, isReceiving, NoAnswer } from "./service.js";
 import { AnomalyTable, PeriodTable } from "./tables.js";
 import { extent, summary, zone } from "./words.js";
 
@@ -48,6 +48,7 @@ async function follow() {
 
 async function ask(asked, signal) {
   if (answer?.patient !== asked.patient) forget();
+  tellReceiving(signal);
   const slow = setTimeout(() => say(`Loading patient ${asked.patient} …`), SLOW_MS);
   try {
     const found = await findPeriods(asked, signal);
@@ -63,6 +64,11 @@ async function ask(asked, signal) {
   } finally {
     clearTimeout(slow);
   }
+}
+
+async function tellReceiving(signal) {
+  // A service that does not answer at all is told of in other words.
+  byId("receiving").hidden = await isReceiving(signal).catch(() => true);
 }
 
 function take(found, asked) {

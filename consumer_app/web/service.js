@@ -19,6 +19,12 @@ export async function isKnown(patient, signal) {
   return answer.events.length > 0;
 }
 
+/** Tell whether new reports are received now; what has come before is answered in any case. */
+export async function isReceiving(signal) {
+  const { status } = await reach("health/receiving", signal);
+  return status !== 503;
+}
+
 /** Find a period again with all that made it; one medication's events are few enough to fetch. */
 export async function explain({ patient, gap }, period, signal) {
   const asked = query(patient, gap);

@@ -61,3 +61,22 @@ def test_a_period_that_can_not_be_explained_now_is_told_in_words(
     page.click("text=Try again")
     page.get_by_text("The service does not answer.").wait_for(state="hidden")
     assert page.locator(".bar").first.is_visible()
+
+
+def test_that_nothing_new_is_received_is_told_beside_what_is_known(visit: Visit) -> None:
+    page = visit.show_patient("ward")
+    told = page.get_by_text("New reports are not being received at the moment")
+    assert told.is_hidden()
+
+    visit.page.route("**/health/receiving", lambda route: route.fulfill(status=503, json={}))
+    page.fill("#patient", "2")
+    page.click("text=Show")
+    page.get_by_role("heading", name="Patient 2").wait_for()
+    told.wait_for()
+    visit.keep("not-receiving")
+
+    visit.page.unroute("**/health/receiving")
+    page.fill("#patient", "ward")
+    page.click("text=Show")
+    told.wait_for(state="hidden")
+    assert page.locator(".bar").first.is_visible()
