@@ -16,22 +16,12 @@ def configure_logs(level: str) -> None:
     )
     for name in ("consumer_app", "publisher_app", "runtime"):
         logging.getLogger(name).setLevel(level)
-    # It tells of each try to connect again, of which there is one a second; our broker tells what
-    # changes.
-    logging.getLogger("aio_pika.robust_connection").setLevel(logging.CRITICAL)
-    logging.getLogger("aiormq.connection").addFilter(_WithoutRepeats())
+    # What they tell of a connection that ends, and of each try to make another, our broker tells
+    # once, and what only they tell is that RabbitMQ takes nothing: it is short of memory or disk.
+    for name in ("aio_pika.robust_connection", "aio_pika.tools"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("aiormq.connection").addFilter(lambda record: "blocked" in str(record.msg))
     set_on_retry_hooks([_log_retry])
-
-
-class _WithoutRepeats(logging.Filter):
-    """Drops a line that says what the one before it has said."""
-
-    _last: str | None = None
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        line = record.getMessage()
-        repeated, self._last = line == self._last, line
-        return not repeated
 
 
 def _log_retry(details: RetryDetails) -> None:

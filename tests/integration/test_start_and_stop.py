@@ -59,6 +59,27 @@ def test_services_that_start_before_the_broker_work_once_it_is_there(tmp_path: P
         assert {service.stop() for service in services} <= ENDED
 
 
+def test_that_the_broker_is_away_and_that_it_is_back_is_told_once(tmp_path: Path) -> None:
+    with private_broker(tmp_path / "broker") as broker:
+        environment = {
+            "RABBITMQ_URL": broker.url,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db",
+        }
+        service = ServiceProcess("consumer", environment, tmp_path)
+        service.wait_until_ready()
+        broker.stop()
+        eventually(partial(_waits_for_the_broker, service))
+        broker.start()
+        service.wait_until_ready()
+        service.stop()
+
+    lines = [line for line in service.log.read_text().splitlines() if " WARNING " in line]
+    *away, back = (line.partition("consumer_app: ")[2] for line in lines)
+    assert all(line.startswith("RabbitMQ is away: ") for line in away)
+    assert len({*away}) == len(away) > 0
+    assert back == "RabbitMQ is back"
+
+
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize(
     ("login", "cause"),
