@@ -97,12 +97,19 @@ class DeadLetters:
         """Move a message, its body untouched; return once that is confirmed.
 
         Goes on trying for as long as no queue takes it, which holds the message and no other.
+
+        Raises:
+            BrokerUnavailable: with its connection the message has gone back to its queue.
+
         """
+
+        def is_held(error: Exception) -> bool:
+            gone = message.raw_message.channel.is_closed
+            return isinstance(error, BrokerUnavailable) and not gone
+
         self._moving += 1
         try:
-            async for attempt in stamina.retry_context(
-                BrokerUnavailable, attempts=None, timeout=None
-            ):
+            async for attempt in stamina.retry_context(is_held, attempts=None, timeout=None):
                 with attempt:
                     await self._move(message, reason)
         finally:

@@ -58,7 +58,7 @@ def broker_errors(
     except BrokerUnavailable:
         raise
     except kinds as error:
-        raise _told(problem, error) from error
+        raise _judged(problem, error) from error
     except asyncio.CancelledError as error:
         # aio-pika cancels what waits for an answer on a connection that died without a word.
         task = asyncio.current_task()
@@ -67,7 +67,7 @@ def broker_errors(
         raise BrokerUnavailable(f"{problem}: the connection died") from error
 
 
-def _told(problem: str, error: Exception) -> BrokerUnavailable:
+def _judged(problem: str, error: Exception) -> BrokerUnavailable:
     # aiormq takes the refusal of a virtual host for a frame that is out of place.
     if isinstance(error, InvalidFrameError) and "Connection.Close" in str(error):
         return BrokerRefused(f"{problem}: the virtual host is not there, or not ours to use")
@@ -91,17 +91,23 @@ class _Changes:
         self._logger = logger
         self._problem: str | None = None
 
-    def away(self, problem: str) -> None:
-        if problem != self._problem:
-            self._logger.warning("%s; trying again", problem)
-            self._problem = problem
+    def failed(self, error: BrokerUnavailable) -> None:
+        """Hear that a start, or a connection before it, has failed."""
+        if _may_succeed(error):
+            self._away(str(error))
 
     def closed(self, connection: Any, error: BaseException | None) -> None:  # noqa: ANN401
         """Hear that a connection has ended, or that a try to connect again has failed."""
         if not connection.close_called:
-            self.away(f"RabbitMQ is away: {str(error) or type(error).__name__}")
+            self._away(f"RabbitMQ is away: {str(error) or type(error).__name__}")
+
+    def _away(self, problem: str) -> None:
+        if problem != self._problem:
+            self._logger.warning("%s; trying again", problem)
+            self._problem = problem
 
     def back(self, _: object = None) -> None:
+        """Hear that there is a connection again, with all that hangs on it."""
         if self._problem is not None:
             self._logger.warning("RabbitMQ is back")
             self._problem = None
@@ -142,7 +148,7 @@ class RetryingBroker(RabbitBroker):
                 await super().start()
                 await declare_topology(self)
         except BrokerUnavailable as problem:
-            self._changes.away(str(problem))
+            self._changes.failed(problem)
             await self._let_go()
             raise
         self._changes.back()
@@ -173,7 +179,7 @@ class RetryingBroker(RabbitBroker):
                 try:
                     return await self._connect_once()
                 except BrokerUnavailable as problem:
-                    self._changes.away(str(problem))
+                    self._changes.failed(problem)
                     raise
         raise AssertionError("unreachable: the attempts have no end")
 
