@@ -66,7 +66,10 @@ async def _body(message: RabbitMessage) -> bytes:
 
 
 def _earlier_deliveries(message: RabbitMessage) -> int:
-    """Count the deliveries that failed, and from RabbitMQ 4.0 on those that were given back."""
+    """Count the earlier deliveries, whichever of its two counts RabbitMQ keeps them in.
+
+    A first delivery may carry a publisher's own header of that name.
+    """
     if not message.raw_message.redelivered:
         return 0
     counts = (message.headers.get(name) for name in ("x-delivery-count", "x-acquired-count"))
