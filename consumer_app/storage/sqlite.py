@@ -19,6 +19,8 @@ from contracts import FIELDS, MedicationEvent
 VALUES = ", ".join("ifnull(?, '')" if name in OPTIONAL else "?" for name in COLUMNS[:-1])
 # SQLite takes up to 32,766 values in a statement.
 _ROWS_AT_ONCE = 4_000
+_RUN = slice(len(COLUMNS) - 1, None, len(COLUMNS))
+"""Where among the values of many rows, one behind the other, those of their runs are."""
 # None where the run is retracted, which the column refuses, and with it the statement.
 _IF_OPEN = f"(SELECT id FROM {RUNS} WHERE id = {{}} AND retracted_at IS NULL)"  # noqa: S608 - ours
 
@@ -34,10 +36,6 @@ _HINTS = get_type_hints(MedicationEvent)
 _read_patients = msgspec.json.Decoder(
     dict[str, list[tuple[*(_HINTS[name] for name in FIELDS)]]]  # type: ignore[misc]
 ).decode
-
-# Steps over thousands of rows are taken in C: the event loop waits for them.
-_patient, _run = itemgetter(0), itemgetter(-1)
-_given = itemgetter(slice(0, -1))
 
 
 class SqliteBackend:
@@ -61,12 +59,15 @@ class SqliteBackend:
     async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
         # A patient's rows lie together, so in this order fewer pages change. To sort by the rest
         # of the key would hold the event loop up four times as long.
-        rows = sorted(rows, key=_patient)
+        rows = sorted(rows, key=itemgetter(0))
         # Each statement is a transaction of its own, which is durable when it returns.
         for at in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[at : at + _ROWS_AT_ONCE]
-            statement = f"{INSERT} VALUES {_values(some, numbers)} {ON_CONFLICT}"
-            given = [*chain.from_iterable(map(_given, some))]
+            # All in C, a list and a slice at a time: the event loop waits for it.
+            given = [*chain.from_iterable(some)]
+            named = given[_RUN]
+            del given[_RUN]
+            statement = f"{INSERT} VALUES {_values(named, numbers)} {ON_CONFLICT}"
             try:
                 await self._writer.fetch(statement, given)
             except sqlite3.IntegrityError:
@@ -86,9 +87,8 @@ class SqliteBackend:
         await self._reader.close()
 
 
-def _values(rows: Sequence[Row], numbers: Numbers) -> str:
-    """Write the marks for rows, and behind them the numbers; the first of each run is looked up."""
-    named = [*map(_run, rows)]
+def _values(named: Sequence[str | None], numbers: Numbers) -> str:
+    """Write the marks for rows of such runs, and the numbers; each run is looked up once."""
     marks = {run: f"({VALUES}, {numbers[run]})" for run in set(named)}
     values = [*map(marks.__getitem__, named)]
     for run in marks.keys() - {None}:
