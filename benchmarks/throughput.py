@@ -58,7 +58,7 @@ def executemany(bench: Bench, count: int) -> float:
     file = bench.new_database()
     engine = open_database(f"sqlite+aiosqlite:///{file}")
     made = events(count)
-    rows = SqliteBackend(engine).rows(made, made[0].event_time, None)
+    rows = SqliteBackend(engine, consumer="").rows(made, made[0].event_time, None)
     asyncio.run(_migrate(engine))
     rows = [row[:-1] for row in rows]
     statement = f"{INSERT} VALUES ({VALUES}, 0)"

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from consumer_app.storage.store import DatabaseUnavailable
+from consumer_app.storage.errors import DatabaseUnavailable
 from consumer_app.upkeep import (
     CommandFailed,
     database_commands,

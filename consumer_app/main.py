@@ -12,13 +12,15 @@ from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import OPERATIONS, handle_events
 from consumer_app.queries.routes import periods_router
 from consumer_app.settings import ConsumerSettings
-from consumer_app.storage.store import DatabaseUnavailable, EventStore
+from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
+from consumer_app.storage.store import EventStore
 from consumer_app.timeline import show_timeline
 from runtime.broker import broker_problem, make_broker, make_channel
 from runtime.http.app import HttpApp
 from runtime.http.health import Check, answering_health_router
 from runtime.http.problems import answer_problems
 from runtime.logs import configure_logs
+from runtime.processes import can_not_start
 from runtime.settings import load_settings
 from runtime.version import VERSION
 
@@ -29,7 +31,7 @@ _DESCRIPTION = "Stores medication events and answers in which periods each patie
 
 def make_app(settings: ConsumerSettings) -> HttpApp:
     """Wire the consumer; nothing is connected or opened before it starts."""
-    store = EventStore.at(settings.database_url)
+    store = EventStore.at(settings.database_url, settings.terms())
     broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
     dead_letters = DeadLetters(broker)
     handle_events(broker, make_channel(settings.prefetch), store, dead_letters)
@@ -55,9 +57,13 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         async with store:
-            # A database that is away must not keep the service from starting.
-            if problem := await store.problem():
-                logger.warning("%s", problem)
+            try:
+                await store.prepare()
+            except UnusableDatabase as error:
+                can_not_start(error)
+            except DatabaseUnavailable as error:
+                # One that is away must not keep the service from starting.
+                logger.warning("%s", error)
             yield
         logger.info("stopped")
 

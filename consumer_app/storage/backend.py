@@ -4,21 +4,17 @@ Each is one trip straight to the driver, where SQLAlchemy makes up to eight of t
 of a SQLite connection. All other statements go through SQLAlchemy.
 """
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import asyncpg
-
-from consumer_app.storage.tables import KEY, OPTIONAL, RUNS, TABLE
+from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE
 from contracts import Action, MedicationEvent
 
-DRIVER_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
-
 COLUMNS = (*KEY, "received_at", "run")
-INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)})"
+INTO_TABLE = f"INTO {TABLE} ({', '.join(COLUMNS)})"
+INSERT = f"INSERT {INTO_TABLE}"
 # A run counts as another one for what a retracted run brought and that is not deleted yet, too:
 # it is then as if the retracted one had never brought it.
 ON_CONFLICT = f"""
@@ -28,6 +24,11 @@ ON_CONFLICT = f"""
     END
     WHERE {TABLE}.run > 0 AND {TABLE}.run <> excluded.run
 """  # noqa: S608 - words of ours alone
+ON_NEXT_COMMIT = f"""
+    ON CONFLICT (id) DO UPDATE
+    SET last_received_at = excluded.last_received_at, commits = {CONSUMERS}.commits + 1
+"""  # noqa: S608 - ours too
+LAST_RECEIVED = f"SELECT max(last_received_at) FROM {CONSUMERS}"  # noqa: S608 - ours too
 
 Row = tuple[Any, ...]
 """The values of COLUMNS, for the run its name; absent ones are None."""
@@ -36,8 +37,23 @@ Numbers = Mapping[str | None, int]
 """The numbers of runs by their names; that of none is 0."""
 
 
+class Found(NamedTuple):
+    """The events of some patients, and when any consumer last stored anything, if ever."""
+
+    events: Mapping[str, list[MedicationEvent]]
+    last_received_at: datetime | None
+
+
 class Backend(Protocol):
-    """A database's table of events; raises DRIVER_ERRORS or what SQLAlchemy does."""
+    """A database's table of events; raises what ``database_errors`` knows."""
+
+    async def prepare(self) -> None:
+        """Make the database ready to be stored in, before the first ``insert``.
+
+        Raises:
+            UnusableDatabase: nothing can be stored in it.
+
+        """
 
     def rows(
         self, events: Iterable[MedicationEvent], received_at: datetime, run: str | None
@@ -47,10 +63,11 @@ class Backend(Protocol):
     async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
         """Store rows durably; return those that are not, as some run is not open by its number.
 
-        Of one that is there already only the run may change: see ``tables``.
+        Of one that is there already only the run may change: see ``tables``. Where it returns no
+        rows, a write of its own to the consumer's row is durable, and so is all before it.
         """
 
-    async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
+    async def read(self, patient_ids: Collection[str]) -> Found:
         """Read all events of some patients, each patient's in no set order."""
 
     async def close(self) -> None:

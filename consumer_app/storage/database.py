@@ -1,13 +1,13 @@
-"""The database: how it is opened, made durable, and brought to the newest schema."""
+"""The database: how it is opened, made durable, and brought to the newest schema in turn."""
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from consumer_app.storage.schema import USUAL_TERMS, Terms, no_database, upgrade
 
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 _BUSY_TIMEOUT_SECONDS = 5.0
@@ -77,35 +77,31 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-async def migrate(engine: AsyncEngine, partitions: int = 0) -> None:
+async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
     """Bring the schema to its newest version; processes that start together take turns.
 
-    In one process only one database is migrated at a time: Alembic keeps its state in a module. A
-    new table in PostgreSQL is spread over so many hash partitions by patient, if any.
+    In one process only one database is migrated at a time: Alembic keeps its state in a module.
 
     Raises:
+        UnusableDatabase: this program can't work with it, or may not migrate it.
         sqlalchemy.exc.SQLAlchemyError, OSError: the database can't be written now.
 
     """
     if engine.dialect.name == "sqlite" and engine.url.database:
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        _look_for(engine.url.database, terms)
     async with engine.connect() as connection:
         try:
             # Begun here, it is not Alembic's, and a migration may commit what it has done so far.
             await connection.begin()
-            await connection.run_sync(_upgrade, partitions)
+            await connection.run_sync(upgrade, terms)
             await connection.commit()
         finally:
             # The turn is over with the session, whatever became of its transactions.
             await connection.invalidate()
 
 
-def _upgrade(connection: Connection, partitions: int) -> None:
-    if connection.dialect.name == "postgresql":
-        # A write to SQLite has begun as one, and so has its turn already.
-        connection.execute(text("SELECT pg_advisory_lock(hashtext('medication_event'))"))
-    configuration = Config()
-    configuration.set_main_option("script_location", "consumer_app.storage:migrations")
-    configuration.attributes["connection"] = connection
-    configuration.attributes["partitions"] = partitions
-    command.upgrade(configuration, "head")
+def _look_for(file: str, terms: Terms) -> None:
+    # To open it would make it.
+    if terms.must_exist and not Path(file).exists():
+        raise no_database(file)
+    Path(file).parent.mkdir(parents=True, exist_ok=True)

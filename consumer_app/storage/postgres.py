@@ -1,14 +1,26 @@
 """PostgreSQL, straight through asyncpg."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from consumer_app.storage.backend import COLUMNS, INSERT, ON_CONFLICT, Numbers, Row, row
-from consumer_app.storage.tables import KEY, OPTIONAL, RUNS, TABLE
+from consumer_app.storage.backend import (
+    COLUMNS,
+    INSERT,
+    LAST_RECEIVED,
+    ON_CONFLICT,
+    ON_NEXT_COMMIT,
+    Found,
+    Numbers,
+    Row,
+    row,
+)
+from consumer_app.storage.errors import UnusableDatabase
+from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE
 from contracts import FIELDS, Action, MedicationEvent
 
 _TYPES = {"event_time": "timestamptz", "received_at": "timestamptz", "run": "int"}
@@ -16,7 +28,7 @@ _ARRAYS = ", ".join(
     f"${number}::{_TYPES.get(name, 'text')}[]" for number, name in enumerate(COLUMNS, start=1)
 )
 _GIVEN = ", ".join(f"coalesce({name}, '')" if name in OPTIONAL else name for name in COLUMNS)
-_KNOWN_NAMES, _KNOWN_NUMBERS = (f"${len(COLUMNS) + place}" for place in (1, 2))
+_KNOWN_NAMES, _KNOWN_NUMBERS, _CONSUMER, _NOW = (f"${len(COLUMNS) + n}" for n in (1, 2, 3, 4))
 # The lock makes a retraction wait for what is being stored of the run, and shows what comes behind
 # it that it was. Two writers that take the same rows in the same order can't deadlock.
 _WRITE = f"""
@@ -33,6 +45,10 @@ _WRITE = f"""
         WHERE (SELECT it_is FROM as_expected)
         ORDER BY {", ".join(str(place) for place, _ in enumerate(KEY, start=1))}
         {ON_CONFLICT}
+    ), committed AS (
+        INSERT INTO {CONSUMERS}
+        SELECT {_CONSUMER}::text, {_NOW}::timestamptz, 1 FROM as_expected WHERE it_is
+        {ON_NEXT_COMMIT}
     )
     SELECT it_is FROM as_expected
 """  # noqa: S608 - words of ours alone
@@ -43,45 +59,91 @@ _READ_AS = {
     **{name: f"nullif({name}, '')" for name in OPTIONAL},
 }
 _STORED = ", ".join(_READ_AS.get(name, name) for name in FIELDS)
-_READ = f"SELECT {_STORED} FROM {TABLE} WHERE patient_id = ANY($1)"  # noqa: S608 - ours too
+# In the row of no patient, as the time of its event, is when any consumer last stored anything.
+_NEWEST = ", ".join(f"({LAST_RECEIVED})" if name == "event_time" else "NULL" for name in FIELDS)
+_READ = f"""
+    SELECT {_NEWEST} UNION ALL SELECT {_STORED} FROM {TABLE} WHERE patient_id = ANY($1)
+"""  # noqa: S608 - ours too
+_READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ACTIONS = {action.value: action for action in Action}
+_WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
+"""The function of PostgreSQL that waits; what it reports is in the server's language."""
 
 
 class PostgresBackend:
     """A connection of the engine's pool for each call."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, consumer: str) -> None:
         self._engine = engine
+        self._consumer = consumer
 
     def rows(
         self, events: Iterable[MedicationEvent], received_at: datetime, run: str | None
     ) -> list[Row]:
         return [row(event, event.event_time, received_at, run) for event in events]
 
+    async def prepare(self) -> None:
+        async with self._engine.connect() as connection:
+            read_only = await (await _driver(connection)).fetchval(_READ_ONLY)
+        if read_only:
+            raise UnusableDatabase(
+                "the database is a standby, or can only be read: name the primary in DATABASE_URL, "
+                "or all of them: ?host=A:5432&host=B:5432&target_session_attrs=read-write"
+            )
+
     async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
         # A statement can't change a row twice.
-        columns = map(list, zip(*_each_once(rows, numbers), strict=True))
+        columns = [*map(list, zip(*_each_once(rows, numbers), strict=True))] or [[]] * len(COLUMNS)
         runs = {run: number for run, number in numbers.items() if run is not None}
-        [[stored]] = await self._fetch(_WRITE, *columns, [*runs], [*runs.values()])
+        commit = self._consumer, datetime.now(UTC)
+        async with self._engine.connect() as connection:
+            driver = await _driver(connection)
+            with _standby_waited_for(driver):
+                stored = await driver.fetchval(_WRITE, *columns, [*runs], [*runs.values()], *commit)
         return [] if stored else rows
 
-    async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
-        found: defaultdict[str, list[MedicationEvent]] = defaultdict(list)
-        for patient_id, medication_name, action, *others in await self._fetch(
-            _READ, [*set(patient_ids)]
-        ):
-            event = MedicationEvent(patient_id, medication_name, _ACTIONS[action], *others)
-            found[patient_id].append(event)
-        return found
+    async def read(self, patient_ids: Collection[str]) -> Found:
+        events: defaultdict[str, list[MedicationEvent]] = defaultdict(list)
+        last_received_at: datetime | None = None
+        async with self._engine.connect() as connection:
+            rows = await (await _driver(connection)).fetch(_READ, [*set(patient_ids)])
+        for patient_id, medication_name, action, event_time, *others in rows:
+            if patient_id is None:
+                last_received_at = event_time
+                continue
+            event = MedicationEvent(
+                patient_id, medication_name, _ACTIONS[action], event_time, *others
+            )
+            events[patient_id].append(event)
+        return Found(events, last_received_at)
 
     async def close(self) -> None:
         """Nothing is held: each call has given its connection back."""
 
-    async def _fetch(self, statement: str, *values: object) -> Iterable[Any]:
-        async with self._engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            rows: Iterable[Any] = await driver.fetch(statement, *values)
-            return rows
+
+async def _driver(connection: AsyncConnection) -> Any:  # noqa: ANN401 - asyncpg has no types
+    return (await connection.get_raw_connection()).driver_connection
+
+
+@contextmanager
+def _standby_waited_for(driver: Any) -> Iterator[None]:  # noqa: ANN401 - asyncpg has no types
+    """Fail where a commit has not waited for the standbys to the end, which is but a warning.
+
+    A synchronous standby may then lack what is committed, and take over without it.
+    """
+    cancelled = []
+
+    def listen(_: object, message: Any) -> None:  # noqa: ANN401 - has no types
+        if message.server_source_function == _WAITS_FOR_STANDBY:
+            cancelled.append(message.message)
+
+    driver.add_log_listener(listen)
+    try:
+        yield
+    finally:
+        driver.remove_log_listener(listen)
+    if cancelled:
+        raise OSError(cancelled[0])
 
 
 def _each_once(rows: Iterable[Row], numbers: Numbers) -> Iterable[list[Any]]:

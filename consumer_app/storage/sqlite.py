@@ -2,18 +2,29 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import chain, starmap
 from operator import itemgetter
-from typing import Any, get_type_hints
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, get_type_hints
 
 import aiosqlite
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from consumer_app.storage.backend import COLUMNS, INSERT, ON_CONFLICT, Numbers, Row, row
-from consumer_app.storage.tables import OPTIONAL, RUNS, TABLE, written_time
+from consumer_app.storage.backend import (
+    COLUMNS,
+    INSERT,
+    INTO_TABLE,
+    LAST_RECEIVED,
+    ON_CONFLICT,
+    ON_NEXT_COMMIT,
+    Found,
+    Numbers,
+    Row,
+    row,
+)
+from consumer_app.storage.tables import CONSUMERS, OPTIONAL, RUNS, TABLE, written_time
 from contracts import FIELDS, MedicationEvent
 
 VALUES = ", ".join("ifnull(?, '')" if name in OPTIONAL else "?" for name in COLUMNS[:-1])
@@ -21,15 +32,14 @@ VALUES = ", ".join("ifnull(?, '')" if name in OPTIONAL else "?" for name in COLU
 _ROWS_AT_ONCE = 4_000
 _RUN = slice(len(COLUMNS) - 1, None, len(COLUMNS))
 """Where among the values of many rows, one behind the other, those of their runs are."""
-# None where the run is retracted, which the column refuses, and with it the statement.
-_IF_OPEN = f"(SELECT id FROM {RUNS} WHERE id = {{}} AND retracted_at IS NULL)"  # noqa: S608 - ours
+_COMMIT = f"INSERT INTO {CONSUMERS} VALUES (?, ?, 1) {ON_NEXT_COMMIT}"  # noqa: S608 - ours
 
 _STORED = ", ".join(f"nullif({name}, '')" if name in OPTIONAL else name for name in FIELDS)
 # One row for all patients: see SqliteBackend.
 _READ = f"""
     SELECT '{{' || group_concat(json_quote(value) || ':' || (
         SELECT json_group_array(json_array({_STORED})) FROM {TABLE} WHERE patient_id = value
-    )) || '}}'
+    )) || '}}', ({LAST_RECEIVED})
     FROM json_each(?)
 """  # noqa: S608 - words of ours alone
 _HINTS = get_type_hints(MedicationEvent)
@@ -37,16 +47,30 @@ _read_patients = msgspec.json.Decoder(
     dict[str, list[tuple[*(_HINTS[name] for name in FIELDS)]]]  # type: ignore[misc]
 ).decode
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class _Batch(NamedTuple):
+    """Rows of one transaction: the numbers of their runs, and their marks with the values."""
+
+    runs: Sequence[int]
+    marks: str
+    values: Sequence[object]
+    rows_given: int
+
 
 class SqliteBackend:
     """One connection that writes, and one that reads.
 
-    While the event loop is busy, a connection's thread waits 5 ms or more for Python's lock, so a
-    statement is one trip to it. Many rows go in with one, which takes the processor a fifth less
-    than a step for each, and all come out as one JSON text, which takes it half as long.
+    While the event loop is busy, a connection's thread waits 5 ms or more for Python's lock, so
+    what is done at once is one trip to it. Many rows go in with one statement, which takes the
+    processor a fifth less than a step for each, and all come out as one JSON text, which takes it
+    half as long.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, consumer: str) -> None:
+        self._consumer = consumer
         self._writer = _HeldConnection(engine)
         self._reader = _HeldConnection(engine)
 
@@ -56,44 +80,82 @@ class SqliteBackend:
         at = written_time(received_at)
         return [row(event, written_time(event.event_time), at, run) for event in events]
 
+    async def prepare(self) -> None:
+        """Bring what a killed process has left in the log to the disk, and into the file."""
+        # Where another process has the file open, it stays in the log, which is no fault.
+        await self._writer.run(_fetch, "PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
         # A patient's rows lie together, so in this order fewer pages change. To sort by the rest
         # of the key would hold the event loop up four times as long.
         rows = sorted(rows, key=itemgetter(0))
-        # Each statement is a transaction of its own, which is durable when it returns.
-        for at in range(0, len(rows), _ROWS_AT_ONCE):
-            some = rows[at : at + _ROWS_AT_ONCE]
-            # All in C, a list and a slice at a time: the event loop waits for it.
-            given = [*chain.from_iterable(some)]
-            named = given[_RUN]
-            del given[_RUN]
-            statement = f"{INSERT} VALUES {_values(named, numbers)} {ON_CONFLICT}"
-            try:
-                await self._writer.fetch(statement, given)
-            except sqlite3.IntegrityError:
+        # Each batch is durable when it returns.
+        for at in range(0, len(rows) or 1, _ROWS_AT_ONCE):
+            batch = _batch(rows[at : at + _ROWS_AT_ONCE], numbers)
+            commit = self._consumer, written_time(datetime.now(UTC))
+            if not await self._writer.run(_insert, batch, commit):
                 return rows[at:]
         return []
 
-    async def read(self, patient_ids: Collection[str]) -> Mapping[str, list[MedicationEvent]]:
+    async def read(self, patient_ids: Collection[str]) -> Found:
         asked = msgspec.json.encode([*set(patient_ids)]).decode()
-        [[found]] = await self._reader.fetch(_READ, (asked,))
-        return {
+        [[found, last]] = await self._reader.run(_fetch, _READ, asked)
+        events = {
             patient_id: list(starmap(MedicationEvent, events))
             for patient_id, events in _read_patients(found).items()
         }
+        return Found(events, None if last is None else datetime.fromisoformat(last))
 
     async def close(self) -> None:
         await self._writer.close()
         await self._reader.close()
 
 
-def _values(named: Sequence[str | None], numbers: Numbers) -> str:
-    """Write the marks for rows of such runs, and the numbers; each run is looked up once."""
-    marks = {run: f"({VALUES}, {numbers[run]})" for run in set(named)}
-    values = [*map(marks.__getitem__, named)]
-    for run in marks.keys() - {None}:
-        values[named.index(run)] = f"({VALUES}, {_IF_OPEN.format(numbers[run])})"
-    return ", ".join(values)
+def _batch(rows: Sequence[Row], numbers: Numbers) -> _Batch:
+    # All in C, a list and a slice at a time: the event loop waits for it.
+    values = [*chain.from_iterable(rows)]
+    named = values[_RUN]
+    del values[_RUN]
+    of_run = {run: f"({VALUES}, {numbers[run]})" for run in set(named)}
+    return _Batch(
+        runs=[numbers[run] for run in of_run if run is not None],
+        marks=", ".join(map(of_run.__getitem__, named)),
+        values=values,
+        rows_given=len(rows),
+    )
+
+
+def _insert(connection: sqlite3.Connection, batch: _Batch, commit: tuple[str, str]) -> bool:
+    """Store rows, and that they are, in one transaction; do nothing where a run is not open."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if batch.runs and not _are_open(connection, batch.runs):
+            return False
+        if batch.values:
+            _insert_rows(connection, batch)
+        connection.execute(_COMMIT, commit)
+    return True
+
+
+def _insert_rows(connection: sqlite3.Connection, batch: _Batch) -> None:
+    # Unlike what may change a row, this keeps no copy of each page to undo the statement alone,
+    # which would take the processor a third more. Nearly always it is all that there is to do.
+    new = f"INSERT OR ROLLBACK {INTO_TABLE} VALUES {batch.marks} ON CONFLICT DO NOTHING"  # noqa: S608
+    if connection.execute(new, batch.values).rowcount < batch.rows_given:
+        connection.execute(f"{INSERT} VALUES {batch.marks} {ON_CONFLICT}", batch.values)
+
+
+def _are_open(connection: sqlite3.Connection, runs: Sequence[int]) -> bool:
+    marks = ", ".join("?" * len(runs))
+    counting = f"SELECT count(*) FROM {RUNS} WHERE retracted_at IS NULL AND id IN ({marks})"  # noqa: S608
+    count: int = connection.execute(counting, runs).fetchone()[0]
+    return count == len(runs)
+
+
+def _fetch(
+    connection: sqlite3.Connection, statement: str, *values: object
+) -> list[tuple[Any, ...]]:
+    return connection.execute(statement, values).fetchall()
 
 
 class _HeldConnection:
@@ -105,13 +167,18 @@ class _HeldConnection:
         self._driver: aiosqlite.Connection | None = None
         self._opening = asyncio.Lock()
 
-    async def fetch(self, statement: str, values: Sequence[object]) -> Iterable[Any]:
-        """Run a single statement, and return its rows."""
+    async def run(
+        self,
+        function: Callable[Concatenate[sqlite3.Connection, Arguments], Result],
+        *arguments: Arguments.args,
+        **options: Arguments.kwargs,
+    ) -> Result:
+        """Run a function on the connection, in its thread."""
         driver = self._driver or await self._open()
         try:
-            return await driver.execute_fetchall(statement, values)
-        except sqlite3.IntegrityError:
-            raise
+            # All that aiosqlite offers by itself is a trip for each statement.
+            in_thread: Callable[..., Awaitable[Result]] = driver._execute  # noqa: SLF001
+            return await in_thread(function, driver._conn, *arguments, **options)  # noqa: SLF001
         except sqlite3.Error:
             await self.close()
             raise

@@ -1,10 +1,10 @@
 """The store of events: appends durably, reads a patient's events back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar
+from uuid import uuid4
 
 import stamina
 from pydantic import Field
@@ -21,17 +21,18 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from consumer_app.storage import runs
-from consumer_app.storage.backend import DRIVER_ERRORS, Backend, Row
+from consumer_app.storage.backend import Backend, Row
 from consumer_app.storage.batching import Batcher
 from consumer_app.storage.database import migrate, open_database
+from consumer_app.storage.errors import DatabaseUnavailable, database_errors
 from consumer_app.storage.postgres import PostgresBackend
 from consumer_app.storage.runs import Counted, Run, Span
+from consumer_app.storage.schema import USUAL_TERMS, Terms
 from consumer_app.storage.sqlite import SqliteBackend
-from consumer_app.storage.tables import TABLE
+from consumer_app.storage.tables import CONSUMERS, TABLE
 from consumer_app.storage.writing import Writer
 from contracts import FIELDS, MedicationEvent
 
@@ -42,6 +43,12 @@ Place = tuple[Any, ...]
 """The values of PAGE_ORDER: behind the event that has them a page ends."""
 
 _ANSWERED = [TABLE.c[name] for name in (*FIELDS, "received_at")]
+_NEWEST = select(func.max(CONSUMERS.c.last_received_at).label("at"))
+_LAST_RECEIVED = _NEWEST.subquery()
+# Each consumer that is still there has its row again with its next commit.
+_FORGET_CONSUMERS = delete(CONSUMERS).where(
+    CONSUMERS.c.last_received_at < _NEWEST.scalar_subquery()
+)
 _PATIENTS_AT_ONCE = 1_000
 
 
@@ -59,31 +66,37 @@ class ReceivedEvent(MedicationEvent, frozen=True, kw_only=True, omit_defaults=Fa
     received_at: Annotated[datetime, Field(description="When it first arrived, in UTC.")]
 
 
-class DatabaseUnavailable(Exception):
-    """The database can't be read or written now; the text says why and holds no parameters."""
+Event = TypeVar("Event", bound=MedicationEvent)
+
+
+class Reading(NamedTuple, Generic[Event]):
+    """Events, and how fresh what was read is."""
+
+    events: Sequence[Event]
+    last_received_at: datetime | None
+    """When any consumer last stored what it had received; None if never."""
 
 
 class EventStore:
     """Medication events in a database, each of them once."""
 
-    def __init__(self, engine: AsyncEngine, partitions: int = 0) -> None:
-        """``partitions`` is for a database that has no table yet: see ``migrate``."""
+    def __init__(self, engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
         self._engine = engine
-        self._partitions = partitions
-        self._backend: Backend = (
-            SqliteBackend(engine) if engine.dialect.name == "sqlite" else PostgresBackend(engine)
-        )
+        self._terms = terms
+        kind = SqliteBackend if engine.dialect.name == "sqlite" else PostgresBackend
+        self._backend: Backend = kind(engine, consumer=uuid4().hex)
         self._writer = Writer(engine, self._backend)
         self._writes = Batcher(self._insert)
         self._reads = Batcher(self._backend.read)
         self._migration = asyncio.Lock()
         self._migrated = False
+        self._prepared = False
         self._write_problem: str | None = None
 
     @classmethod
-    def at(cls, url: str, partitions: int = 0) -> Self:
+    def at(cls, url: str, terms: Terms = USUAL_TERMS) -> Self:
         """Make the store for a database URL; ``async with`` opens it."""
-        return cls(open_database(url), partitions)
+        return cls(open_database(url), terms)
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +104,22 @@ class EventStore:
     async def __aexit__(self, *_: object) -> None:
         await self._backend.close()
         await self._engine.dispose()
+
+    async def prepare(self) -> None:
+        """Make ready to store: the schema the newest, and durable what is there.
+
+        Raises:
+            UnusableDatabase: nothing can be stored in it before somebody has acted.
+            DatabaseUnavailable: it can't be written now; the first ``add`` prepares it then.
+
+        """
+        with database_errors("written"):
+            await self._migrate()
+            if not self._prepared:
+                await self._backend.prepare()
+                async with self._engine.begin() as connection:
+                    await connection.execute(_FORGET_CONSUMERS)
+                self._prepared = True
 
     async def add(self, events: Sequence[MedicationEvent], run: str | None = None) -> None:
         """Store the events of a run durably; one that is there already changes nothing.
@@ -101,29 +130,42 @@ class EventStore:
         if events:
             await self._writes.submit(self._backend.rows(events, datetime.now(UTC), run))
 
-    async def events_of(
+    async def read(
         self, patient_id: str, medication_names: Collection[str] = ()
-    ) -> Sequence[MedicationEvent]:
+    ) -> Reading[MedicationEvent]:
         """Read a patient's events, of all medications or of those named, in no set order."""
-        with _database_errors("read"):
+        with database_errors("read"):
             await self._migrate()
-            found = (await self._reads.submit([patient_id])).get(patient_id, [])
+            found = await self._reads.submit([patient_id])
+        events = found.events.get(patient_id, [])
         if medication_names:
-            return [event for event in found if event.medication_name in medication_names]
-        return found
+            events = [event for event in events if event.medication_name in medication_names]
+        return Reading(events, found.last_received_at)
 
-    async def page_of(
+    async def events_of(self, patient_id: str) -> Sequence[MedicationEvent]:
+        """Read a patient's events alone, in no set order."""
+        return (await self.read(patient_id)).events
+
+    async def read_page(
         self, patient_id: str, limit: int, after: Place | None = None
-    ) -> list[ReceivedEvent]:
+    ) -> Reading[ReceivedEvent]:
         """Read up to ``limit`` of a patient's events in ``PAGE_ORDER``, from behind ``after``."""
         columns = [TABLE.c[name] for name in PAGE_ORDER]
-        statement = select(*_ANSWERED).where(TABLE.c.patient_id == patient_id)
+        chosen = TABLE.c.patient_id == patient_id
         if after is not None:
             pairs = zip(columns, after, strict=True)
             key = (literal(value, column.type) for column, value in pairs)
-            statement = statement.where(tuple_(*columns) > tuple_(*key))
+            chosen &= tuple_(*columns) > tuple_(*key)
+        # In one statement, and so of one time; the first column is there without any event, too.
+        joined = _LAST_RECEIVED.outerjoin(TABLE, chosen)
+        statement = select(_LAST_RECEIVED.c.at, *_ANSWERED).select_from(joined)
         rows = await self._read(statement.order_by(*columns).limit(limit))
-        return [ReceivedEvent(**row) for row in rows]
+        events = []
+        for values in map(dict, rows):
+            last_received_at = values.pop("at")
+            if values["patient_id"] is not None:
+                events.append(ReceivedEvent(**values))
+        return Reading(events, last_received_at)
 
     async def patients_before(self, before: datetime) -> AsyncIterator[str]:
         """Yield the patients that have an event before a time, in order.
@@ -149,7 +191,7 @@ class EventStore:
 
         One that has grown meanwhile stays: what has come may have changed its periods.
         """
-        with _database_errors("written"):
+        with database_errors("written"):
             async with self._engine.begin() as connection:
                 return [
                     key
@@ -166,7 +208,7 @@ class EventStore:
 
         What is there stays until ``delete_run`` has deleted it, span by span.
         """
-        with _database_errors("written"):
+        with database_errors("written"):
             async with self._engine.begin() as connection:
                 await connection.execute(runs.retraction(run))
 
@@ -186,14 +228,14 @@ class EventStore:
 
     async def delete_run(self, run: Run, span: Span) -> int:
         """Delete what a run alone has brought of a span; return how many events that were."""
-        with _database_errors("written"):
+        with database_errors("written"):
             async with self._engine.begin() as connection:
                 return (await connection.execute(runs.deletion(run, span))).rowcount
 
     async def partitions(self) -> int:
         """Count the partitions of the table, in PostgreSQL."""
         counting = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'medication_event'::regclass"
-        with _database_errors("read"):
+        with database_errors("read"):
             async with self._engine.connect() as connection:
                 count: int = await connection.scalar(text(counting))
                 return count
@@ -211,7 +253,7 @@ class EventStore:
         return self._write_problem
 
     async def _read(self, statement: Select[Any]) -> Sequence[RowMapping]:
-        with _database_errors("read"):
+        with database_errors("read"):
             await self._migrate()
             async with self._engine.connect() as connection:
                 await connection.execution_options(read_only=True)
@@ -222,7 +264,7 @@ class EventStore:
     async def _migrate(self) -> None:
         async with self._migration:
             if not self._migrated:
-                await migrate(self._engine, self._partitions)
+                await migrate(self._engine, self._terms)
                 self._migrated = True
 
     async def _insert(self, rows: Sequence[Row]) -> None:
@@ -238,11 +280,13 @@ class EventStore:
 
     async def _insert_once(self, rows: Sequence[Row]) -> None:
         try:
-            with _database_errors("written"):
-                await self._migrate()
+            await self.prepare()
+            with database_errors("written"):
                 await self._writer.write(rows)
         except DatabaseUnavailable as error:
             self._write_problem = str(error)
+            # Connected to anew, the address may lead to another: this one may be a standby now.
+            await self._engine.dispose()
             raise
 
 
@@ -255,14 +299,3 @@ def _is(history: HistoryKey) -> ColumnElement[bool]:
     # The key's columns are bound as such, which turns an absent order into the key's "".
     columns = ((TABLE.c[name], value) for name, value in history._asdict().items())
     return and_(*(column == literal(value, column.type) for column, value in columns))
-
-
-@contextmanager
-def _database_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, *DRIVER_ERRORS, OSError) as error:
-        # SQLAlchemy's own text would repeat the statement, PostgreSQL's further lines the row.
-        words = str(getattr(error, "orig", None) or error).splitlines()
-        cause = words[0] if words else type(error).__name__
-        raise DatabaseUnavailable(f"the database can't be {what}: {cause}") from error

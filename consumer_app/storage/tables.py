@@ -1,11 +1,11 @@
-"""The tables: events as they were reported, and the publishers' runs that brought them."""
+"""The tables: events as they were reported, the runs that brought them, and who stores them."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, get_type_hints
 
 import msgspec
 from pydantic import create_model
-from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy import BigInteger, DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -126,3 +126,31 @@ class PublisherRun(SQLModel, table=True):
 
 
 RUNS = SQLModel.metadata.tables["publisher_run"]
+
+
+class Consumer(SQLModel, table=True):
+    """Consumers, each with a row of its own that every commit of its events changes.
+
+    So no commit is without a write, not even one of events that are there already: it returns once
+    the log is on the disk, or at a standby, up to its own write, and with it all that was before.
+    """
+
+    __tablename__ = "consumer"
+
+    id: str = Field(primary_key=True, sa_type=_Text)
+    last_received_at: datetime = Field(sa_type=UtcTime)
+    commits: int = Field(sa_type=BigInteger)
+
+
+CONSUMERS = SQLModel.metadata.tables["consumer"]
+
+
+class SchemaRequirement(SQLModel, table=True):
+    """The oldest version of the program that can work on this schema, in the only row."""
+
+    __tablename__ = "schema_requirement"
+
+    oldest_program: str = Field(primary_key=True, sa_type=_Text)
+
+
+REQUIREMENT = SQLModel.metadata.tables["schema_requirement"]

@@ -27,7 +27,8 @@ class Writer:
     async def write(self, rows: Sequence[Row]) -> None:
         """Store rows durably; those of retracted runs are counted instead.
 
-        Raises DRIVER_ERRORS or what SQLAlchemy does; to write the same rows again is safe.
+        Whatever is there already, of another try or another consumer, is durable then, too. Raises
+        what ``database_errors`` knows; to write the same rows again is safe.
         """
         late: Counter[str] = Counter()
         named = {row[-1] for row in rows}
@@ -44,6 +45,8 @@ class Writer:
                 named = set(numbers)
         if late:
             await self._count(late)
+            # No event is stored by it: it makes the count durable, as the backend sees to.
+            await self._backend.insert([], {})
 
     async def _look_up(self, named: Set[str | None]) -> dict[str | None, int]:
         """Return the numbers of runs, new ones too, but for those that are retracted."""

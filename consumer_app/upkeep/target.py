@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from consumer_app.settings import ConsumerSettings
-from consumer_app.storage.store import DatabaseUnavailable, EventStore
+from consumer_app.storage.errors import DatabaseUnavailable
+from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
 from runtime.settings import load_settings
 
@@ -69,9 +70,10 @@ def with_store(
         DatabaseUnavailable: it can't be opened, or what the command raises.
 
     """
+    terms = load_settings(ConsumerSettings).terms(partitions)
 
     async def run() -> None:
-        async with EventStore.at(url, partitions) as store:
+        async with EventStore.at(url, terms) as store:
             if problem := await store.problem():
                 raise DatabaseUnavailable(problem)
             await command(store)

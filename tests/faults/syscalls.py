@@ -1,8 +1,12 @@
 """What a process asks its operating system for, in order, as strace tells it."""
 
 import re
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from local.packages import ensure_program
 
@@ -19,6 +23,22 @@ def strace(trace: Path) -> list[str]:
     # -D: the process that is started is the traced one, and strace a child of it.
     shown = ["-f", "-yy", "-x", "-s", "65536", "-e", f"trace={_CALLS}"]
     return [program, "-D", *shown, "-o", str(trace)]
+
+
+@contextmanager
+def killed_in_its_next_sync(pid: int) -> Iterator[None]:
+    """Have a process killed (-9) where it asks for its next sync, which is not made."""
+    program = str(ensure_program("strace", "strace"))
+    fault = "inject=fsync,fdatasync:retval=0:signal=SIGKILL"
+    command = [program, "-f", "-p", str(pid), "-e", "trace=fsync,fdatasync", "-e", fault]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        said = tracer.stderr.readline()
+        if "attached" not in said:
+            pytest.skip(f"no process can be traced that runs already: {said}")
+        yield
+        # It ends with the process.
+        tracer.stderr.read()
 
 
 def steps(trace: Path) -> Iterator[str]:

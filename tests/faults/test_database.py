@@ -3,9 +3,11 @@
 import contextlib
 import random
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +15,9 @@ import httpx
 import pytest
 
 from local.postgres import PrivatePostgres, private_postgres
-from tests.databases import KINDS
+from tests.databases import KINDS, SqliteFile
 from tests.faults.conftest import Record, over
-from tests.faults.syscalls import steps, strace
+from tests.faults.syscalls import killed_in_its_next_sync, steps, strace
 from tests.faults.system import System, send
 from tests.services import ServiceProcess, eventually
 
@@ -145,8 +147,8 @@ def test_nothing_is_acknowledged_before_its_write_is_synced_to_the_disk(
 ) -> None:
     trace = tmp_path / "trace"
     consumer = system.start_consumer(wrapper=strace(trace))
-    # A report that is there already would change nothing, and so write nothing.
-    for count, report in enumerate(dict.fromkeys(system.reports.take(25)), start=1):
+    # Some come again: their events are there, and yet there is something to write.
+    for count, report in enumerate(system.reports.take(25), start=1):
         send(system.broker, report.line)
         eventually(partial(_is_acknowledged, trace, count))
     consumer.kill()
@@ -154,6 +156,76 @@ def test_nothing_is_acknowledged_before_its_write_is_synced_to_the_disk(
     done = list(steps(trace))
     for before_the_ack in _split(done[: _last(done, "ack") + 1]):
         assert "sync" in before_the_ack[before_the_ack.index("write") :]
+
+
+@over("sqlite")
+def test_what_another_program_has_not_synced_is_synced_before_it_is_acknowledged(
+    system: System, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+    consumer = system.start_consumer(wrapper=strace(trace))
+    (report,) = system.reports.take(1)
+    with closing(sqlite3.connect(_file_of(system), isolation_level=None)) as other:
+        other.execute("PRAGMA synchronous = OFF")
+        other.execute(_INSERT, report)
+        send(system.broker, report.line)
+        eventually(partial(_is_acknowledged, trace, 1))
+        assert list(system.stored(consumer)) == [report]
+        consumer.kill()
+
+    (before_the_ack,) = _split([*steps(trace)])
+    assert "sync" in before_the_ack[_last(before_the_ack, "write") :]
+
+
+_INSERT = """
+    INSERT INTO medication_event
+    (patient_id, medication_name, action, event_time, order_id, event_id, received_at, run)
+    VALUES (?, ?, ?, replace(?, 'Z', '.000000Z'), ifnull(?, ''), ?, '2026-01-01T00:00:00Z', 0)
+"""
+
+
+def _file_of(system: System) -> Path:
+    assert isinstance(system.database, SqliteFile)
+    return system.database.file
+
+
+@over("sqlite")
+def test_what_is_acknowledged_outlives_a_kill_in_the_middle_of_a_sync_and_a_power_cut(
+    system: System, tmp_path: Path, full: bool, record: Record
+) -> None:
+    times = 20 if full else 1
+    for number in range(times):
+        killed = system.start_consumer()
+        synced = _contents(_file_of(system))
+        (report,) = system.reports.take(1)
+        with killed_in_its_next_sync(killed.process.pid):
+            send(system.broker, report.line)
+            killed.process.wait(60)
+
+        trace = tmp_path / f"trace-{number}"
+        again = system.start_consumer(wrapper=strace(trace))
+        eventually(partial(_is_acknowledged, trace, 1))
+        again.kill()
+        if "sync" not in steps(trace):
+            _put_back(synced)
+
+    fault = "consumer killed (-9) in a sync, started, and the power cut"
+    record(fault, times, system, system.start_consumer())
+
+
+def _contents(database: Path) -> dict[Path, bytes | None]:
+    """Read a database's file and its log, which are on the disk as they are."""
+    files = (database, database.with_name(f"{database.name}-wal"))
+    return {file: file.read_bytes() if file.exists() else None for file in files}
+
+
+def _put_back(contents: dict[Path, bytes | None]) -> None:
+    """Leave of a database what was on the disk, as a power cut does."""
+    for file, content in contents.items():
+        if content is None:
+            file.unlink(missing_ok=True)
+        else:
+            file.write_bytes(content)
 
 
 def _is_acknowledged(trace: Path, count: int) -> bool:

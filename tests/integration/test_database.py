@@ -112,8 +112,8 @@ async def test_a_time_at_the_ends_of_time_that_an_older_version_stored_is_read(
         found = medication_periods(await stored(store), merge_gap=timedelta(30))
         assert [period.start for period in found.periods] == [first]
         assert [anomaly.event.event_time for anomaly in found.anomalies] == [last]
-        page = await store.page_of(EVENT.patient_id, 10)
-        assert [event.event_time for event in page] == [first, last]
+        page = await store.read_page(EVENT.patient_id, 10)
+        assert [event.event_time for event in page.events] == [first, last]
         assert await store.problem() is None
 
 
@@ -130,9 +130,9 @@ async def test_patients_that_are_asked_for_together_get_their_own_events(
         await store.add(events)
         asked = [(patient, ()) for patient in [*patients, "unknown", "1"]]
         named = [(patient, ("Insulin", "Aspirin")) for patient in patients]
-        found = await asyncio.gather(*(store.events_of(*each) for each in [*asked, *named]))
+        found = await asyncio.gather(*(store.read(*each) for each in [*asked, *named]))
 
-    for (patient, medications), got in zip([*asked, *named], found, strict=True):
+    for (patient, medications), (got, _) in zip([*asked, *named], found, strict=True):
         assert {(event.patient_id, event.medication_name) for event in got} == {
             (event.patient_id, event.medication_name)
             for event in events

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 
 from consumer_app.storage import runs
 from consumer_app.storage.database import open_database
+from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep.retraction import Retracted, events_by_run, find_run, retract_run
 from local.postgres import PrivatePostgres
@@ -40,7 +41,7 @@ def test_whatever_is_delivered_and_retracted_postgresql_holds_what_it_must(
     url = PostgresDatabase(postgres).url
     names = (f"{number}-" for number in count())
     with asyncio.Runner() as runner:
-        store, engine = EventStore.at(url, partitions), open_database(url)
+        store, engine = EventStore.at(url, Terms(partitions)), open_database(url)
 
         @settings(derandomize=True, deadline=None, max_examples=25)
         @given(any_steps)

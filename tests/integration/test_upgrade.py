@@ -21,12 +21,14 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from consumer_app.storage.database import open_database
+from consumer_app.storage.errors import UnusableDatabase
+from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore, ReceivedEvent
 from contracts import FIELDS, MedicationEvent, explain_event
 from contracts.text import read_identifier
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, SqliteFile, connect
-from tests.processes import run_together
+from tests.processes import run_module, run_together
 
 SCHEMA = """
     CREATE TABLE medication_event (
@@ -136,8 +138,13 @@ def read(fields: dict[str, str]) -> MedicationEvent | None:
         return None
 
 
-async def stored(store: EventStore, patient: str) -> list[ReceivedEvent]:
-    return await store.page_of(patient, 100)
+def upgraded(url: str) -> EventStore:
+    """Open a database of 1.0.0 as an operator does who has made a backup."""
+    return EventStore.at(url, Terms(backed_up_before="2.0.0"))
+
+
+async def stored(store: EventStore, patient: str) -> Sequence[ReceivedEvent]:
+    return (await store.read_page(patient, 100)).events
 
 
 def of(received: ReceivedEvent) -> MedicationEvent:
@@ -150,7 +157,7 @@ async def test_a_file_that_was_stored_by_1_0_0_counts_once_when_it_is_published_
     url = await database(as_stored(*each) for each in enumerate(FILE))
     again = [event for event in map(read, FILE) if event is not None]
 
-    async with EventStore.at(url) as store:
+    async with upgraded(url) as store:
         with caplog.at_level(logging.WARNING):
             before = {patient: await stored(store, patient) for patient in ["1", "2 a", "3", "4"]}
         await store.add(again)
@@ -159,9 +166,13 @@ async def test_a_file_that_was_stored_by_1_0_0_counts_once_when_it_is_published_
     assert after == before
     assert {of(event) for found in after.values() for event in found} == {*again}
     assert [len(found) for found in after.values()] == [5, 1, 1, 1]
-    assert [each.getMessage() for each in caplog.records] == [REPORT]
+    way_back = "the backup that DATABASE_BACKED_UP_BEFORE says you have made"
+    assert [each.getMessage() for each in caplog.records] == [SHUT_OUT + way_back, REPORT]
 
 
+SHUT_OUT = (
+    "versions before 2.0.0 can't use the database any more once it is migrated; the way back is "
+)
 REPORT = (
     "of about 12 stored events 8 had texts with spaces or invisible characters and are "
     "rewritten: 3 had invisible characters in an identifier, 1 became equal to another event"
@@ -177,14 +188,66 @@ def test_the_command_that_migrates_tells_what_it_has_rewritten(tmp_path: Path) -
         text=True,
         check=True,
     )
-    assert (done.stdout, done.stderr) == ("the schema is the newest\n", f"{REPORT}\n")
+    told = f"{SHUT_OUT}{tmp_path}/events.db.before-2.0.0\n{REPORT}\n"
+    assert (done.stdout, done.stderr) == ("the schema is the newest\n", told)
+
+
+def mode_of(file: Path) -> int:
+    return file.stat().st_mode & 0o777
+
+
+async def test_a_migration_that_shuts_the_release_before_out_leaves_what_leads_back(
+    tmp_path: Path,
+) -> None:
+    url = await in_sqlite(tmp_path, (as_stored(*each) for each in enumerate(FILE)))
+    before = await execute(url, both("SELECT * FROM medication_event"))
+    async with EventStore.at(url) as store:
+        assert await store.problem() is None
+
+    backup = f"{url}.before-2.0.0"
+    assert await execute(backup, both("SELECT * FROM medication_event")) == before
+    assert await execute(backup, both("SELECT * FROM alembic_version")) == [("0001",)]
+    assert mode_of(tmp_path / "events.db.before-2.0.0") == 0o600
+
+
+def test_a_backup_that_can_not_be_made_keeps_the_release_before(tmp_path: Path) -> None:
+    url = asyncio.run(in_sqlite(tmp_path, (as_stored(*each) for each in enumerate(FILE))))
+    (tmp_path / "events.db.before-2.0.0").mkdir()
+
+    refused = run_module("consumer_app", ["database", "migrate"], {"DATABASE_URL": url})
+
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "the backup that leads back can't be made" in line
+    assert line.endswith("set DATABASE_BACKED_UP_BEFORE=2.0.0")
+    revision = asyncio.run(execute(url, both("SELECT * FROM alembic_version")))
+    assert revision == [("0001",)]
+    assert not [*tmp_path.glob("*.unfinished")]
+
+
+async def test_postgresql_is_migrated_past_the_release_before_once_there_is_a_backup(
+    postgres_url: str,
+) -> None:
+    url = await in_postgresql(postgres_url, many(20), partitions=0)
+    async with EventStore.at(url, Terms(backed_up_before="1.5.0")) as store:
+        with pytest.raises(UnusableDatabase) as refused:
+            await store.prepare()
+    assert str(refused.value) == (
+        "a migration would shut out all versions before 2.0.0, for good: make a backup with "
+        "pg_dump, then set DATABASE_BACKED_UP_BEFORE=2.0.0"
+    )
+    assert await execute(url, both("SELECT * FROM alembic_version")) == [("0001",)]
+
+    async with upgraded(url) as store:
+        await store.prepare()
+    assert await execute(url, IN_THE_OLD_FORM) == [(0,)]
 
 
 async def test_of_events_that_become_equal_the_first_arrival_stays(database: Fill) -> None:
     late, early, plain = FIRST_ARRIVAL, FIRST_ARRIVAL - timedelta(1), FIRST_ARRIVAL + timedelta(1)
     spellings = {"Insulin  aspart": late, "Insulin\u00a0aspart": early, "Insulin aspart": plain}
     rows = [(*as_stored(0, row("1", name))[:-1], received) for name, received in spellings.items()]
-    async with EventStore.at(await database(rows)) as store:
+    async with upgraded(await database(rows)) as store:
         (event,) = await stored(store, "1")
 
     assert (event.medication_name, event.received_at) == ("Insulin aspart", early)
@@ -194,7 +257,7 @@ async def test_what_is_refused_in_an_identifier_today_is_left_out_of_a_stored_on
     database: Fill,
 ) -> None:
     url = await database(as_stored(*each) for each in enumerate(FILE))
-    async with EventStore.at(url) as store:
+    async with upgraded(url) as store:
         found = [
             *await stored(store, "5"),
             *await stored(store, "6"),
@@ -213,7 +276,7 @@ async def test_all_of_many_patients_are_read_and_no_row_is_lost(database: Fill) 
         as_stored(0, row(f"{patient // 20}", f"Medication  {patient}") | {"event_id": "\u00e9"})
         for patient in range(25_000)
     ]
-    async with EventStore.at(await database(rows)) as store:
+    async with upgraded(await database(rows)) as store:
         for patient in ("0", "999", "1249"):
             found = await stored(store, patient)
             assert {event.medication_name for event in found} == {
@@ -275,12 +338,12 @@ async def test_a_migration_that_is_interrupted_keeps_what_is_done_and_goes_on(
 ) -> None:
     url = await database(many(25_000))
     await execute(url, REFUSE)
-    async with EventStore.at(url) as store:
+    async with upgraded(url) as store:
         assert "interrupted" in (await store.problem() or "")
     assert await execute(url, IN_THE_OLD_FORM) == [(250,)]
 
     await execute(url, ALLOW)
-    async with EventStore.at(url) as store:
+    async with upgraded(url) as store:
         assert await store.problem() is None
     assert await execute(url, IN_THE_OLD_FORM) == [(0,)]
 
@@ -289,7 +352,7 @@ def serve(url: str) -> None:
     """Store an event, as a consumer that has just started does."""
 
     async def store_one() -> None:
-        async with EventStore.at(url) as store:
+        async with upgraded(url) as store:
             await store.add([explain_event(row("new", "Heparin"))])
             assert await store.problem() is None
 
@@ -324,7 +387,7 @@ async def test_a_consumer_of_1_0_0_can_store_nothing_behind_the_migration(
     # As in a consumer that was there before, the statement is prepared and has been used.
     statement = await older.prepare(insert)
     await statement.executemany([as_stored(0, row("1", "Heparin"))])
-    async with EventStore.at(url) as store:
+    async with upgraded(url) as store:
         assert await store.problem() is None
         with pytest.raises(asyncpg.NotNullViolationError):
             await statement.executemany([as_stored(0, row("1", "Insulin  aspart"))])

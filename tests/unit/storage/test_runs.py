@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -119,18 +119,18 @@ async def test_what_is_stored_before_the_retraction_is_taken_out_and_only_the_re
 ) -> None:
     monkeypatch.setattr(sqlite, "_ROWS_AT_ONCE", 2)
     await store.add([event("p", 0)], "wrong")
-    fetch, taken_out = sqlite._HeldConnection.fetch, list[Retracted]()
+    run, taken_out = sqlite._HeldConnection.run, list[Retracted]()
 
     async def then_retract(
-        self: sqlite._HeldConnection, statement: str, values: Sequence[object]
-    ) -> Iterable[Any]:
-        found = await fetch(self, statement, values)
+        self: sqlite._HeldConnection, function: Callable[..., Any], *arguments: object
+    ) -> Any:  # noqa: ANN401 - passed on
+        done = await run(self, function, *arguments)
         if not taken_out:
             async with EventStore.at(f"sqlite+aiosqlite:///{file}") as other:
                 taken_out.append(await retract(other, "wrong"))
-        return found
+        return done
 
-    monkeypatch.setattr(sqlite._HeldConnection, "fetch", then_retract)
+    monkeypatch.setattr(sqlite._HeldConnection, "run", then_retract)
     await asyncio.gather(
         store.add([event("p", number) for number in range(6)], "wrong"),
         store.add([event("q", number) for number in range(6)], "right"),

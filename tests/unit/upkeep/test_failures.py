@@ -13,6 +13,7 @@ import pytest
 from consumer_app.__main__ import main
 from consumer_app.storage.tables import TABLE
 from local.ports import free_port
+from tests.schemas import migrated_by_a_newer_program
 
 PURGE = ["database", "purge", "--before", "2020-01-01T00:00:00Z"]
 MIGRATE = ["database", "migrate"]
@@ -115,6 +116,21 @@ def test_a_database_where_nothing_can_be_written_is_named(failure_of: Failure) -
     line = failure_of("DATABASE_URL", "sqlite+aiosqlite:////proc/no-such/events.db", *MIGRATE)
 
     assert line.startswith("the database can't be read: ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [MIGRATE, PURGE, ["database", "runs"], ["database", "retract", "monday"]],
+    ids=["migrate", "purge", "runs", "retract"],
+)
+def test_a_database_of_a_newer_program_is_refused(
+    failure_of: Failure, tmp_path: Path, command: list[str]
+) -> None:
+    migrated_by_a_newer_program(tmp_path / "events.db", oldest_program="99.1.0")
+
+    line = failure_of(*sqlite(tmp_path / "events.db"), *command)
+
+    assert line.startswith("the database is that of a newer program, and this is ")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+oldest_program = "1.0.0"
 
 # PostgreSQL then compares bytes as SQLite does: fast, and independent of the system's locales.
 _TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")

@@ -9,6 +9,7 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+oldest_program = "2.0.0"
 
 _TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 

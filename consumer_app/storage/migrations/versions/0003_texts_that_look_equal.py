@@ -24,6 +24,7 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+oldest_program = "2.0.0"
 
 logger = logging.getLogger("consumer_app.storage.migrations")
 

@@ -1,0 +1,152 @@
+"""The schema: whether it is one for this program, and how it is brought to its newest version."""
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import Connection, delete, insert, inspect, select, text
+
+from consumer_app.storage.errors import UnusableDatabase
+from consumer_app.storage.tables import REQUIREMENT
+from runtime.version import VERSION
+
+logger = logging.getLogger("consumer_app.storage.migrations")
+
+_ENCODING = {"sqlite": "PRAGMA encoding", "postgresql": "SHOW server_encoding"}
+
+
+class Terms(NamedTuple):
+    """On which terms a database is migrated."""
+
+    partitions: int = 0
+    """Over so many hash partitions by patient a new table in PostgreSQL is spread, if any."""
+
+    must_exist: bool = False
+    """Where there is no schema, make none."""
+
+    backed_up_before: str | None = None
+    """The version before whose first migration the operator has made a backup."""
+
+
+USUAL_TERMS = Terms()
+
+
+def no_database(name: str) -> UnusableDatabase:
+    """Say that a database must exist, and does not."""
+    return UnusableDatabase(
+        f"DATABASE_MUST_EXIST is set, and there are no tables of ours in {name}: is its volume "
+        "mounted? DATABASE_MUST_EXIST=false python -m consumer_app database migrate makes them"
+    )
+
+
+def upgrade(connection: Connection, terms: Terms) -> None:
+    """Migrate within the transaction that is begun, which a migration may commit.
+
+    Raises:
+        UnusableDatabase: this program can't work with it, or may not migrate it.
+
+    """
+    if connection.dialect.name == "postgresql":
+        # A write to SQLite has begun as one, and so has its turn already.
+        connection.execute(text("SELECT pg_advisory_lock(hashtext('medication_event'))"))
+    _check_encoding(connection)
+    configuration = Config()
+    configuration.set_main_option("script_location", "consumer_app.storage:migrations")
+    configuration.attributes["connection"] = connection
+    configuration.attributes["partitions"] = terms.partitions
+    newest, *older = ScriptDirectory.from_config(configuration).walk_revisions()
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current == newest.revision:
+        return
+    if current is None:
+        if terms.must_exist:
+            raise no_database(str(connection.engine.url.database))
+    elif (script := _find(older, current)) is None:
+        _check_requirement(connection)
+        return
+    elif _is_older(script.module.oldest_program, newest.module.oldest_program):
+        _keep_a_way_back(connection, newest.module.oldest_program, terms)
+    command.upgrade(configuration, "head")
+    connection.execute(delete(REQUIREMENT))
+    connection.execute(insert(REQUIREMENT).values(oldest_program=newest.module.oldest_program))
+
+
+def _find(scripts: Sequence[Script], revision: str) -> Script | None:
+    return next((script for script in scripts if script.revision == revision), None)
+
+
+def _is_older(version: str, other: str) -> bool:
+    numbers, others = ([int(number) for number in each.split(".")] for each in (version, other))
+    return numbers < others
+
+
+def _check_encoding(connection: Connection) -> None:
+    encoding = connection.scalar(text(_ENCODING[connection.dialect.name]))
+    if encoding not in ("UTF8", "UTF-8"):
+        raise UnusableDatabase(
+            f"the database can't hold every text, as its encoding is {encoding}: name one in "
+            "DATABASE_URL that is made with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        )
+
+
+def _check_requirement(connection: Connection) -> None:
+    """See whether this program can work on the schema of a newer one."""
+    oldest = None
+    if inspect(connection).has_table(REQUIREMENT.name):
+        oldest = connection.scalar(select(REQUIREMENT.c.oldest_program))
+    if oldest is None or _is_older(VERSION, oldest):
+        raise UnusableDatabase(
+            f"the database is that of a newer program, and this is {VERSION}: run version "
+            f"{oldest or 'that migrated it'} or newer, or restore the backup from before"
+        )
+
+
+def _keep_a_way_back(connection: Connection, version: str, terms: Terms) -> None:
+    """See that there is a backup before a migration shuts all programs before a version out."""
+    way_back = "the backup that DATABASE_BACKED_UP_BEFORE says you have made"
+    if terms.backed_up_before != version:
+        if connection.dialect.name != "sqlite":
+            raise UnusableDatabase(
+                f"a migration would shut out all versions before {version}, for good: make a "
+                f"backup with pg_dump, then set DATABASE_BACKED_UP_BEFORE={version}"
+            )
+        way_back = str(_back_up(Path(str(connection.engine.url.database)), version))
+    logger.warning(
+        "versions before %s can't use the database any more once it is migrated; the way back is "
+        "%s",
+        version,
+        way_back,
+    )
+
+
+def _back_up(database: Path, version: str) -> Path:
+    """Copy a SQLite file that nobody else can write to now; return what the copy is called."""
+    backup = database.with_name(f"{database.name}.before-{version}")
+    unfinished = backup.with_name(f"{backup.name}.unfinished")
+    try:
+        # It names patients: nobody else may read it.
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        with (
+            closing(sqlite3.connect(database)) as source,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            source.backup(copy)
+            # In WAL mode, the copy could have to be kept together with a second file.
+            copy.execute("PRAGMA journal_mode = DELETE")
+        unfinished.replace(backup)
+    except (OSError, sqlite3.Error) as error:
+        unfinished.unlink(missing_ok=True)
+        raise UnusableDatabase(
+            f"a migration would shut out all versions before {version}, and the backup that leads "
+            f"back can't be made: {backup}: {error}; to go on without, make one elsewhere and set "
+            f"DATABASE_BACKED_UP_BEFORE={version}"
+        ) from error
+    return backup
