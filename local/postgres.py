@@ -60,7 +60,7 @@ class PrivatePostgres:
         if self._group is not None:
             raise PostgresError("PostgreSQL is running already")
         programs = _ensure_programs()
-        self._make_cluster(programs / "initdb")
+        self._make_cluster(programs)
         self._group = ChildGroup()
         try:
             self._start_server(self._group, programs)
@@ -87,18 +87,22 @@ class PrivatePostgres:
             psutil.wait_procs(sessions, STOP_SECONDS)
         self._group = self._server = None
 
-    def _make_cluster(self, initdb: Path) -> None:
+    def _make_cluster(self, programs: Path) -> None:
         if self._data.exists():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(self.folder, _USER)
-        options = [f"--username={_USER}", "--auth=trust", "--encoding=UTF8", "--no-locale"]
-        command = [*_unprivileged(), initdb, *options, "-D", self._data]
+        making = self._making(programs)
+        command = [*_unprivileged(), *making, f"--username={_USER}", "-D", self._data]
         with self.log.open("ab") as log:
             done = subprocess.run(command, stdout=log, stderr=log, cwd=self.folder, check=False)
         if done.returncode != 0:
-            raise PostgresError(f"initdb failed:\n{self._last_lines()}")
+            raise PostgresError(f"{making[0]} failed:\n{self._last_lines()}")
+
+    def _making(self, programs: Path) -> list[str | Path]:
+        """Begin the command that makes the data."""
+        return [programs / "initdb", "--auth=trust", "--encoding=UTF8", "--no-locale"]
 
     def _start_server(self, group: ChildGroup, programs: Path) -> None:
         settings = {

@@ -32,6 +32,10 @@ class Proxy:
         """Cut every connection off with a reset."""
         self._run(self._each("reset"))
 
+    def lead_to(self, target: int) -> None:
+        """Forward the connections that are still to come to another port."""
+        self._target = target
+
     def freeze(self) -> None:
         """Let nothing through on the connections there are, and tell neither side: half-open."""
         self._run(self._each("freeze"))

@@ -1,0 +1,151 @@
+"""PostgreSQL with a standby, which must have what is stored, or takes the primary's place."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+from consumer_app.storage.errors import UnusableDatabase
+from consumer_app.storage.store import EventStore
+from local.postgres import PrivatePostgres, private_postgres
+from tests.databases import connect
+from tests.faults.proxy import Proxy
+from tests.runs import event
+from tests.standby import Standby
+
+EVENT = event("p", 0)
+LATER = replace(EVENT, patient_id="later")
+PATIENCE_SECONDS = 60
+
+
+class Pair(NamedTuple):
+    primary: PrivatePostgres
+    standby: Standby
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with private_postgres() as primary:
+        standby = Standby(primary.folder / "standby", primary)
+        standby.start()
+        yield Pair(primary, standby)
+        standby.stop()
+
+
+async def ask(server: PrivatePostgres, statement: str, *values: object) -> object:
+    connection = await connect(server.url)
+    try:
+        return await connection.fetchval(statement, *values)
+    finally:
+        await connection.close()
+
+
+async def eventually(condition: Callable[[], Awaitable[object]]) -> object:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (found := await condition()):  # noqa: ASYNC110 - of another program
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def _a_commit_waits(server: PrivatePostgres) -> bool:
+    connection = await connect(server.url)
+    try:
+        await connection.execute("SELECT txid_current()", timeout=1)
+    except TimeoutError:
+        return True
+    finally:
+        await connection.close()
+    return False
+
+
+@asynccontextmanager
+async def without_the_standby_that_is_waited_for(pair: Pair) -> AsyncIterator[None]:
+    await asyncio.to_thread(pair.standby.stop)
+    await ask(pair.primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+    await ask(pair.primary, "SELECT pg_reload_conf()")
+    await eventually(partial(_a_commit_waits, pair.primary))
+    yield
+    await ask(pair.primary, "ALTER SYSTEM RESET synchronous_standby_names")
+    await ask(pair.primary, "SELECT pg_reload_conf()")
+
+
+async def test_what_no_standby_has_is_not_stored_whatever_ends_the_wait_for_it(
+    pair: Pair,
+) -> None:
+    async def waits() -> object:
+        return await ask(
+            pair.primary,
+            "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid <> ALL($1)",
+            cancelled,
+        )
+
+    cancelled: list[object] = []
+    async with EventStore.at(pair.primary.url) as store, EventStore.at(pair.primary.url) as other:
+        await store.prepare()
+        await other.prepare()
+        async with without_the_standby_that_is_waited_for(pair):
+            adding = [asyncio.create_task(each.add([EVENT])) for each in (store, other)]
+            # Later tries meet the rows of the first.
+            for _ in range(4):
+                cancelled.append(await eventually(waits))
+                await ask(pair.primary, "SELECT pg_cancel_backend($1)", cancelled[-1])
+            await eventually(waits)
+            assert not any(each.done() for each in adding)
+
+            await asyncio.to_thread(pair.standby.start)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.gather(*adding)
+            assert await ask(pair.standby, "SELECT true FROM medication_event")
+
+
+async def test_a_standby_is_read_and_refused_by_who_stores(pair: Pair) -> None:
+    async with EventStore.at(pair.primary.url) as store:
+        await store.add([EVENT])
+    await eventually(lambda: ask(pair.standby, "SELECT true FROM medication_event"))
+
+    async with EventStore.at(pair.standby.url) as store:
+        assert await store.events_of(EVENT.patient_id) == [EVENT]
+        with pytest.raises(UnusableDatabase, match="the database is a standby"):
+            await store.prepare()
+
+
+async def test_a_connection_that_leads_to_a_standby_is_given_up_at_once(pair: Pair) -> None:
+    proxy = await asyncio.to_thread(Proxy, pair.primary.port)
+    url = pair.primary.url.replace(str(pair.primary.port), str(proxy.port))
+    async with EventStore.at(url) as store:
+        await store.add([EVENT])
+        proxy.lead_to(pair.standby.port)
+        await asyncio.to_thread(proxy.reset)
+        adding = asyncio.create_task(store.add([LATER]))
+
+        async def is_read_only() -> bool:
+            return "read-only transaction" in (await store.problem() or "")
+
+        await eventually(is_read_only)
+        # The connections to the standby live on.
+        proxy.lead_to(pair.primary.port)
+        async with asyncio.timeout(20):
+            await adding
+        assert await store.events_of("later") == [LATER]
+    await asyncio.to_thread(proxy.close)
+
+
+async def test_of_several_hosts_the_one_that_can_be_written_to_is_found(pair: Pair) -> None:
+    """The last one: it ends the primary."""
+    hosts = "&".join(f"host=127.0.0.1:{server.port}" for server in (pair.standby, pair.primary))
+    url = f"postgresql+asyncpg://postgres@/postgres?{hosts}&target_session_attrs=read-write"
+    async with EventStore.at(url) as store:
+        await store.prepare()
+        await store.add([EVENT])
+
+        await asyncio.to_thread(pair.primary.kill)
+        await ask(pair.standby, "SELECT pg_promote()")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await store.add([LATER])
+        assert await ask(
+            pair.standby, "SELECT true FROM medication_event WHERE patient_id = 'later'"
+        )
