@@ -123,7 +123,7 @@ async def test_a_connection_that_leads_to_a_standby_is_given_up_at_once(pair: Pa
         adding = asyncio.create_task(store.add([LATER]))
 
         async def is_read_only() -> bool:
-            return "read-only transaction" in (await store.problem() or "")
+            return "read-only transaction" in (await store.write_problem() or "")
 
         await eventually(is_read_only)
         # The connections to the standby live on.
