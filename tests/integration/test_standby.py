@@ -51,10 +51,13 @@ async def eventually(condition: Callable[[], Awaitable[object]]) -> object:
     return found
 
 
+_WRITES_ITS_LOG = "SELECT pg_logical_emit_message(true, 'test', '')"
+
+
 async def _a_commit_waits(server: PrivatePostgres) -> bool:
     connection = await connect(server.url)
     try:
-        await connection.execute("SELECT txid_current()", timeout=1)
+        await connection.execute(_WRITES_ITS_LOG, timeout=1)
     except TimeoutError:
         return True
     finally:
