@@ -4,11 +4,12 @@ Each is one trip straight to the driver, where SQLAlchemy makes up to eight of t
 of a SQLite connection. All other statements go through SQLAlchemy.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
+from consumer_app.storage.errors import DatabaseUnavailable, TooManyEvents, UnreadableEvents
 from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE
 from contracts import Action, MedicationEvent
 
@@ -37,10 +38,21 @@ Numbers = Mapping[str | None, int]
 """The numbers of runs by their names; that of none is 0."""
 
 
-class Found(NamedTuple):
-    """The events of some patients, and when any consumer last stored anything, if ever."""
+MOST_EVENTS = 5_000
+"""The events of a patient that are read at once: they hold the event loop up for 10 ms."""
+EVENTS_A_TRIP = 20_000
 
-    events: Mapping[str, list[MedicationEvent]]
+Events = Sequence[MedicationEvent] | TooManyEvents | UnreadableEvents | DatabaseUnavailable
+"""A patient's events, or why they are not there."""
+
+
+class Found(NamedTuple):
+    """What one trip has found, and when any consumer last stored anything, if ever.
+
+    A patient who is not there was not reached: the trip was full.
+    """
+
+    events: Mapping[str, Events]
     last_received_at: datetime | None
 
 
@@ -67,8 +79,11 @@ class Backend(Protocol):
         rows, a write of its own to the consumer's row is durable, and so is all before it.
         """
 
-    async def read(self, patient_ids: Collection[str]) -> Found:
-        """Read all events of some patients, each patient's in no set order."""
+    async def read(self, patient_ids: Sequence[str]) -> Found:
+        """Read the events of patients, each patient's in no set order, until the trip is full.
+
+        None of whom there are more than MOST_EVENTS. The first patient is always reached.
+        """
 
     async def close(self) -> None:
         """Give up what is held open."""

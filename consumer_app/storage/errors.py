@@ -18,6 +18,14 @@ class UnusableDatabase(DatabaseUnavailable):
     """Trying again is of no use before somebody has acted: the text says in one line how."""
 
 
+class UnreadableEvents(Exception):
+    """A patient has an event stored that can't be read: something else has written it."""
+
+
+class TooManyEvents(Exception):
+    """A patient has more events than are read at once."""
+
+
 @contextmanager
 def database_errors(what: str) -> Iterator[None]:
     """Turn what SQLAlchemy and the drivers raise into DatabaseUnavailable: it can't be ``what``."""

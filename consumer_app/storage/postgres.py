@@ -1,7 +1,6 @@
 """PostgreSQL, straight through asyncpg."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -10,16 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from consumer_app.storage.backend import (
     COLUMNS,
+    EVENTS_A_TRIP,
     INSERT,
     LAST_RECEIVED,
+    MOST_EVENTS,
     ON_CONFLICT,
     ON_NEXT_COMMIT,
+    Events,
     Found,
     Numbers,
     Row,
     row,
 )
-from consumer_app.storage.errors import UnusableDatabase
+from consumer_app.storage.errors import TooManyEvents, UnreadableEvents, UnusableDatabase
 from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE
 from contracts import FIELDS, Action, MedicationEvent
 
@@ -62,7 +64,13 @@ _STORED = ", ".join(_READ_AS.get(name, name) for name in FIELDS)
 # In the row of no patient, as the time of its event, is when any consumer last stored anything.
 _NEWEST = ", ".join(f"({LAST_RECEIVED})" if name == "event_time" else "NULL" for name in FIELDS)
 _READ = f"""
-    SELECT {_NEWEST} UNION ALL SELECT {_STORED} FROM {TABLE} WHERE patient_id = ANY($1)
+    SELECT {_NEWEST} UNION ALL (
+        SELECT event.* FROM unnest($1::text[]) AS asked(patient), LATERAL (
+            SELECT {_STORED} FROM {TABLE}
+            WHERE patient_id = asked.patient COLLATE "C" LIMIT {MOST_EVENTS + 1}
+        ) AS event
+        LIMIT {EVENTS_A_TRIP + 1}
+    )
 """  # noqa: S608 - ours too
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ACTIONS = {action.value: action for action in Action}
@@ -102,23 +110,38 @@ class PostgresBackend:
                 stored = await driver.fetchval(_WRITE, *columns, [*runs], [*runs.values()], *commit)
         return [] if stored else rows
 
-    async def read(self, patient_ids: Collection[str]) -> Found:
-        events: defaultdict[str, list[MedicationEvent]] = defaultdict(list)
-        last_received_at: datetime | None = None
+    async def read(self, patient_ids: Sequence[str]) -> Found:
+        asked = list(dict.fromkeys(patient_ids))
         async with self._engine.connect() as connection:
-            rows = await (await _driver(connection)).fetch(_READ, [*set(patient_ids)])
+            rows = await (await _driver(connection)).fetch(_READ, asked)
+        last_received_at: datetime | None = None
+        found: dict[str, list[MedicationEvent]] = {}
+        unreadable: dict[str, UnreadableEvents] = {}
         for patient_id, medication_name, action, event_time, *others in rows:
             if patient_id is None:
                 last_received_at = event_time
                 continue
-            event = MedicationEvent(
-                patient_id, medication_name, _ACTIONS[action], event_time, *others
-            )
-            events[patient_id].append(event)
-        return Found(events, last_received_at)
+            events = found.setdefault(patient_id, [])
+            try:
+                named = _ACTIONS[action]
+            except KeyError:
+                unreadable[patient_id] = UnreadableEvents("its action is none of the four")
+                continue
+            events.append(MedicationEvent(patient_id, medication_name, named, event_time, *others))
+        if len(rows) > EVENTS_A_TRIP:
+            # Of the last one the rest may be missing, and of others all.
+            asked = [patient_id for patient_id in found if patient_id != rows[-1][0]]
+        return Found(
+            {each: unreadable.get(each) or _unless_too_many(found.get(each, [])) for each in asked},
+            last_received_at,
+        )
 
     async def close(self) -> None:
         """Nothing is held: each call has given its connection back."""
+
+
+def _unless_too_many(events: list[MedicationEvent]) -> Events:
+    return TooManyEvents() if len(events) > MOST_EVENTS else events
 
 
 async def _driver(connection: AsyncConnection) -> Any:  # noqa: ANN401 - asyncpg has no types

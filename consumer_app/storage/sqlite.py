@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain, starmap
 from operator import itemgetter
@@ -14,16 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from consumer_app.storage.backend import (
     COLUMNS,
+    EVENTS_A_TRIP,
     INSERT,
     INTO_TABLE,
     LAST_RECEIVED,
+    MOST_EVENTS,
     ON_CONFLICT,
     ON_NEXT_COMMIT,
+    Events,
     Found,
     Numbers,
     Row,
     row,
 )
+from consumer_app.storage.errors import TooManyEvents, UnreadableEvents
 from consumer_app.storage.tables import CONSUMERS, OPTIONAL, RUNS, TABLE, written_time
 from contracts import FIELDS, MedicationEvent
 
@@ -35,17 +39,30 @@ _RUN = slice(len(COLUMNS) - 1, None, len(COLUMNS))
 _COMMIT = f"INSERT INTO {CONSUMERS} VALUES (?, ?, 1) {ON_NEXT_COMMIT}"  # noqa: S608 - ours
 
 _STORED = ", ".join(f"nullif({name}, '')" if name in OPTIONAL else name for name in FIELDS)
-# One row for all patients: see SqliteBackend.
+# One row for all patients: see SqliteBackend. Those of whom there is too much have null, and those
+# who are not reached are not in it. Events are counted no further than they are read.
 _READ = f"""
-    SELECT '{{' || group_concat(json_quote(value) || ':' || (
-        SELECT json_group_array(json_array({_STORED})) FROM {TABLE} WHERE patient_id = value
-    )) || '}}', ({LAST_RECEIVED})
-    FROM json_each(?)
+    WITH asked AS MATERIALIZED (
+        SELECT key AS place, value AS patient, (
+            SELECT count(*) FROM (
+                SELECT 1 FROM {TABLE} WHERE patient_id = value LIMIT {MOST_EVENTS + 1}
+            )
+        ) AS events
+        FROM json_each(?)
+    ), reached AS MATERIALIZED (
+        SELECT *, sum(iif(events > {MOST_EVENTS}, 0, events)) OVER (ORDER BY place) AS so_far
+        FROM asked
+    )
+    SELECT '{{' || group_concat(json_quote(patient) || ':' || iif(events > {MOST_EVENTS}, 'null', (
+        SELECT json_group_array(json_array({_STORED})) FROM {TABLE} WHERE patient_id = patient
+    ))) || '}}', ({LAST_RECEIVED})
+    FROM reached WHERE so_far <= {EVENTS_A_TRIP} OR place = 0
 """  # noqa: S608 - words of ours alone
 _HINTS = get_type_hints(MedicationEvent)
-_read_patients = msgspec.json.Decoder(
-    dict[str, list[tuple[*(_HINTS[name] for name in FIELDS)]]]  # type: ignore[misc]
-).decode
+_Patient: Any = list[tuple[*(_HINTS[name] for name in FIELDS)]] | None  # type: ignore[misc]
+_read_patients = msgspec.json.Decoder(dict[str, _Patient]).decode
+_part_patients = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_read_patient = msgspec.json.Decoder(_Patient).decode
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -97,18 +114,33 @@ class SqliteBackend:
                 return rows[at:]
         return []
 
-    async def read(self, patient_ids: Collection[str]) -> Found:
-        asked = msgspec.json.encode([*set(patient_ids)]).decode()
+    async def read(self, patient_ids: Sequence[str]) -> Found:
+        asked = msgspec.json.encode([*dict.fromkeys(patient_ids)]).decode()
         [[found, last]] = await self._reader.run(_fetch, _READ, asked)
-        events = {
-            patient_id: list(starmap(MedicationEvent, events))
-            for patient_id, events in _read_patients(found).items()
-        }
-        return Found(events, None if last is None else datetime.fromisoformat(last))
+        return Found(_events(found), None if last is None else datetime.fromisoformat(last))
 
     async def close(self) -> None:
         await self._writer.close()
         await self._reader.close()
+
+
+def _events(found: str) -> dict[str, Events]:
+    try:
+        read = _read_patients(found)
+    except msgspec.ValidationError:
+        return {patient: _events_of(part) for patient, part in _part_patients(found).items()}
+    return {patient: _made(rows) for patient, rows in read.items()}
+
+
+def _events_of(part: msgspec.Raw) -> Events:
+    try:
+        return _made(_read_patient(part))
+    except msgspec.ValidationError as error:
+        return UnreadableEvents(str(error))
+
+
+def _made(rows: Iterable[tuple[Any, ...]] | None) -> Events:
+    return TooManyEvents() if rows is None else list(starmap(MedicationEvent, rows))
 
 
 def _batch(rows: Sequence[Row], numbers: Numbers) -> _Batch:

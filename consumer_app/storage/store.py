@@ -1,7 +1,9 @@
 """The store of events: appends durably, reads a patient's events back."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar
 from uuid import uuid4
@@ -24,10 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from consumer_app.storage import runs
-from consumer_app.storage.backend import Backend, Row
+from consumer_app.storage.backend import Backend, Events, Found, Row
 from consumer_app.storage.batching import Batcher
 from consumer_app.storage.database import migrate, open_database
-from consumer_app.storage.errors import DatabaseUnavailable, database_errors
+from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, database_errors
 from consumer_app.storage.postgres import PostgresBackend
 from consumer_app.storage.runs import Counted, Run, Span
 from consumer_app.storage.schema import USUAL_TERMS, Terms
@@ -50,6 +52,8 @@ _FORGET_CONSUMERS = delete(CONSUMERS).where(
     CONSUMERS.c.last_received_at < _NEWEST.scalar_subquery()
 )
 _PATIENTS_AT_ONCE = 1_000
+_EVENT = [TABLE.c[name] for name in FIELDS]
+_EVENTS_A_PART = 10_000
 
 
 class HistoryKey(NamedTuple):
@@ -87,7 +91,7 @@ class EventStore:
         self._backend: Backend = kind(engine, consumer=uuid4().hex)
         self._writer = Writer(engine, self._backend)
         self._writes = Batcher(self._insert)
-        self._reads = Batcher(self._backend.read)
+        self._reads = Batcher(self._read_patients)
         self._migration = asyncio.Lock()
         self._migrated = False
         self._prepared = False
@@ -133,18 +137,54 @@ class EventStore:
     async def read(
         self, patient_id: str, medication_names: Collection[str] = ()
     ) -> Reading[MedicationEvent]:
-        """Read a patient's events, of all medications or of those named, in no set order."""
+        """Read a patient's events, of all medications or of those named, in no set order.
+
+        Raises:
+            TooManyEvents: there are more of the patient than are read at once; see ``read_all``.
+            UnreadableEvents: one of them can't be read.
+
+        """
         with database_errors("read"):
             await self._migrate()
             found = await self._reads.submit([patient_id])
-        events = found.events.get(patient_id, [])
+            if patient_id not in found.events:
+                found = await self._backend.read([patient_id])
+        events = found.events[patient_id]
+        if isinstance(events, Exception):
+            raise events
         if medication_names:
             events = [event for event in events if event.medication_name in medication_names]
         return Reading(events, found.last_received_at)
 
+    async def read_all(
+        self, patient_id: str, medication_names: Collection[str] = ()
+    ) -> Reading[MedicationEvent]:
+        """Read a patient's events, however many they are, in parts of one state of the database.
+
+        Raises:
+            UnreadableEvents: one of them can't be read.
+
+        """
+        statement = select(*_EVENT).where(TABLE.c.patient_id == patient_id)
+        if medication_names:
+            statement = statement.where(TABLE.c.medication_name.in_(medication_names))
+        read: list[MedicationEvent] = []
+        with database_errors("read"):
+            await self._migrate()
+            async with self._engine.connect() as connection:
+                await connection.execution_options(read_only=True)
+                last_received_at = await connection.scalar(_NEWEST)
+                result = await connection.stream(statement)
+                try:
+                    async for rows in result.partitions(_EVENTS_A_PART):
+                        read += (MedicationEvent(*map(_kept_once, row)) for row in rows)
+                except ValueError as error:
+                    raise UnreadableEvents(str(error)) from error
+        return Reading(read, last_received_at)
+
     async def events_of(self, patient_id: str) -> Sequence[MedicationEvent]:
-        """Read a patient's events alone, in no set order."""
-        return (await self.read(patient_id)).events
+        """Read a patient's events alone, however many they are, in no set order."""
+        return (await self.read_all(patient_id)).events
 
     async def read_page(
         self, patient_id: str, limit: int, after: Place | None = None
@@ -261,6 +301,23 @@ class EventStore:
                 rows: Sequence[RowMapping] = result.mappings().all()
                 return rows
 
+    async def _read_patients(self, patient_ids: Sequence[str]) -> Found:
+        """Read in one trip; where it fails, for each patient alone: one may be at fault."""
+        with suppress(DatabaseUnavailable), database_errors("read"):
+            return await self._backend.read(patient_ids)
+        events: dict[str, Events] = {}
+        last_received_at: datetime | None = None
+        for patient_id in dict.fromkeys(patient_ids):
+            try:
+                with database_errors("read"):
+                    found = await self._backend.read([patient_id])
+            except DatabaseUnavailable as error:
+                events[patient_id] = error
+            else:
+                events |= found.events
+                last_received_at = found.last_received_at
+        return Found(events, last_received_at)
+
     async def _migrate(self) -> None:
         async with self._migration:
             if not self._migrated:
@@ -288,6 +345,11 @@ class EventStore:
             # Connected to anew, the address may lead to another: this one may be a standby now.
             await self._engine.dispose()
             raise
+
+
+def _kept_once(value: object) -> Any:  # noqa: ANN401 - a field of any kind
+    """Return the text that is equal and there already: a million events take half the memory."""
+    return sys.intern(value) if type(value) is str else value
 
 
 def _deletion(history: HistoryKey, events: int) -> Delete:
