@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from consumer_app.dead_letters import DeadLetters
 from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import OPERATIONS, handle_events
+from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.routes import periods_router
 from consumer_app.settings import ConsumerSettings
-from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
+from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, UnusableDatabase
 from consumer_app.storage.store import EventStore
 from consumer_app.timeline import show_timeline
 from runtime.broker import broker_problem, make_broker, make_channel
@@ -32,6 +33,7 @@ _DESCRIPTION = "Stores medication events and answers in which periods each patie
 def make_app(settings: ConsumerSettings) -> HttpApp:
     """Wire the consumer; nothing is connected or opened before it starts."""
     store = EventStore.at(settings.database_url, settings.terms())
+    answered_apart = AnswersApart({"DATABASE_URL": settings.database_url})
     broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
     dead_letters = DeadLetters(broker)
     handle_events(broker, make_channel(settings.prefetch), store, dead_letters)
@@ -49,10 +51,10 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         docs_url=None,
         redoc_url=None,
     )
-    api.include_router(periods_router(store))
+    api.include_router(periods_router(store, answered_apart))
     api.include_router(answering_health_router(checks, answering=["database"]))
     show_timeline(api)
-    answer_problems(api, unavailable=DatabaseUnavailable)
+    answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -65,6 +67,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
                 # One that is away must not keep the service from starting.
                 logger.warning("%s", error)
             yield
+            await answered_apart.close()
         logger.info("stopped")
 
     return HttpApp(

@@ -1,21 +1,32 @@
 """What is answered: structs that are written as they are, and described by the same fields."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Annotated
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import astuple
 from pydantic import Field
 
+from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.queries.places import write_place
-from consumer_app.rules.histories import FoldedHistory, Role
-from consumer_app.rules.periods import MedicationPeriods, Period, Reason
+from consumer_app.rules.histories import FoldedHistory, Role, Verdict
+from consumer_app.rules.periods import (
+    Anomaly,
+    MedicationPeriods,
+    Period,
+    Reason,
+    medication_periods,
+)
 from consumer_app.storage.store import ReceivedEvent
 from contracts import MedicationEvent
 from contracts.described import Described
 
 write_answer = msgspec.json.Encoder().encode
+
+_WRITTEN_AT_ONCE = 1_000
 
 
 class PeriodAnswer(Described, frozen=True):
@@ -80,20 +91,35 @@ class EventsAnswer(Described, frozen=True):
     ]
 
 
-def answer_periods(
-    patient_id: str, found: MedicationPeriods, periods: Iterable[Period]
-) -> PeriodsAnswer:
-    """Answer with the chosen ones of the periods that were found."""
-    return PeriodsAnswer(patient_id, [_period(each) for each in periods], _anomalies(found))
+def answer_to(query: PeriodsQuery, events: Iterable[MedicationEvent]) -> Iterator[bytes]:
+    """Answer a query from a patient's events; of the body, some at a time."""
+    found = medication_periods(events, query.merge_gap)
+    periods = query.chosen(found.periods)
+    return write_periods(query.patient_id, found, periods, explain=query.explain)
 
 
-def explain_periods(
-    patient_id: str, found: MedicationPeriods, periods: Iterable[Period]
-) -> ExplainedAnswer:
-    """Answer as ``answer_periods`` does, and tell what each event did."""
-    explained = [_explained_period(each) for each in periods]
-    events = _explained_events(found.histories)
-    return ExplainedAnswer(patient_id, explained, _anomalies(found), events)
+def write_periods(
+    patient_id: str, found: MedicationPeriods, periods: Iterable[Period], *, explain: bool = False
+) -> Iterator[bytes]:
+    """Write a ``PeriodsAnswer``, or to ``explain`` an ``ExplainedAnswer``, some of it at a time.
+
+    Of the periods that were found it has those that are chosen.
+    """
+    yield b'{"patient_id":' + write_answer(patient_id)
+    yield from _list("periods", map(_explained_period if explain else _period, periods))
+    yield from _list("anomalies", map(_anomaly, found.anomalies))
+    if explain:
+        yield from _list("events", map(_explained_event, _verdicts(found.histories)))
+    yield b"}"
+
+
+def _list(name: str, values: Iterable[Struct]) -> Iterator[bytes]:
+    yield f',"{name}":['.encode()
+    values, comma = iter(values), b""
+    while some := list(islice(values, _WRITTEN_AT_ONCE)):
+        yield comma + write_answer(some)[1:-1]
+        comma = b","
+    yield b"]"
 
 
 def answer_events(patient_id: str, events: Sequence[ReceivedEvent], limit: int) -> EventsAnswer:
@@ -117,17 +143,18 @@ def _explained_period(period: Period) -> ExplainedPeriod:
     )
 
 
-def _explained_events(histories: Iterable[FoldedHistory]) -> list[ExplainedEvent]:
+def _verdicts(histories: Iterable[FoldedHistory]) -> list[Verdict]:
     verdicts = [verdict for history in histories for verdict in history.verdicts()]
-    verdicts.sort(key=lambda verdict: verdict.event.event_time)
-    return [
-        ExplainedEvent(*astuple(event), role=role, counterpart=_event(counterpart))
-        for event, role, counterpart in verdicts
-    ]
+    return sorted(verdicts, key=lambda verdict: verdict.event.event_time)
 
 
-def _anomalies(found: MedicationPeriods) -> list[AnomalyAnswer]:
-    return [AnomalyAnswer(*astuple(event), reason=reason) for event, reason in found.anomalies]
+def _explained_event(verdict: Verdict) -> ExplainedEvent:
+    event, role, counterpart = verdict
+    return ExplainedEvent(*astuple(event), role=role, counterpart=_event(counterpart))
+
+
+def _anomaly(anomaly: Anomaly) -> AnomalyAnswer:
+    return AnomalyAnswer(*astuple(anomaly.event), reason=anomaly.reason)
 
 
 def _event(event: MedicationEvent | None) -> AnsweredEvent | None:

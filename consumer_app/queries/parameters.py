@@ -1,5 +1,6 @@
 """What a caller may give: the query of each route as one model, and how each value is read."""
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -7,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from consumer_app.durations import Duration
 from consumer_app.queries.places import read_place
+from consumer_app.rules.periods import Period
 from consumer_app.storage.store import Place
 from contracts import Instant, MedicationName, PatientId
 from runtime.http.problems import BadParameter
@@ -68,6 +70,15 @@ class PeriodsQuery(_Query):
         bool,
         Field(description="Tell which events made each period, and why.", examples=["true"]),
     ] = False
+
+    def chosen(self, periods: Iterable[Period]) -> Iterator[Period]:
+        """Choose the periods that are asked for."""
+        return (
+            period
+            for period in periods
+            if period.overlaps(self.from_, self.to)
+            and (self.at is None or period.holds_at(self.at))
+        )
 
     def check_window(self) -> None:
         """Raise BadParameter where the window ends before it begins."""

@@ -19,7 +19,12 @@ class UnusableDatabase(DatabaseUnavailable):
 
 
 class UnreadableEvents(Exception):
-    """A patient has an event stored that can't be read: something else has written it."""
+    """A patient has an event stored that can't be read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "an event that is stored of the patient can't be read: another program has written it"
+        )
 
 
 class TooManyEvents(Exception):

@@ -1,6 +1,6 @@
 """PostgreSQL, straight through asyncpg."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from consumer_app.storage.backend import (
     Found,
     Numbers,
     Row,
+    one_of_many,
     row,
 )
 from consumer_app.storage.errors import TooManyEvents, UnreadableEvents, UnusableDatabase
@@ -72,6 +73,11 @@ _READ = f"""
         LIMIT {EVENTS_A_TRIP + 1}
     )
 """  # noqa: S608 - ours too
+_READ_ALL = f"""
+    SELECT {_STORED} FROM {TABLE}
+    WHERE patient_id = $1 AND (cardinality($2::text[]) = 0 OR medication_name = ANY($2))
+"""  # noqa: S608 - ours too
+_EVENTS_A_PART = 10_000
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ACTIONS = {action.value: action for action in Action}
 _WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
@@ -125,7 +131,7 @@ class PostgresBackend:
             try:
                 named = _ACTIONS[action]
             except KeyError:
-                unreadable[patient_id] = UnreadableEvents("its action is none of the four")
+                unreadable[patient_id] = UnreadableEvents()
                 continue
             events.append(MedicationEvent(patient_id, medication_name, named, event_time, *others))
         if len(rows) > EVENTS_A_TRIP:
@@ -135,6 +141,21 @@ class PostgresBackend:
             {each: unreadable.get(each) or _unless_too_many(found.get(each, [])) for each in asked},
             last_received_at,
         )
+
+    async def read_all(self, patient_id: str, medication_names: Collection[str]) -> Found:
+        events: list[MedicationEvent] = []
+        async with self._engine.connect() as connection:
+            driver = await _driver(connection)
+            async with driver.transaction(readonly=True):
+                last_received_at = await driver.fetchval(LAST_RECEIVED)
+                given = (_READ_ALL, patient_id, [*medication_names])
+                async for row in driver.cursor(*given, prefetch=_EVENTS_A_PART):
+                    patient, medication_name, action, *others = row
+                    if action not in _ACTIONS:
+                        raise UnreadableEvents
+                    values = (patient, medication_name, _ACTIONS[action], *others)
+                    events.append(one_of_many(values))
+        return Found({patient_id: events}, last_received_at)
 
     async def close(self) -> None:
         """Nothing is held: each call has given its connection back."""

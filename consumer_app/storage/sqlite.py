@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain, starmap
 from operator import itemgetter
@@ -25,6 +25,7 @@ from consumer_app.storage.backend import (
     Found,
     Numbers,
     Row,
+    one_of_many,
     row,
 )
 from consumer_app.storage.errors import TooManyEvents, UnreadableEvents
@@ -58,6 +59,12 @@ _READ = f"""
     ))) || '}}', ({LAST_RECEIVED})
     FROM reached WHERE so_far <= {EVENTS_A_TRIP} OR place = 0
 """  # noqa: S608 - words of ours alone
+_OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(?))"
+# A row for each medication.
+_READ_ALL = f"""
+    SELECT json_group_array(json_array({_STORED}))
+    FROM {TABLE} WHERE patient_id = ? {{}} GROUP BY medication_name
+"""  # noqa: S608 - ours too
 _HINTS = get_type_hints(MedicationEvent)
 _Patient: Any = list[tuple[*(_HINTS[name] for name in FIELDS)]] | None  # type: ignore[misc]
 _read_patients = msgspec.json.Decoder(dict[str, _Patient]).decode
@@ -119,6 +126,18 @@ class SqliteBackend:
         [[found, last]] = await self._reader.run(_fetch, _READ, asked)
         return Found(_events(found), None if last is None else datetime.fromisoformat(last))
 
+    async def read_all(self, patient_id: str, medication_names: Collection[str]) -> Found:
+        named = [msgspec.json.encode([*medication_names]).decode()] if medication_names else []
+        statement = _READ_ALL.format(_OF_MEDICATIONS if named else "")
+        [[last]] = await self._reader.run(_fetch, LAST_RECEIVED)
+        events: list[MedicationEvent] = []
+        for (found,) in await self._reader.run(_fetch, statement, patient_id, *named):
+            try:
+                events += map(one_of_many, _read_patient(found) or ())
+            except msgspec.ValidationError as error:
+                raise UnreadableEvents from error
+        return Found({patient_id: events}, None if last is None else datetime.fromisoformat(last))
+
     async def close(self) -> None:
         await self._writer.close()
         await self._reader.close()
@@ -135,8 +154,8 @@ def _events(found: str) -> dict[str, Events]:
 def _events_of(part: msgspec.Raw) -> Events:
     try:
         return _made(_read_patient(part))
-    except msgspec.ValidationError as error:
-        return UnreadableEvents(str(error))
+    except msgspec.ValidationError:
+        return UnreadableEvents()
 
 
 def _made(rows: Iterable[tuple[Any, ...]] | None) -> Events:

@@ -1,9 +1,8 @@
 """The store of events: appends durably, reads a patient's events back."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar
 from uuid import uuid4
@@ -52,8 +51,6 @@ _FORGET_CONSUMERS = delete(CONSUMERS).where(
     CONSUMERS.c.last_received_at < _NEWEST.scalar_subquery()
 )
 _PATIENTS_AT_ONCE = 1_000
-_EVENT = [TABLE.c[name] for name in FIELDS]
-_EVENTS_A_PART = 10_000
 
 
 class HistoryKey(NamedTuple):
@@ -149,38 +146,25 @@ class EventStore:
             found = await self._reads.submit([patient_id])
             if patient_id not in found.events:
                 found = await self._backend.read([patient_id])
-        events = found.events[patient_id]
-        if isinstance(events, Exception):
-            raise events
+        reading = _reading(found, patient_id)
         if medication_names:
-            events = [event for event in events if event.medication_name in medication_names]
-        return Reading(events, found.last_received_at)
+            events = [each for each in reading.events if each.medication_name in medication_names]
+            return reading._replace(events=events)
+        return reading
 
     async def read_all(
         self, patient_id: str, medication_names: Collection[str] = ()
     ) -> Reading[MedicationEvent]:
-        """Read a patient's events, however many they are, in parts of one state of the database.
+        """Read a patient's events, however many they are: see ``read``.
 
         Raises:
             UnreadableEvents: one of them can't be read.
 
         """
-        statement = select(*_EVENT).where(TABLE.c.patient_id == patient_id)
-        if medication_names:
-            statement = statement.where(TABLE.c.medication_name.in_(medication_names))
-        read: list[MedicationEvent] = []
         with database_errors("read"):
             await self._migrate()
-            async with self._engine.connect() as connection:
-                await connection.execution_options(read_only=True)
-                last_received_at = await connection.scalar(_NEWEST)
-                result = await connection.stream(statement)
-                try:
-                    async for rows in result.partitions(_EVENTS_A_PART):
-                        read += (MedicationEvent(*map(_kept_once, row)) for row in rows)
-                except ValueError as error:
-                    raise UnreadableEvents(str(error)) from error
-        return Reading(read, last_received_at)
+            found = await self._backend.read_all(patient_id, medication_names)
+        return _reading(found, patient_id)
 
     async def events_of(self, patient_id: str) -> Sequence[MedicationEvent]:
         """Read a patient's events alone, however many they are, in no set order."""
@@ -199,7 +183,8 @@ class EventStore:
         # In one statement, and so of one time; the first column is there without any event, too.
         joined = _LAST_RECEIVED.outerjoin(TABLE, chosen)
         statement = select(_LAST_RECEIVED.c.at, *_ANSWERED).select_from(joined)
-        rows = await self._read(statement.order_by(*columns).limit(limit))
+        with _unreadable_events():
+            rows = await self._read(statement.order_by(*columns).limit(limit))
         events = []
         for values in map(dict, rows):
             last_received_at = values.pop("at")
@@ -347,9 +332,19 @@ class EventStore:
             raise
 
 
-def _kept_once(value: object) -> Any:  # noqa: ANN401 - a field of any kind
-    """Return the text that is equal and there already: a million events take half the memory."""
-    return sys.intern(value) if type(value) is str else value
+@contextmanager
+def _unreadable_events() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:  # of a word that is no action, or no time
+        raise UnreadableEvents from error
+
+
+def _reading(found: Found, patient_id: str) -> Reading[MedicationEvent]:
+    events = found.events[patient_id]
+    if isinstance(events, Exception):
+        raise events
+    return Reading(events, found.last_received_at)
 
 
 def _deletion(history: HistoryKey, events: int) -> Delete:

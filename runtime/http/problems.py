@@ -1,5 +1,6 @@
 """How HTTP tells a caller what was wrong: by parameter, in words that show a valid value."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
+
+logger = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
@@ -30,6 +33,12 @@ class Unavailable(BaseModel):
     detail: str = Field(examples=["RabbitMQ has not confirmed: TimeoutError"])
 
 
+class Unreadable(BaseModel):
+    """What is stored is at fault; repeating the request is of no use before it is mended."""
+
+    detail: str = Field(examples=["an event that is stored of the patient can't be read: …"])
+
+
 class BadParameter(Exception):
     """A parameter that is wrong only together with another."""
 
@@ -38,8 +47,21 @@ class BadParameter(Exception):
         self.problem = Problem(parameter=parameter, reason=reason, example=example)
 
 
-def answer_problems(api: FastAPI, *, unavailable: type[Exception]) -> None:
-    """Make an app answer bad requests with 422 and ``Problems``, and ``unavailable`` with 503."""
+class Busy(Exception):
+    """What is asked for can't be done now, as others are before it; it may be asked again."""
+
+    def __init__(self, why: str, retry_after_seconds: int) -> None:
+        super().__init__(why)
+        self.retry_after_seconds = retry_after_seconds
+
+
+def answer_problems(
+    api: FastAPI, *, unavailable: type[Exception], unreadable: type[Exception] | None = None
+) -> None:
+    """Make an app answer bad requests with 422, ``unavailable`` and Busy with 503.
+
+    What is ``unreadable`` is answered with 500, and logged.
+    """
 
     @api.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -54,6 +76,20 @@ def answer_problems(api: FastAPI, *, unavailable: type[Exception]) -> None:
     async def away(_: Request, error: Exception) -> JSONResponse:
         detail = f"{error}; repeating the request is safe"
         return JSONResponse(Unavailable(detail=detail).model_dump(), status_code=503)
+
+    @api.exception_handler(Busy)
+    async def busy(_: Request, error: Busy) -> JSONResponse:
+        seconds = error.retry_after_seconds
+        detail = f"{error}; ask again in {seconds} s"
+        headers = {"Retry-After": str(seconds)}
+        return JSONResponse(Unavailable(detail=detail).model_dump(), 503, headers)
+
+    if unreadable is not None:
+
+        @api.exception_handler(unreadable)
+        async def broken(_: Request, error: Exception) -> JSONResponse:
+            logger.error("a request can't be answered: %s", error)
+            return JSONResponse(Unreadable(detail=str(error)).model_dump(), status_code=500)
 
 
 def _examples(route: APIRoute) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.routes import LAST_RECEIVED, periods_router
 from consumer_app.storage.store import EventStore
 from tests.runs import event
@@ -26,7 +27,7 @@ async def store(url: str) -> AsyncIterator[EventStore]:
 
 async def freshness(store: EventStore, path: str) -> datetime | None:
     api = FastAPI()
-    api.include_router(periods_router(store))
+    api.include_router(periods_router(store, AnswersApart({})))
     async with AsyncClient(transport=ASGITransport(api), base_url="http://consumer") as client:
         answer = await client.get(path, params={"patient_id": "unknown"})
     written = answer.headers.get(LAST_RECEIVED)
