@@ -1,0 +1,207 @@
+"""Patients with many events, and what can't be read, are no trouble to other patients."""
+
+import asyncio
+import json
+import resource
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+from sqlalchemy import text
+
+from consumer_app.queries import apart
+from consumer_app.queries.answers import answer_to
+from consumer_app.queries.apart import AnswersApart
+from consumer_app.queries.parameters import PeriodsQuery
+from consumer_app.queries.routes import LAST_RECEIVED, periods_router
+from consumer_app.storage.backend import EVENTS_A_TRIP, MOST_EVENTS, Found
+from consumer_app.storage.database import open_database
+from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
+from consumer_app.storage.store import EventStore
+from contracts import Action, MedicationEvent
+from runtime.http.problems import answer_problems
+from tests.databases import KINDS, PostgresDatabase, SqliteFile
+
+FIRST = datetime(2021, 1, 1, tzinfo=UTC)
+MANY = MOST_EVENTS + 1
+
+
+def events(patient: str, count: int) -> Iterator[MedicationEvent]:
+    for number in range(count):
+        medication = f"Medication {number % 10}"
+        action = [Action.START, Action.STOP, Action.STOP, Action.CANCEL_START][number // 10 % 4]
+        time = FIRST + timedelta(minutes=number)
+        yield MedicationEvent(patient, medication, action, time, str(number % 3))
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return SqliteFile(tmp_path).url
+    return PostgresDatabase(request.getfixturevalue("postgres")).url
+
+
+class Consumer:
+    """The queries of a consumer over a database of its own."""
+
+    def __init__(self, store: EventStore, answered_apart: AnswersApart) -> None:
+        self.store = store
+        self.apart = answered_apart
+        api = FastAPI()
+        api.include_router(periods_router(store, answered_apart))
+        answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
+        self._client = AsyncClient(transport=ASGITransport(api), base_url="http://consumer")
+
+    async def ask(self, **query: Any) -> Response:  # noqa: ANN401 - passed on
+        return await self.ask_for("/periods", **query)
+
+    async def ask_for(self, path: str, **query: Any) -> Response:  # noqa: ANN401
+        return await self._client.get(path, params=query)
+
+
+@asynccontextmanager
+async def consumer_with(url: str, stored: Iterable[MedicationEvent]) -> AsyncIterator[Consumer]:
+    answered_apart = AnswersApart({"DATABASE_URL": url})
+    async with EventStore.at(url) as store:
+        await store.add(list(stored))
+        yield Consumer(store, answered_apart)
+        await answered_apart.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"explain": True},
+        {"explain": True, "merge_gap": "P1D", "at": "2021-01-02T00:00:00Z"},
+        {"medication_name": ["Medication 1", "Medication 2"]},
+        {"medication_name": ["unknown"]},
+    ],
+    ids=str,
+)
+async def test_many_events_are_answered_as_few_are(url: str, query: dict[str, Any]) -> None:
+    async with consumer_with(url, events("many", MANY)) as consumer:
+        answer = await consumer.ask(patient_id="many", **query)
+
+        named = query.get("medication_name")
+        stored = [
+            each for each in events("many", MANY) if not named or each.medication_name in named
+        ]
+        asked = PeriodsQuery.model_validate({"patient_id": "many"} | query)
+        assert answer.json() == json.loads(b"".join(answer_to(asked, stored)))
+        assert LAST_RECEIVED in answer.headers
+
+
+async def test_equal_questions_that_come_together_are_answered_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    ask = AnswersApart._ask
+
+    async def count(self: AnswersApart, query: PeriodsQuery) -> apart.StoredAnswer:
+        asked.append(query)
+        return await ask(self, query)
+
+    monkeypatch.setattr(AnswersApart, "_ask", count)
+    async with consumer_with(url, events("many", MANY)) as consumer:
+        same = await asyncio.gather(*(consumer.ask(patient_id="many") for _ in range(5)))
+        other = await consumer.ask(patient_id="many", explain=True)
+
+    assert len(asked) == 2
+    assert len({answer.content for answer in same}) == 1
+    assert other.json()["periods"] != same[0].json()["periods"]
+
+
+async def test_who_would_wait_for_too_long_is_told_when_to_ask_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "_LONGEST_WAIT_SECONDS", 0)
+    async with consumer_with(url, events("many", MANY)) as consumer:
+        async with consumer.apart._turn:
+            other = await consumer.ask(patient_id="many")
+
+        assert (other.status_code, other.headers["Retry-After"]) == (503, "0")
+        assert "other patients with many events are being answered" in other.json()["detail"]
+        assert (await consumer.ask(patient_id="many")).status_code == 200
+
+
+async def test_an_answer_that_takes_too_much_memory_is_refused_and_the_next_is_given(
+    url: str,
+) -> None:
+    async with consumer_with(url, [*events("many", MANY), *events("more", 60_000)]) as consumer:
+        assert (await consumer.ask(patient_id="many")).status_code == 200
+        process = consumer.apart._process
+        assert process is not None
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, (1, 1))
+
+        refused = await consumer.ask(patient_id="more", explain=True)
+
+        assert refused.status_code == 503
+        assert "ask for a medication_name, or page through /events" in refused.json()["detail"]
+        assert (await consumer.ask(patient_id="many")).status_code == 200
+
+
+async def spoil(url: str, patient: str) -> None:
+    """Write what no version of ours writes."""
+    engine = open_database(url)
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE medication_event SET action = 'pause' WHERE patient_id = :patient"),
+            {"patient": patient},
+        )
+    await engine.dispose()
+
+
+async def test_what_can_t_be_read_is_an_error_of_its_own_patient(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = [*events("good", 10), *events("bad", 1), *events("many", MANY)]
+    async with consumer_with(url, stored) as consumer:
+        for patient in ("bad", "many"):
+            await spoil(url, patient)
+        patients = ["good", "bad", "unknown"] * 20 + ["many"]
+        answers = await asyncio.gather(*(consumer.ask(patient_id=each) for each in patients))
+
+        page = await consumer.ask_for("/events", patient_id="bad")
+
+    statuses = {each: answer.status_code for each, answer in zip(patients, answers, strict=True)}
+    assert statuses == {"good": 200, "bad": 500, "unknown": 200, "many": 500}
+    assert page.status_code == 500
+    told = "an event that is stored of the patient can't be read: another program has written it"
+    assert {answer.json()["detail"] for answer in answers if answer.status_code == 500} == {told}
+    assert "pause" not in caplog.text
+
+
+async def test_patients_who_find_no_room_in_a_trip_are_read_in_another(url: str) -> None:
+    fit = EVENTS_A_TRIP // MOST_EVENTS
+    patients = [str(number) for number in range(2 * fit + 1)]
+    stored = [each for patient in patients for each in events(patient, MOST_EVENTS)]
+    async with consumer_with(url, stored) as consumer:
+        found = await asyncio.gather(*(consumer.store.read(patient) for patient in patients))
+        assert [len(reading.events) for reading in found] == [MOST_EVENTS] * len(patients)
+
+        trip = await consumer.store._backend.read(patients)
+        assert len(trip.events) == fit
+
+
+async def test_where_a_trip_fails_each_patient_is_asked_for_alone(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with consumer_with(url, [*events("good", 10), *events("bad", 10)]) as consumer:
+        read = consumer.store._backend.read
+
+        async def fail(patients: Sequence[str]) -> Found:
+            if "bad" in patients:
+                raise OSError("the disk has a fault there")
+            return await read(patients)
+
+        monkeypatch.setattr(consumer.store._backend, "read", fail)
+        patients = ["good", "bad", "unknown", "good"]
+        answers = await asyncio.gather(*(consumer.ask(patient_id=each) for each in patients))
+
+    assert [answer.status_code for answer in answers] == [200, 503, 200, 200]
