@@ -3,9 +3,6 @@
 Version 1.0.0 kept spaces and invisible characters as they came. What it stored so could not be
 asked for any more, and would count twice once its file is published again. Of rows that become
 equal one stays, with the time at which the first of them arrived.
-
-Each stretch of the table is kept once it is done. Whoever goes on where this was interrupted reads
-all again, and rewrites what is left.
 """
 
 import logging
@@ -18,6 +15,7 @@ import sqlalchemy as sa
 from alembic import op
 from pydantic_core import PydanticCustomError
 
+from consumer_app.storage.migrations.stretches import stretches
 from contracts.text import read_identifier, read_name, visible
 
 revision = "0003"
@@ -33,14 +31,6 @@ Row = dict[str, Any]
 _IDENTIFIERS = ("patient_id", "order_id", "event_id")
 _SECONDS_BETWEEN_REPORTS = 60
 
-# Stretches of whole patients, each about as many rows, so that neither memory nor the time of a
-# statement grows with the table.
-_NEXT_STRETCH = sa.text("""
-    SELECT max(patient_id), count(*) FROM (
-        SELECT patient_id FROM medication_event
-        WHERE patient_id > :after ORDER BY patient_id LIMIT 20000
-    ) AS stretch
-""")
 _STRETCH = """
     SELECT *
     FROM (
@@ -71,34 +61,21 @@ _INSERT = sa.text("""
 _COUNT = sa.text("SELECT count(*) FROM medication_event WHERE patient_id IN :patients").bindparams(
     sa.bindparam("patients", expanding=True)
 )
-_VERSION = sa.text("SELECT version_num FROM alembic_version")
 
 
 def upgrade() -> None:
     connection = op.get_bind()
     not_plain = _NOT_PLAIN[connection.dialect.name]
     counts = Counter[str]()
-    after, reported = "", time.monotonic()
-    while stretch := _next_stretch(connection, after):
-        last, events = stretch
+    reported = time.monotonic()
+    for after, last, events in stretches(connection, down_revision):
         found = connection.execute(not_plain, {"after": after, "last": last}).mappings()
         counts.update(_rewrite(connection, [dict(row) for row in found]), read=events)
-        connection.commit()
-        after = last
         if time.monotonic() > reported + _SECONDS_BETWEEN_REPORTS:
             _report(counts)
             reported = time.monotonic()
     if counts["rewritten"]:
         _report(counts)
-
-
-def _next_stretch(connection: sa.Connection, after: str) -> tuple[str, int] | None:
-    """Return the last patient of the next stretch and about how many events it holds, or None."""
-    # In SQLite others may take their turn between two stretches, and be done before.
-    if connection.scalar(_VERSION) != down_revision:
-        raise OSError("another process has migrated it meanwhile")
-    last, events = connection.execute(_NEXT_STRETCH, {"after": after}).one()
-    return (last, events) if events else None
 
 
 def _report(counts: Counter[str]) -> None:
