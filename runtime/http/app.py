@@ -14,6 +14,7 @@ from faststream.rabbit import RabbitBroker
 
 from runtime.broker import BrokerRefused
 from runtime.http.asyncapi import NamedAsyncAPI, Operations
+from runtime.http.methods import allow_head, head_as_get
 from runtime.http.pages import document
 from runtime.logs import keep_queries_out_of_access_log
 from runtime.processes import can_not_start, end_as_told
@@ -59,6 +60,7 @@ class HttpApp(AsgiFastStream):
         self._api = api
         if beside is not None:
             self._work_beside(beside)
+        allow_head(api)
         document(api, self._asyncapi, try_it_out=try_it_out)
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +75,7 @@ class HttpApp(AsgiFastStream):
             can_not_start(refused)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._api(scope, receive, send)
+        await self._api(head_as_get(scope), receive, send)
 
     def _work_beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         tasks: list[asyncio.Task[None]] = []
