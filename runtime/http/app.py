@@ -14,6 +14,7 @@ from faststream.rabbit import RabbitBroker
 
 from runtime.broker import BrokerRefused
 from runtime.http.asyncapi import NamedAsyncAPI, Operations
+from runtime.http.heads import bound_heads
 from runtime.http.methods import allow_head, head_as_get
 from runtime.http.pages import document
 from runtime.logs import keep_queries_out_of_access_log
@@ -57,6 +58,7 @@ class HttpApp(AsgiFastStream):
             on_startup=[keep_queries_out_of_access_log],
             after_startup=[tell_started, *after_startup, _keep_loaded],
         )
+        bound_heads()
         self._api = api
         if beside is not None:
             self._work_beside(beside)
