@@ -56,6 +56,7 @@ def test_more_replicas_at_least_than_at_most_are_refused() -> None:
         ({"publisher.file.run": "x" * 129}, "/publisher/file/run"),
         ({"networkPolicy.monitoring": []}, "/networkPolicy/monitoring"),
         ({"consumer.logLevel": "info"}, "/consumer/logLevel"),
+        ({"consumer.extraEnv": [{"value": "1"}]}, "/consumer/extraEnv/0"),
         ({"consumer.image.digest": "latest"}, "/consumer/image/digest"),
     ],
 )

@@ -1,5 +1,6 @@
 """What runs, how many of it, when it counts as alive, and how it stops."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -186,3 +187,35 @@ def test_images_come_from_the_registry_by_digest_where_one_is_given() -> None:
         f"{repository}-consumer@sha256:{'0' * 64}"
     )
     assert specs["publisher"]["containers"][0]["image"] == f"{repository}-publisher:{VERSION}"
+
+
+_GIVEN = [
+    {"name": "CONSUMER_PREFETCH", "value": "7"},
+    {"name": "DATABASE_URL", "value": "sqlite+aiosqlite:////data/other.db"},
+    {"name": "PUBLISHER_GIVE_UP_AFTER", "value": "7"},
+    {"name": "PUBLISHER_RUN", "value": "seven"},
+    {"name": "RABBITMQ_URL", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "url"}}},
+]
+
+
+@pytest.mark.parametrize("values", [{}, POSTGRESQL, MODES["file from a config map"]])
+def test_a_variable_of_the_values_takes_the_place_of_the_charts(values: dict[str, Any]) -> None:
+    own = {name: container["env"] for name, container in _containers(values)}
+    extra = {"consumer.extraEnv": _GIVEN, "publisher.extraEnv": _GIVEN}
+    for name, container in _containers(values | extra):
+        names = [each["name"] for each in container["env"]]
+        assert len(names) == len(set(names)), name
+        # Behind the chart's, so that they may refer to them.
+        assert container["env"][-len(_GIVEN) :] == _GIVEN
+        assert set(names) >= {each["name"] for each in own[name]}
+
+
+def _containers(values: dict[str, Any]) -> Iterator[tuple[str, Manifest]]:
+    """Yield all containers that have settings of ours, with a name."""
+    for manifest in render(values):
+        if manifest["kind"] not in {"Deployment", "StatefulSet", "Job"}:
+            continue
+        pod = manifest["spec"]["template"]["spec"]
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
+            if container["name"] != "rabbitmq":
+                yield f"{manifest['metadata']['name']} {container['name']}", container

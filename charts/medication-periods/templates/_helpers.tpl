@@ -65,7 +65,9 @@ labels:
 automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext:
-  {{- toYaml $.Values.podSecurityContext | nindent 2 }}
+  {{- with $.Values.podSecurityContext }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   {{- if $.Values.setUser }}
   runAsUser: {{ index . 2 }}
   runAsGroup: {{ index . 2 }}
@@ -112,11 +114,11 @@ image: {{ include "image" (list . "consumer") }}
 imagePullPolicy: {{ .Values.images.pullPolicy }}
 command: [python, -m, consumer_app, database, migrate]
 env:
-  {{- include "databaseUrl" . | nindent 2 }}
+  {{- include "variables" (list (include "databaseUrl" .) .Values.consumer.extraEnv) | nindent 2 }}
 resources:
-  {{- toYaml .Values.consumer.resources | nindent 2 }}
+  {{- toYaml (.Values.consumer.resources | default dict) | nindent 2 }}
 securityContext:
-  {{- toYaml .Values.containerSecurityContext | nindent 2 }}
+  {{- toYaml (.Values.containerSecurityContext | default dict) | nindent 2 }}
 {{- end }}
 
 {{/* Startup waits for the broker; liveness asks whether the process answers, no more: a restart
@@ -179,6 +181,15 @@ key: {{ $rabbitmq.existingSecretKey }}
 {{- end }}
 {{- end }}
 
+{{- define "consumerSettings" -}}
+{{ include "brokerUrl" . }}
+{{ include "databaseUrl" . }}
+- name: CONSUMER_PREFETCH
+  value: {{ .Values.consumer.prefetch | quote }}
+- name: CONSUMER_LOG_LEVEL
+  value: {{ .Values.consumer.logLevel }}
+{{- end }}
+
 {{- define "publisherSettings" -}}
 {{- $publisher := .Values.publisher }}
 {{- include "brokerUrl" . }}
@@ -198,9 +209,33 @@ key: {{ $rabbitmq.existingSecretKey }}
 - name: PUBLISHER_TIME_FORMAT
   value: {{ . | quote }}
 {{- end }}
-{{- with $publisher.extraEnv }}
-{{ toYaml . }}
 {{- end }}
+
+{{- define "fileSettings" -}}
+{{- $file := .Values.publisher.file -}}
+- name: PUBLISHER_REJECTS
+  value: /data/{{ $file.name | base }}.rejects.jsonl
+# A mounted file has the time of the mount, by which each try would be another run.
+- name: PUBLISHER_RUN
+  value: {{ $file.run | default (base $file.name | trunc 128) | quote }}
+{{ include "publisherSettings" . }}
+{{- end }}
+
+{{/* Variables of the chart's, and those of the values, which take the place of their namesakes;
+     takes (list VARIABLES EXTRA). */}}
+{{- define "variables" -}}
+{{- $extra := last . | default list }}
+{{- $names := list }}
+{{- range $extra }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- $variables := list }}
+{{- range first . | fromYamlArray }}
+{{- if not (has .name $names) }}
+{{- $variables = append $variables . }}
+{{- end }}
+{{- end }}
+{{- concat $variables $extra | toYaml }}
 {{- end }}
 
 {{/* Egress rules of NetworkPolicies. */}}
