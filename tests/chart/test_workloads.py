@@ -28,12 +28,19 @@ def test_sqlite_gets_one_consumer_on_a_volume() -> None:
     assert {"name": "data", "mountPath": "/data"} in mounts
 
 
-def test_postgresql_gets_a_deployment_that_never_has_fewer_than_it_should() -> None:
+def test_postgresql_gets_a_deployment_of_as_many_as_are_asked_for() -> None:
     consumer = pick(render(POSTGRESQL | {"consumer.replicas": 3}), "Deployment", "consumer")["spec"]
     assert consumer["replicas"] == 3
-    assert consumer["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     spread = consumer["template"]["spec"]["topologySpreadConstraints"][0]
     assert spread["labelSelector"]["matchLabels"] == consumer["selector"]["matchLabels"]
+
+
+@pytest.mark.parametrize("component", ["consumer", "publisher"])
+def test_old_pods_stay_until_a_new_one_has_been_ready_for_a_while(component: str) -> None:
+    deployment = pick(render(POSTGRESQL), "Deployment", component)["spec"]
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    # RabbitMQ refuses a wrong password within seconds; the pod may have been ready until then.
+    assert deployment["minReadySeconds"] >= 10
 
 
 @pytest.mark.parametrize("by", ["cpu", "queue"])

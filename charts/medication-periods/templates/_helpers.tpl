@@ -121,8 +121,17 @@ securityContext:
   {{- toYaml (.Values.containerSecurityContext | default dict) | nindent 2 }}
 {{- end }}
 
-{{/* Startup waits for the broker; liveness asks whether the process answers, no more: a restart
-     mends no broker. Readiness asks whether it can do its work. */}}
+{{/* An old pod goes when a new one can take its place. One that RabbitMQ refuses ends within seconds,
+     but may have been ready before. */}}
+{{- define "rollout" -}}
+minReadySeconds: 10
+strategy:
+  rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+{{- end }}
+
+{{/* Liveness asks whether the process answers, no more: a restart mends no broker and no database.
+     Readiness is about requests: the consumer's asks for the database alone, so that queries are
+     answered while RabbitMQ is away, the publisher's for RabbitMQ. */}}
 {{- define "probes" -}}
 startupProbe:
   httpGet: {path: /health/live, port: http}
@@ -137,7 +146,7 @@ livenessProbe:
 readinessProbe:
   httpGet: {path: /health/ready, port: http}
   periodSeconds: 5
-  # The check itself asks RabbitMQ for up to 5 seconds.
+  # The check itself asks for up to 5 seconds.
   timeoutSeconds: 7
   failureThreshold: 2
 {{- end }}
