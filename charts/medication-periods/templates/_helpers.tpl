@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Short enough for what is put behind it, and for the number that a Job's name ends in. */}}
+{{/* Short enough for what is put behind it. */}}
 {{- define "fullname" -}}
 {{- $name := include "name" . }}
 {{- $default := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
@@ -119,6 +119,15 @@ resources:
   {{- toYaml (.Values.consumer.resources | default dict) | nindent 2 }}
 securityContext:
   {{- toYaml (.Values.containerSecurityContext | default dict) | nindent 2 }}
+{{- end }}
+
+{{/* In order, a StatefulSet waits for a pod that can't become ready, and a rollback that would replace
+     it has no end. What is there keeps its policy, which can't be changed. */}}
+{{- define "podManagement" -}}
+{{- $ := first . }}
+{{- $name := printf "%s-%s" (include "fullname" $) (last .) }}
+{{- $there := lookup "apps/v1" "StatefulSet" $.Release.Namespace $name -}}
+podManagementPolicy: {{ dig "spec" "podManagementPolicy" "Parallel" $there }}
 {{- end }}
 
 {{/* An old pod goes when a new one can take its place. One that RabbitMQ refuses ends within seconds,
