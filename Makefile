@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install assets run test coverage unit integration browser chart e2e faults fuzz bench lint format docs version lock clean programs
+.PHONY: help install assets run test coverage unit integration browser chart e2e kubernetes faults fuzz bench lint format docs version lock clean programs
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,6 +48,10 @@ chart: install ## check the Helm chart, the Dockerfiles and the compose files
 
 e2e: install ## build the images, bring them up in a Docker engine, kill and scale them
 	@$(BIN)/pytest tests/e2e
+
+# KUBERNETES_LOAD is a command that gives the cluster an archive of images: kind load image-archive
+kubernetes: install ## run the chart's modes on the cluster that KUBECONFIG names, and print a table
+	@$(BIN)/pytest tests/kubernetes
 
 RUNS ?= 1
 faults: install programs ## break everything in full, RUNS times with different seeds, and print the table

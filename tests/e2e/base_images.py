@@ -26,10 +26,15 @@ def build_base_images(docker: Docker, folder: Path) -> None:
         docker.build(image, stand_in)
 
 
+def used_images(docker: Docker) -> set[str]:
+    """Read from the compose files which images run beside the project's own."""
+    used = docker.run("compose", "--profile", "*", "config", "--images").split()
+    return {image for image in used if not image.startswith("medication-")}
+
+
 def _base_images(docker: Docker) -> set[str]:
     """Read from the Dockerfiles and the compose files which images the project is based on."""
     dockerfiles = (ROOT / f"{name}_app" / "Dockerfile" for name in ("consumer", "publisher"))
     named = "".join(dockerfile.read_text() for dockerfile in dockerfiles)
     based_on = set(re.findall(r"^ARG \w+_IMAGE=(.+)$", named, re.MULTILINE))
-    used = docker.run("compose", "--profile", "*", "config", "--images").split()
-    return based_on | {image for image in used if not image.startswith("medication-")}
+    return based_on | used_images(docker)
