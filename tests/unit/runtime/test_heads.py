@@ -50,7 +50,7 @@ async def sent(pieces: Iterator[bytes]) -> tuple[Connection, int]:
     bound_heads()
     connection, taken = Connection(), 0
     # uvicorn makes it of this class, also where it has processes of its own.
-    protocol = HttpToolsProtocol(Config(answer_at_once), ServerState(), {})
+    protocol = HttpToolsProtocol(Config(answer_at_once, log_config=None), ServerState(), {})
     protocol.connection_made(connection)
     for piece in pieces:
         protocol.data_received(piece)
