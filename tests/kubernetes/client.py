@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
@@ -37,16 +38,17 @@ def main(command: str, *arguments: str) -> None:
     print(json.dumps(does(*arguments)))
 
 
-def answer(request: "str | Request") -> dict:
+def answer(request: "str | Request") -> dict[str, Any]:
     """Ask once."""
     try:
         with OPENER.open(request, timeout=40) as found:
-            return json.load(found)
+            content: dict[str, Any] = json.load(found)
     except (OSError, HTTPException, ValueError) as error:
         raise NoAnswer(str(error)) from error
+    return content
 
 
-def publish(name: str) -> dict:
+def publish(name: str) -> dict[str, Any]:
     """Publish batches, each until it is confirmed."""
     batches = tries = 0
     while not stopped(name).exists():
@@ -59,7 +61,7 @@ def publish(name: str) -> dict:
     return {"batches": batches, "tries": tries}
 
 
-def event(name: str, batch: int, place: int) -> dict:
+def event(name: str, batch: int, place: int) -> dict[str, Any]:
     """Make an event of a batch, which has a patient of its own."""
     return {
         "patient_id": f"{name}-{batch}",
@@ -74,12 +76,13 @@ def is_confirmed(body: bytes) -> bool:
     """Post a batch once."""
     headers = {"Content-Type": "application/json"}
     try:
-        return answer(Request(f"{PUBLISHER}/events", body, headers))["accepted"] == BATCH
+        accepted: int = answer(Request(f"{PUBLISHER}/events", body, headers))["accepted"]
     except NoAnswer:
         return False
+    return accepted == BATCH
 
 
-def stored(name: str, batches: str) -> dict:
+def stored(name: str, batches: str) -> dict[str, Any]:
     """Wait for all batches."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     lost = doubled = 0
@@ -93,7 +96,7 @@ def stored(name: str, batches: str) -> dict:
     return {"events": int(batches) * BATCH, "lost": lost, "doubled": doubled}
 
 
-def events_of(patient: str) -> Counter:
+def events_of(patient: str) -> Counter[str]:
     """Count a patient's events by their ids; none where there is no answer."""
     query = urlencode({"patient_id": patient, "limit": 10 * BATCH})
     try:
@@ -102,7 +105,7 @@ def events_of(patient: str) -> Counter:
         return Counter()
 
 
-def ask(name: str) -> dict:
+def ask(name: str) -> dict[str, Any]:
     """Ask for periods, again and again, each time by a connection of its own."""
     found = Counter(answered=0)
     while not stopped(name).exists():
@@ -115,7 +118,7 @@ def ask(name: str) -> dict:
     return found
 
 
-def stop(name: str) -> dict:
+def stop(name: str) -> dict[str, Any]:
     """Say that it is enough."""
     stopped(name).touch()
     return {}
@@ -126,21 +129,22 @@ def stopped(name: str) -> Path:
     return Path("/tmp") / f"{name}.stop"
 
 
-def periods(patient: str) -> list:
+def periods(patient: str) -> list[Any]:
     """Ask for a patient's periods once."""
-    return answer(f"{CONSUMER}/periods?{urlencode({'patient_id': patient})}")["periods"]
+    found = answer(f"{CONSUMER}/periods?{urlencode({'patient_id': patient})}")
+    return list(found["periods"])
 
 
 def status(url: str) -> int:
     """Ask once."""
     try:
         with OPENER.open(url, timeout=40) as found:
-            return found.status
+            return int(found.status)
     except HTTPError as error:
         return error.code
 
 
-def reach(*targets: str) -> dict:
+def reach(*targets: str) -> dict[str, Any]:
     """Try to connect to each, once."""
     return {target: is_reached(*target.rsplit(":", 1)) for target in targets}
 
