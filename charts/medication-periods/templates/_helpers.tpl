@@ -202,6 +202,9 @@ key: {{ $rabbitmq.existingSecretKey }}
 {{- define "consumerSettings" -}}
 {{ include "brokerUrl" . }}
 {{ include "databaseUrl" . }}
+# What migrates goes before it, and alone makes a database.
+- name: DATABASE_MUST_EXIST
+  value: "true"
 - name: CONSUMER_PREFETCH
   value: {{ .Values.consumer.prefetch | quote }}
 - name: CONSUMER_LOG_LEVEL
