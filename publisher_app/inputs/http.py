@@ -1,11 +1,12 @@
 """HTTP: events posted to the publisher."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
@@ -17,8 +18,8 @@ from publisher_app.formats.recognition import json_records_of
 from publisher_app.formats.records import MAX_CHARACTERS, Record, may_be_deep
 from publisher_app.formats.text import as_text, buffered
 from publisher_app.intake import Intake, Outcome
-from runtime.http.bodies import BodyTooLong, BodyUnreadable, read_body
-from runtime.http.problems import BadParameter, Problems, Unavailable
+from runtime.http.bodies import Bodies, BodyTooLong, BodyTooSlow, BodyUnreadable, NoRoom
+from runtime.http.problems import BadParameter, Busy, Problems, Unavailable
 
 
 class RejectedEvent(BaseModel):
@@ -48,6 +49,7 @@ Run = Annotated[
 def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
     """Make the route that takes events; they belong to the run that a request names, or to none."""
     router = APIRouter(tags=["events"])
+    bodies = Bodies(max_body_bytes)
 
     @router.post(
         "/events",
@@ -63,14 +65,14 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
         files. What is no event is reported by its index; the others are published. Repeating a
         request is always safe.
         """
-        records = _records(await _body(request, max_body_bytes), intake.columns)
         rejected: list[RejectedEvent] = []
 
         def reject(record: Record, reason: str) -> None:
             rejected.append(RejectedEvent(index=record.place, reason=reason))
 
         outcome = Outcome(run)
-        await intake.take(records, reject, outcome)
+        async with _body_of(request, bodies) as body:
+            await intake.take(_records(body, intake.columns), reject, outcome)
         answer = PostedEvents(accepted=outcome.published, rejected=rejected, run=outcome.run)
         return JSONResponse(answer.model_dump(), status_code=202 if outcome.published else 422)
 
@@ -84,14 +86,20 @@ _EXAMPLE = (
 )
 
 
-async def _body(request: Request, limit: int) -> bytes:
+@asynccontextmanager
+async def _body_of(request: Request, bodies: Bodies) -> AsyncIterator[bytes]:
     try:
-        return await read_body(request, limit)
+        async with bodies.of(request) as body:
+            yield body
     except BodyTooLong:
-        too_long = f"is longer than {limit} bytes: post it in parts"
+        too_long = f"is longer than {bodies.limit} bytes: post it in parts"
         raise BadParameter("body", too_long, _EXAMPLE) from None
     except BodyUnreadable as error:
         raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
+    except BodyTooSlow as error:
+        raise HTTPException(error.status, f"the body: {error}") from None
+    except NoRoom as error:
+        raise Busy(str(error), retry_after_seconds=5) from None
 
 
 def _records(body: bytes, columns: Columns) -> Sequence[Record]:
@@ -131,7 +139,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "model": PostedEvents | Problems,
         "description": "Nothing in the request is an event, or it can't be read",
     },
-    503: {"model": Unavailable, "description": "RabbitMQ has not confirmed"},
+    408: {"model": Unavailable, "description": "The body has not come within a minute"},
+    503: {
+        "model": Unavailable,
+        "description": "RabbitMQ has not confirmed, or large bodies are in work: `Retry-After` "
+        "says when to post again",
+    },
 }
 
 

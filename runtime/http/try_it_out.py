@@ -7,13 +7,14 @@ from faststream.rabbit import RabbitBroker
 
 from contracts import MAX_MESSAGE_BYTES
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
-from runtime.http.bodies import BodyTooLong, BodyUnreadable, read_body
+from runtime.http.bodies import Bodies, BodyRefused
 
 ADDRESS = "asyncapi/try"
 
 
 def offer_try_it_out(api: FastAPI, broker: RabbitBroker) -> None:
     """Add the route that publishes what is posted, as it is: the consumer judges it."""
+    bodies = Bodies(MAX_MESSAGE_BYTES)
 
     @api.post(f"/{ADDRESS}", include_in_schema=False)
     async def publish(request: Request) -> JSONResponse:
@@ -21,20 +22,18 @@ def offer_try_it_out(api: FastAPI, broker: RabbitBroker) -> None:
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"detail": "Post JSON."}, status_code=415)
         try:
-            body = await read_body(request, MAX_MESSAGE_BYTES)
-        except BodyTooLong:
-            return JSONResponse({"detail": "The message is too long."}, status_code=413)
-        except BodyUnreadable as error:
-            return JSONResponse({"detail": f"{error}."}, status_code=415)
-        try:
-            await broker.publish(
-                body,
-                exchange=EVENTS_EXCHANGE,
-                routing_key=ROUTING_KEY,
-                content_type="application/json",
-                persist=True,
-                timeout=5,
-            )
+            async with bodies.of(request) as body:
+                await broker.publish(
+                    body,
+                    exchange=EVENTS_EXCHANGE,
+                    routing_key=ROUTING_KEY,
+                    content_type="application/json",
+                    persist=True,
+                    timeout=5,
+                )
+        except BodyRefused as error:
+            detail = f"The message is not taken: {error}."
+            return JSONResponse({"detail": detail}, status_code=error.status)
         except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
             detail = f"RabbitMQ has not confirmed: {type(error).__name__}."
             return JSONResponse({"detail": detail}, status_code=503)

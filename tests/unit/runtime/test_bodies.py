@@ -1,12 +1,14 @@
 """A body is read, and unpacked, up to its limit; what is longer is given up early."""
 
+import asyncio
 import gzip
+import random
 from collections.abc import Sequence
 
 import pytest
 from fastapi import Request
 
-from runtime.http.bodies import BodyTooLong, BodyUnreadable, read_body
+from runtime.http.bodies import Bodies, BodyTooLong, BodyTooSlow, BodyUnreadable, NoRoom
 
 LIMIT = 10_000
 TEXT = bytes(range(256)) * (LIMIT // 256)
@@ -33,7 +35,8 @@ def parted(body: bytes, size: int) -> list[bytes]:
 
 
 async def read(body: bytes, encoding: str | None = "gzip", size: int = 1_000) -> bytes:
-    return await read_body(Sent(parted(body, size), encoding).request, LIMIT)
+    async with Bodies(LIMIT).of(Sent(parted(body, size), encoding).request) as whole:
+        return whole
 
 
 @pytest.mark.parametrize("encoding", [None, "", "identity"])
@@ -63,7 +66,8 @@ async def test_the_limit_is_for_unpacked_bytes() -> None:
 async def test_of_a_bomb_no_more_is_taken_than_the_limit_allows(bomb: bytes) -> None:
     sent = Sent(parted(bomb, 100), "gzip")
     with pytest.raises(BodyTooLong):
-        await read_body(sent.request, LIMIT)
+        async with Bodies(LIMIT).of(sent.request):
+            pass
     assert sent.taken * 100 <= LIMIT + 100
     assert sent.taken < len(sent.parts)
 
@@ -87,3 +91,52 @@ async def test_broken_gzip_is_told(body: bytes, told: str) -> None:
 async def test_a_packing_that_is_not_read_is_told(encoding: str) -> None:
     with pytest.raises(BodyUnreadable, match="only gzip is"):
         await read(b"[]", encoding)
+
+
+LARGE = bytes(100_000)
+ROOM = 250_000
+
+
+async def test_large_bodies_share_the_room_of_one_and_small_ones_always_fit() -> None:
+    bodies = Bodies(ROOM)
+
+    def sent(body: bytes) -> Request:
+        return Sent(parted(body, 10_000), None).request
+
+    async with bodies.of(sent(LARGE)), bodies.of(sent(LARGE)):
+        with pytest.raises(NoRoom):
+            async with bodies.of(sent(LARGE)):
+                pass
+        async with bodies.of(sent(bytes(1_000))) as small:
+            assert small == bytes(1_000)
+    for _ in range(3):
+        async with bodies.of(sent(bytes(ROOM))) as whole:
+            assert len(whole) == ROOM
+
+
+async def test_a_body_that_comes_too_slowly_is_given_up_and_leaves_its_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.http.bodies._DEADLINE_SECONDS", 0.05)
+    bodies = Bodies(ROOM)
+    scope = {"type": "http", "method": "POST", "headers": []}
+    parts = iter([LARGE, LARGE])
+
+    async def receive() -> dict[str, object]:
+        if (part := next(parts, None)) is None:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": part, "more_body": True}
+
+    with pytest.raises(BodyTooSlow):
+        async with bodies.of(Request(scope, receive)):
+            pass
+    async with bodies.of(Sent(parted(bytes(ROOM), 10_000), None).request) as whole:
+        assert len(whole) == ROOM
+
+
+@pytest.mark.parametrize("length", [0, 1, 65_535, 65_536, 65_537, 131_072, 200_000])
+async def test_what_is_unpacked_in_parts_is_whole(length: int) -> None:
+    for body in (bytes(length), random.Random(length).randbytes(length)):
+        packed = gzip.compress(body)
+        async with Bodies(ROOM).of(Sent(parted(packed, 1_000), "gzip").request) as whole:
+            assert whole == body

@@ -60,7 +60,8 @@ async def test_a_message_may_be_as_long_as_the_contract_allows(broker: Mock) -> 
 async def test_a_message_that_is_too_long_is_refused(broker: Mock) -> None:
     answer = await post(broker, b" " * (MAX_MESSAGE_BYTES + 1))
 
-    assert (answer.status_code, answer.json()) == (413, {"detail": "The message is too long."})
+    told = {"detail": "The message is not taken: it is too long."}
+    assert (answer.status_code, answer.json()) == (413, told)
     broker.publish.assert_not_awaited()
 
 
