@@ -71,13 +71,24 @@ def read_message(body: bytes) -> ReadMessage:
 
 def explain_message(body: bytes) -> ReadMessage:
     """Read a body that need not be written plainly, or say what is wrong with it."""
+    # Before pydantic, which tells what is wrong with each of millions of elements.
+    elements = _elements(body)
+    if too_many := _too_many(elements):
+        return too_many
     try:
         if body.lstrip()[:1] != b"[":
             return ReadMessage([_EVENT.validate_json(body)])
-        events = _EVENTS.validate_json(body)
+        return ReadMessage(_EVENTS.validate_json(body))
     except ValidationError as error:
-        return _salvage(body, error)
-    return _too_many(events) or ReadMessage(events)
+        return _salvage(elements) if elements else ReadMessage([], reasons(error))
+
+
+def _elements(body: bytes) -> Sequence[object]:
+    try:
+        found = from_json(body)
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []
 
 
 def _too_many(events: Sequence[object]) -> ReadMessage | None:
@@ -86,16 +97,8 @@ def _too_many(events: Sequence[object]) -> ReadMessage | None:
     return ReadMessage([], f"a list of {len(events)} events: a message holds up to {MAX_EVENTS}")
 
 
-def _salvage(body: bytes, error: ValidationError) -> ReadMessage:
+def _salvage(elements: Sequence[object]) -> ReadMessage:
     """Take the good events out of a list that holds bad ones too."""
-    try:
-        elements = from_json(body)
-    except ValueError:
-        return ReadMessage([], reasons(error))
-    if not isinstance(elements, list):
-        return ReadMessage([], reasons(error))
-    if too_many := _too_many(elements):
-        return too_many
     good: list[MedicationEvent] = []
     refusals = list(_sort_out(elements, good))
     more = f"; and {len(refusals) - _MAX_REASONS} more" if len(refusals) > _MAX_REASONS else ""
