@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from consumer_app.storage.errors import DatabaseUnavailable
+from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.upkeep import (
     CommandFailed,
     database_commands,
@@ -51,7 +51,7 @@ def main() -> None:
     logging.getLogger("consumer_app.storage.migrations").addHandler(logging.StreamHandler())
     try:
         cli(prog_name="python -m consumer_app")
-    except (CommandFailed, DatabaseUnavailable, BrokerUnavailable) as error:
+    except (CommandFailed, DatabaseUnavailable, UnreadableEvents, BrokerUnavailable) as error:
         print(error, file=sys.stderr)
         sys.exit(FAILED)
 

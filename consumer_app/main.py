@@ -66,8 +66,10 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
             except DatabaseUnavailable as error:
                 # One that is away must not keep the service from starting.
                 logger.warning("%s", error)
-            yield
-            await answered_apart.close()
+            try:
+                yield
+            finally:
+                await answered_apart.close()
         logger.info("stopped")
 
     return HttpApp(

@@ -7,7 +7,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from publisher_app.failures import Failure, NotConfirmed
+from publisher_app.failures import Failure
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.inputs.http import events_router
 from publisher_app.intake import Intake
@@ -39,7 +39,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     )
     api.include_router(events_router(intake, settings.max_body_bytes))
     api.include_router(health_router({"broker": partial(broker_problem, publisher.broker)}))
-    answer_problems(api, unavailable=NotConfirmed)
+    answer_problems(api, unavailable=Failure)
     if settings.try_it_out:
         offer_try_it_out(api, publisher.broker)
     started = asyncio.Event()

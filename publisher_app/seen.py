@@ -63,7 +63,7 @@ class _StoredKeys:
         with TemporaryFile() as file:
             file.write(part)
             file.flush()
-            # What is mapped stays when the file is closed, and nobody else can find it.
+            # What is mapped stays when the file is closed; it has no name that is left behind.
             self._parts.append(memoryview(mmap(file.fileno(), 0, access=ACCESS_READ)).cast("q"))
         self._filter.add(part)
 

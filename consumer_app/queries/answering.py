@@ -7,6 +7,7 @@ line with how it ended.
 
 import asyncio
 import pickle
+import re
 import resource
 import sys
 from datetime import datetime
@@ -26,8 +27,9 @@ COMMAND = (sys.executable, "-m", "consumer_app.queries.answering")
 # Of what a container may take, the service itself does with so much.
 _SERVICE_BYTES = 224 * 1024 * 1024
 _LEAST_BYTES = 128 * 1024 * 1024
-# Python gives back little of what it has taken: it begins anew behind an answer that took so much.
-_MOST_KEPT_BYTES = 192 * 1024 * 1024
+# Python gives back little of what it has taken: behind an answer that took so much, in KiB, another
+# process is to begin anew.
+_MUCH = 192 * 1024
 
 
 class End(msgspec.Struct):
@@ -35,7 +37,10 @@ class End(msgspec.Struct):
 
     last_received_at: datetime | None = None
     is_unreadable: bool = False
+    is_too_much: bool = False
     unavailable: str | None = None
+    took_much: bool = False
+    """Whether the process holds much memory now, and should be asked nothing more."""
 
 
 _write_end = msgspec.json.Encoder().encode
@@ -48,9 +53,8 @@ async def _main() -> None:
         while size := await asyncio.to_thread(sys.stdin.buffer.readline):
             query = pickle.loads(sys.stdin.buffer.read(int(size)))  # noqa: S301 - of our own parent
             end = await _written(store, query)
+            end.took_much |= _peak() > _MUCH
             _write(b"0\n" + _write_end(end) + b"\n")
-            if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _MOST_KEPT_BYTES:
-                return
 
 
 async def _written(store: EventStore, query: PeriodsQuery) -> End:
@@ -64,6 +68,8 @@ async def _written(store: EventStore, query: PeriodsQuery) -> End:
         return End(is_unreadable=True)
     except DatabaseUnavailable as error:
         return End(unavailable=str(error))
+    except MemoryError:
+        return End(is_too_much=True, took_much=True)
     return End(last_received_at=last_received_at)
 
 
@@ -72,13 +78,21 @@ def _write(line: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
+def _peak() -> int:
+    """Return the most memory in KiB that this process held; what began it is not counted."""
+    peak = re.search(r"VmHWM:\s+(\d+)", _read(Path("/proc/self/status")))
+    return int(peak[1]) if peak else 0
+
+
 def _limit_memory() -> None:
     """Leave the service what it needs: where the container is full, all in it is ended."""
     limits = (Path("/sys/fs/cgroup", name) for name in _CGROUP_LIMITS)
     allowed = [int(limit) for each in limits if (limit := _read(each)).isdecimal()]
     if allowed:
         most = max(_LEAST_BYTES, min(allowed) - _SERVICE_BYTES)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 _CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")

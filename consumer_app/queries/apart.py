@@ -1,6 +1,7 @@
 """Answers about patients with many events, which another process makes one after the other."""
 
 import asyncio
+import logging
 import os
 import pickle
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -10,14 +11,19 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from weakref import finalize
 
-from consumer_app.queries.answering import COMMAND, read_end
+import msgspec
+
+from consumer_app.queries.answering import COMMAND, End, read_end
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from runtime.http.problems import Busy
 
+logger = logging.getLogger(__name__)
+
 _ROOT = Path(__file__).parents[2]
 
 _LONGEST_WAIT_SECONDS = 10
+_DEADLINE_SECONDS = 120.0
 _PART_BYTES = 64 * 1024
 
 
@@ -44,6 +50,10 @@ class StoredAnswer:
             yield os.pread(self._file, _PART_BYTES, at)
 
 
+class TooMuchForMemory(Exception):
+    """An answer takes more memory than there is for it."""
+
+
 class AnswersApart:
     """Answers queries one after the other; equal ones that come meanwhile get the same answer."""
 
@@ -59,7 +69,8 @@ class AnswersApart:
 
         Raises:
             Busy: others are before it, for longer than anybody should wait.
-            DatabaseUnavailable: the database, or the memory that it takes, is not there.
+            DatabaseUnavailable: the database can't be read, or the other process has failed.
+            TooMuchForMemory: it takes more than there is.
             UnreadableEvents: an event that is stored can't be read.
 
         """
@@ -72,12 +83,20 @@ class AnswersApart:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """End the other process."""
+        """Give up what is asked, and end the other process."""
+        asked = [*self._asked.values()]
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        await self._dismiss()
+
+    async def _dismiss(self) -> int | None:
         process, self._process = self._process, None
-        if process is not None:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        if process is None:
+            return None
+        if process.returncode is None:
+            process.kill()
+        return await process.wait()
 
     async def _answer(self, query: PeriodsQuery) -> StoredAnswer:
         try:
@@ -87,31 +106,38 @@ class AnswersApart:
             why = "other patients with many events are being answered"
             raise Busy(why, retry_after_seconds=_LONGEST_WAIT_SECONDS) from None
         try:
-            return await self._ask(query)
-        except (OSError, EOFError, ValueError) as error:
-            await self.close()
-            raise DatabaseUnavailable(
-                "the answer takes more than there is, most likely memory: ask for a "
-                f"medication_name, or page through /events ({type(error).__name__})"
-            ) from error
-        except BaseException:
-            await self.close()
-            raise
+            answer, end = await self._ask_in_time(query)
         finally:
             self._turn.release()
+        if end.is_unreadable:
+            raise UnreadableEvents
+        if end.is_too_much:
+            raise TooMuchForMemory
+        if end.unavailable is not None:
+            raise DatabaseUnavailable(end.unavailable)
+        answer.last_received_at = end.last_received_at
+        return answer
 
-    async def _ask(self, query: PeriodsQuery) -> StoredAnswer:
+    async def _ask_in_time(self, query: PeriodsQuery) -> tuple[StoredAnswer, End]:
+        try:
+            async with asyncio.timeout(_DEADLINE_SECONDS):
+                answer, end = await self._ask(query)
+        except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
+            status = await self._dismiss()
+            # Without the error's text, which may name a patient.
+            logger.error("the process that answers ended with %s", status)  # noqa: TRY400
+            raise DatabaseUnavailable("the process that answers failed") from error
+        except BaseException:
+            # Given up in the middle, it would answer this when it is asked for the next.
+            await self._dismiss()
+            raise
+        if end.took_much:
+            await self._dismiss()
+        return answer, end
+
+    async def _ask(self, query: PeriodsQuery) -> tuple[StoredAnswer, End]:
         if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
-                *COMMAND,
-                cwd=_ROOT,
-                env={**os.environ, **self._environment},
-                stdin=PIPE,
-                stdout=PIPE,
-                # A traceback may name patients.
-                stderr=DEVNULL,
-                start_new_session=True,
-            )
+            self._process = await self._start()
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise EOFError
@@ -125,10 +151,17 @@ class AnswersApart:
                     raise EOFError
                 answer.add(part)
                 size -= len(part)
-        end = read_end(await stdout.readline())
-        if end.is_unreadable:
-            raise UnreadableEvents
-        if end.unavailable is not None:
-            raise DatabaseUnavailable(end.unavailable)
-        answer.last_received_at = end.last_received_at
-        return answer
+        return answer, read_end(await stdout.readline())
+
+    async def _start(self) -> Process:
+        # In the same folder, which a database's address may begin from.
+        path = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        return await asyncio.create_subprocess_exec(
+            *COMMAND,
+            env={**os.environ, "PYTHONPATH": path, **self._environment},
+            stdin=PIPE,
+            stdout=PIPE,
+            # A traceback may name patients.
+            stderr=DEVNULL,
+            start_new_session=True,
+        )

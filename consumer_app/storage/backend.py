@@ -39,8 +39,8 @@ Numbers = Mapping[str | None, int]
 """The numbers of runs by their names; that of none is 0."""
 
 
-MOST_EVENTS = 5_000
-"""The events of a patient that are read at once: they hold the event loop up for 10 ms."""
+MOST_EVENTS = 2_000
+"""The events of a patient that are read at once: to explain them holds the event loop for 30 ms."""
 EVENTS_A_TRIP = 20_000
 
 Events = Sequence[MedicationEvent] | TooManyEvents | UnreadableEvents | DatabaseUnavailable

@@ -39,5 +39,6 @@ def database_errors(what: str) -> Iterator[None]:
     except _CAUSES as error:
         # SQLAlchemy's own text would repeat the statement, PostgreSQL's further lines the row.
         words = str(getattr(error, "orig", None) or error).splitlines()
-        cause = words[0] if words else type(error).__name__
+        # SQLite's driver would repeat a text that is not UTF-8.
+        cause = words[0].partition(" with text")[0] if words else type(error).__name__
         raise DatabaseUnavailable(f"the database can't be {what}: {cause}") from error

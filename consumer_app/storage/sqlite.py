@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, starmap
 from operator import itemgetter
@@ -57,7 +58,7 @@ _READ = f"""
     SELECT '{{' || group_concat(json_quote(patient) || ':' || iif(events > {MOST_EVENTS}, 'null', (
         SELECT json_group_array(json_array({_STORED})) FROM {TABLE} WHERE patient_id = patient
     ))) || '}}', ({LAST_RECEIVED})
-    FROM reached WHERE so_far <= {EVENTS_A_TRIP} OR place = 0
+    FROM reached WHERE so_far <= {EVENTS_A_TRIP}
 """  # noqa: S608 - words of ours alone
 _OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(?))"
 # A row for each medication.
@@ -123,7 +124,8 @@ class SqliteBackend:
 
     async def read(self, patient_ids: Sequence[str]) -> Found:
         asked = msgspec.json.encode([*dict.fromkeys(patient_ids)]).decode()
-        [[found, last]] = await self._reader.run(_fetch, _READ, asked)
+        with _unreadable_events():
+            [[found, last]] = await self._reader.run(_fetch, _READ, asked)
         return Found(_events(found), None if last is None else datetime.fromisoformat(last))
 
     async def read_all(self, patient_id: str, medication_names: Collection[str]) -> Found:
@@ -131,16 +133,27 @@ class SqliteBackend:
         statement = _READ_ALL.format(_OF_MEDICATIONS if named else "")
         [[last]] = await self._reader.run(_fetch, LAST_RECEIVED)
         events: list[MedicationEvent] = []
-        for (found,) in await self._reader.run(_fetch, statement, patient_id, *named):
-            try:
+        with _unreadable_events():
+            for (found,) in await self._reader.run(_fetch, statement, patient_id, *named):
                 events += map(one_of_many, _read_patient(found) or ())
-            except msgspec.ValidationError as error:
-                raise UnreadableEvents from error
         return Found({patient_id: events}, None if last is None else datetime.fromisoformat(last))
 
     async def close(self) -> None:
         await self._writer.close()
         await self._reader.close()
+
+
+@contextmanager
+def _unreadable_events() -> Iterator[None]:
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise UnreadableEvents from error
+    except sqlite3.OperationalError as error:
+        # Of a text that is not UTF-8, and of bytes where there is to be a text.
+        if str(error).startswith(("Could not decode", "JSON cannot hold")):
+            raise UnreadableEvents from error
+        raise
 
 
 def _events(found: str) -> dict[str, Events]:

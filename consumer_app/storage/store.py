@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar
 from uuid import uuid4
@@ -144,8 +144,9 @@ class EventStore:
         with database_errors("read"):
             await self._migrate()
             found = await self._reads.submit([patient_id])
-            if patient_id not in found.events:
-                found = await self._backend.read([patient_id])
+            # The first of a trip is always reached.
+            while patient_id not in found.events:
+                found = await self._reads.submit([patient_id])
         reading = _reading(found, patient_id)
         if medication_names:
             events = [each for each in reading.events if each.medication_name in medication_names]
@@ -289,20 +290,35 @@ class EventStore:
 
     async def _read_patients(self, patient_ids: Sequence[str]) -> Found:
         """Read in one trip; where it fails, for each patient alone: one may be at fault."""
-        with suppress(DatabaseUnavailable), database_errors("read"):
-            return await self._backend.read(patient_ids)
+        patients = [*dict.fromkeys(patient_ids)]
+        try:
+            with database_errors("read"):
+                return await self._backend.read(patients)
+        except (DatabaseUnavailable, UnreadableEvents):
+            if len(patients) == 1:
+                raise
+        return await self._read_alone(patients)
+
+    async def _read_alone(self, patients: Sequence[str]) -> Found:
         events: dict[str, Events] = {}
-        last_received_at: datetime | None = None
-        for patient_id in dict.fromkeys(patient_ids):
+        read: list[Found] = []
+        failures = 0
+        for patient_id in patients:
             try:
                 with database_errors("read"):
-                    found = await self._backend.read([patient_id])
+                    read.append(await self._backend.read([patient_id]))
+            except UnreadableEvents as error:
+                events[patient_id] = error
             except DatabaseUnavailable as error:
                 events[patient_id] = error
-            else:
-                events |= found.events
-                last_received_at = found.last_received_at
-        return Found(events, last_received_at)
+                failures += 1
+                if failures > 1 and not read:
+                    # It is the database, then, and nobody else is to wait for it.
+                    raise
+        for found in read:
+            events |= found.events
+        # The earliest: what is told must hold for each.
+        return Found(events, read[0].last_received_at if read else None)
 
     async def _migrate(self) -> None:
         async with self._migration:

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import re
 import resource
+import sqlite3
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,7 +106,7 @@ async def test_equal_questions_that_come_together_are_answered_once(
     asked = []
     ask = AnswersApart._ask
 
-    async def count(self: AnswersApart, query: PeriodsQuery) -> apart.StoredAnswer:
+    async def count(self: AnswersApart, query: PeriodsQuery) -> object:
         asked.append(query)
         return await ask(self, query)
 
@@ -137,13 +140,23 @@ async def test_an_answer_that_takes_too_much_memory_is_refused_and_the_next_is_g
         assert (await consumer.ask(patient_id="many")).status_code == 200
         process = consumer.apart._process
         assert process is not None
-        resource.prlimit(process.pid, resource.RLIMIT_DATA, (1, 1))
+        limit = data_of(process.pid) + 2**20
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, limit))
 
         refused = await consumer.ask(patient_id="more", explain=True)
 
-        assert refused.status_code == 503
-        assert "ask for a medication_name, or page through /events" in refused.json()["detail"]
+        assert refused.status_code == 422
+        (problem,) = refused.json()["detail"]
+        assert problem["parameter"] == "medication_name"
+        assert "take more memory than there is" in problem["reason"]
         assert (await consumer.ask(patient_id="many")).status_code == 200
+
+
+def data_of(pid: int) -> int:
+    """Return the bytes that count against RLIMIT_DATA."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (kilobytes,) = re.findall(r"VmData:\s+(\d+)", status)
+    return int(kilobytes) * 1024
 
 
 async def spoil(url: str, patient: str) -> None:
@@ -205,3 +218,80 @@ async def test_where_a_trip_fails_each_patient_is_asked_for_alone(
         answers = await asyncio.gather(*(consumer.ask(patient_id=each) for each in patients))
 
     assert [answer.status_code for answer in answers] == [200, 503, 200, 200]
+
+
+async def test_where_the_database_is_away_nobody_waits_for_others_to_find_out(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with consumer_with(url, events("good", 1)) as consumer:
+        tried = []
+
+        async def fail(patients: Sequence[str]) -> Found:
+            tried.append(patients)
+            raise OSError("there is no way to the host")
+
+        monkeypatch.setattr(consumer.store._backend, "read", fail)
+        alone = await consumer.ask(patient_id="good")
+        assert (alone.status_code, len(tried)) == (503, 1)
+
+        patients = await asyncio.gather(*(consumer.ask(patient_id=str(n)) for n in range(20)))
+        assert {answer.status_code for answer in patients} == {503}
+
+
+@pytest.mark.parametrize("wrong", ["CAST(x'ff' AS TEXT)", "x'ff'"], ids=["no UTF-8", "no text"])
+async def test_no_text_that_can_t_be_read_is_repeated(tmp_path: Path, wrong: str) -> None:
+    database = SqliteFile(tmp_path)
+    stored = [*events("good", 10), *events("bad", 1), *events("many", MANY)]
+    async with consumer_with(database.url, stored) as consumer:
+        with closing(sqlite3.connect(database.file)) as connection:
+            for patient in ("bad", "many"):
+                connection.execute(
+                    f"UPDATE medication_event SET order_id = {wrong}"
+                    f" WHERE patient_id = '{patient}' AND medication_name = 'Medication 0'"
+                )
+            connection.commit()
+        patients = ["good", "bad", "many"]
+        answers = await asyncio.gather(*(consumer.ask(patient_id=each) for each in patients))
+
+    assert [answer.status_code for answer in answers] == [200, 500, 500]
+    assert "Medication" not in answers[1].text + answers[2].text
+
+
+async def test_a_relative_address_leads_the_other_process_to_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with consumer_with("sqlite+aiosqlite:///./events.db", events("many", MANY)) as consumer:
+        assert (await consumer.ask(patient_id="many")).json()["periods"]
+
+
+async def test_a_process_that_took_much_memory_is_asked_nothing_more(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", TAKES_MUCH))
+    async with consumer_with(url, events("many", MANY)) as consumer:
+        asked = (consumer.ask(patient_id="many", explain=each) for each in (True, False))
+        answers = await asyncio.gather(*asked)
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert consumer.apart._process is None
+
+
+TAKES_MUCH = """
+import asyncio
+from consumer_app.queries import answering
+answering._MUCH = 0
+asyncio.run(answering._main())
+"""
+
+
+async def test_what_is_asked_ends_with_the_service(url: str) -> None:
+    async with consumer_with(url, events("many", MANY)) as consumer:
+        asked = [
+            asyncio.create_task(consumer.ask(patient_id="many", explain=each))
+            for each in (True, False)
+        ]
+        while len(consumer.apart._asked) < len(asked):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await consumer.apart.close()
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert consumer.apart._process is None
