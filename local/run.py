@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -42,7 +43,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     _LOGS.mkdir(parents=True, exist_ok=True)
     try:
-        with broker_for_run(Path("data/broker")) as url, _children() as children:
+        with _alone(), broker_for_run(Path("data/broker")) as url, _children() as children:
             _serve(children, url, once=once)
     except KeyboardInterrupt:
         _say("stopped")
@@ -50,6 +51,17 @@ def main() -> int:
         _say(str(error))
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Keep a second run out of the folder: two brokers would write to the same files."""
+    with Path("data/run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError("another `make run` serves from this folder: end it first") from None
+        yield
 
 
 def _serve(children: ChildGroup, broker_url: str, *, once: bool) -> None:

@@ -1,5 +1,6 @@
 """What the README shows is what happens."""
 
+import fcntl
 import json
 import os
 import re
@@ -65,24 +66,42 @@ def test_a_command_of_the_readme_prints_what_the_readme_says(
     eventually(lambda: printed().strip() == _without_times(output).strip())
 
 
-def test_make_run_shows_the_sample_query_with_its_answer(tmp_path: Path) -> None:
-    ensure_server()
-    # Its own broker and database: the shared consumer would take its events.
+def make_run(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run all in another folder than this one, from which somebody may be serving."""
+    for name in ("consumer_app", "contracts", "examples", "local", "publisher_app", "runtime"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(Path.cwd() / name)
     private = {name: value for name, value in os.environ.items() if name != "RABBITMQ_URL"}
-    database = {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db"}
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "local.run", "--once"],
-        env=private | database,
+        cwd=folder,
+        env=private,
         capture_output=True,
         text=True,
         timeout=180,
         check=False,
     )
 
+
+def test_make_run_shows_the_sample_query_with_its_answer(tmp_path: Path) -> None:
+    ensure_server()
+    done = make_run(tmp_path)
+
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^timeline: +http://127.0.0.1:\d+/#patient=2$", done.stdout, re.MULTILINE)
     answer = json.loads(done.stdout[done.stdout.index("\n{") :])
     assert [period["start"] for period in answer["periods"]] == ["2021-01-01T02:00:00Z"]
+
+
+def test_a_second_make_run_in_one_folder_ends_with_the_reason(tmp_path: Path) -> None:
+    """Two brokers would write to the same files, and lose what they have confirmed."""
+    (tmp_path / "data").mkdir()
+    with (tmp_path / "data/run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = make_run(tmp_path)
+
+    assert done.returncode == 1
+    assert done.stdout == "another `make run` serves from this folder: end it first\n"
 
 
 def _without_times(text: str) -> str:
