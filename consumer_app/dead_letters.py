@@ -11,7 +11,7 @@ from faststream.rabbit import RabbitBroker, RabbitMessage
 from pydantic import BaseModel, Field
 
 from contracts import RUN_HEADER, DeadLetter, run_of_message
-from contracts.topology import DEAD_LETTER_EXCHANGE, restore_dead_letters
+from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, restore_dead_letters
 from runtime.broker import BrokerUnavailable, broker_errors
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,9 @@ class DeadLetters:
 
     async def _publish(self, message: RabbitMessage, reason: str) -> None:
         raw = message.raw_message
-        death = (reason, datetime.now(UTC).isoformat(timespec="seconds"), raw.exchange or "")
+        # What is moved from 1.0.0's queue comes by the exchange without a name.
+        origin = raw.exchange or EVENTS_EXCHANGE.name
+        death = (reason, datetime.now(UTC).isoformat(timespec="seconds"), origin)
         # Its own message id stays behind: of two letters with the same one, aiormq takes the
         # return of the first for that of the second, and the first for confirmed.
         await self._publisher.publish(

@@ -2,65 +2,124 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
+import stamina
 from aio_pika import Message
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue, DeliveryMode
-from faststream.rabbit import RabbitBroker
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    AbstractIncomingMessage,
+    AbstractQueue,
+    DeliveryMode,
+)
+from aio_pika.exceptions import ChannelNotFoundEntity
+from pydantic import AmqpDsn
 
 from consumer_app.dead_letters import kept_headers
-from contracts.topology import EVENTS_QUEUE, FORMER_EVENTS_QUEUE, former_events_queue
-from runtime.broker import BrokerUnavailable, broker_errors
+from contracts.topology import EVENTS_EXCHANGE, EVENTS_QUEUE, FORMER_EVENTS_QUEUE, ROUTING_KEY
+from runtime.broker import BrokerUnavailable, broker_errors, connect_apart
 
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 60.0
-_AT_ONCE = 100
-_CONFIRM_TIMEOUT_SECONDS = 30.0
+_LONGEST_RETRY_SECONDS = 5.0
+_FAREWELL_SECONDS = 1.0
 
 
-async def empty_former_queue(broker: RabbitBroker) -> None:
-    """Move what waits in 1.0.0's queue, now and whenever more has come; cancel it to end.
+async def empty_former_queue(url: AmqpDsn) -> None:
+    """Move what waits in 1.0.0's queue, now and whenever more has come, until there is no queue.
 
     A publisher or consumer of 1.0.0 that starts again routes events there once more. They are not
     consumed there: while a database is away, each connection that breaks would count against them.
+
+    Cancel it to end before. It has a connection of its own: RabbitMQ, when short of memory or disk,
+    stops to read one that publishes, and so would read no acknowledgement of the consumer's.
     """
-    while True:
+    problem, is_there = "", True
+    while is_there:
         try:
-            with broker_errors(f"queue {FORMER_EVENTS_QUEUE} can't be emptied"):
-                if moved := await _empty(broker):
-                    logger.info("%d messages moved from queue %s", moved, FORMER_EVENTS_QUEUE)
+            with broker_errors(f"queue {FORMER_EVENTS_QUEUE} can't be emptied", Exception):
+                async with _connection(url) as connection:
+                    is_there = await _empty(connection)
+            problem = ""
         except BrokerUnavailable as unavailable:
-            logger.warning("%s; trying again", unavailable)
-        await asyncio.sleep(_PAUSE_SECONDS)
+            if problem != str(unavailable):
+                problem = str(unavailable)
+                logger.warning("%s; trying again", problem)
+        if is_there:
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _empty(broker: RabbitBroker) -> int:
-    connection = await broker.connect()
-    async with connection.channel(on_return_raises=True) as channel:
-        queue = await former_events_queue(channel)
-        moved = 0
-        while queue is not None and (taken := await _take(queue)):
-            await asyncio.gather(*(_hand_on(message, channel) for message in taken))
-            # A crash before this leaves them there, and being stored twice changes nothing.
-            await taken[-1].ack(multiple=True)
-            moved += len(taken)
-        return moved
+@asynccontextmanager
+async def _connection(url: AmqpDsn) -> AsyncIterator[AbstractConnection]:
+    connection = await connect_apart(url)
+    try:
+        yield connection
+    finally:
+        # One that RabbitMQ does not read is never closed in good order.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(connection.close(), _FAREWELL_SECONDS)
 
 
-async def _take(queue: AbstractQueue) -> list[AbstractIncomingMessage]:
-    taken: list[AbstractIncomingMessage] = []
-    while len(taken) < _AT_ONCE and (message := await queue.get(fail=False)) is not None:
-        taken.append(message)
-    return taken
+async def _empty(connection: AbstractConnection) -> bool:
+    """Move all there is, and tell whether there is such a queue."""
+    queue = await _former_queue(await connection.channel())
+    if queue is None:
+        return False
+    publishing = await connection.channel(on_return_raises=True)
+    moved = 0
+    # One at a time, held until it is handed on: given back, it would come nearer to its limit.
+    while (message := await queue.get(fail=False)) is not None:
+        await _hand_on(message, publishing, queue.channel)
+        # A crash before this leaves it there, and being stored twice changes nothing.
+        await message.ack()
+        moved += 1
+    if moved:
+        logger.info("%d messages moved from queue %s", moved, FORMER_EVENTS_QUEUE)
+    return True
 
 
-async def _hand_on(message: AbstractIncomingMessage, channel: AbstractChannel) -> None:
+async def _former_queue(channel: AbstractChannel) -> AbstractQueue | None:
+    """Give the queue that 1.0.0 has left behind, if any, with nothing routed to it any more."""
+    try:
+        queue = await channel.get_queue(FORMER_EVENTS_QUEUE)
+    except ChannelNotFoundEntity:
+        return None
+    await queue.unbind(EVENTS_EXCHANGE.name, ROUTING_KEY)
+    return queue
+
+
+async def _hand_on(
+    message: AbstractIncomingMessage, publishing: AbstractChannel, taking: AbstractChannel
+) -> None:
+    """Publish to today's queue, again and again for as long as the message is ours."""
+    told = False
+
+    def is_held(error: Exception) -> bool:
+        nonlocal told
+        held = isinstance(error, BrokerUnavailable) and not taking.is_closed
+        if held and not told:
+            logger.warning("%s; trying again", error)
+            told = True
+        return held
+
+    async for attempt in stamina.retry_context(
+        is_held, attempts=None, timeout=None, wait_max=_LONGEST_RETRY_SECONDS
+    ):
+        with attempt, broker_errors(f"queue {EVENTS_QUEUE.name} takes nothing"):
+            await _publish(message, publishing)
+
+
+async def _publish(message: AbstractIncomingMessage, publishing: AbstractChannel) -> None:
+    if publishing.is_closed:
+        await publishing.reopen()
     copy = Message(
         message.body,
         headers=kept_headers(message.headers),
         content_type=message.content_type,
         delivery_mode=DeliveryMode.PERSISTENT,
     )
-    await channel.default_exchange.publish(
-        copy, EVENTS_QUEUE.name, timeout=_CONFIRM_TIMEOUT_SECONDS
-    )
+    # Without a time limit: where RabbitMQ reads nothing, each further copy would wait in memory.
+    await publishing.default_exchange.publish(copy, EVENTS_QUEUE.name)

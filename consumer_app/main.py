@@ -78,7 +78,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         operations=OPERATIONS,
         logger=logger,
         lifespan=lifespan,
-        beside=partial(empty_former_queue, broker),
+        beside=partial(empty_former_queue, settings.rabbitmq_url),
     )
 
 

@@ -1,8 +1,6 @@
 """RabbitMQ's exchanges and queues, declared here once; both services declare them at start."""
 
 from aio_pika import RobustConnection
-from aio_pika.abc import AbstractChannel, AbstractQueue
-from aio_pika.exceptions import ChannelNotFoundEntity
 from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
 
 ROUTING_KEY = "medication.events"
@@ -33,7 +31,10 @@ EVENTS_QUEUE = RabbitQueue(  # type: ignore[call-overload] # it knows no x-consu
     },
 )
 FORMER_EVENTS_QUEUE = "medication-periods"
-"""The events' queue of 1.0.0. Its arguments, and so its limit of 20 deliveries, never change."""
+"""The events' queue of 1.0.0. Its arguments, and so its limit of 20 deliveries, never change.
+
+Consumers of 1.0.0 may still be fed by it: today's unbind it, and no publisher does.
+"""
 
 DEAD_LETTER_QUEUE = RabbitQueue(
     "medication-periods.dead-letter",
@@ -54,22 +55,6 @@ async def declare_topology(broker: RabbitBroker) -> None:
     """Declare all of it on a connected broker, so that neither service must start first."""
     await declare_dead_letters(broker)
     await _declare(broker, EVENTS_EXCHANGE, EVENTS_QUEUE)
-    connection: RobustConnection = await broker.connect()
-    async with connection.channel() as channel:
-        await former_events_queue(channel)
-
-
-async def former_events_queue(channel: AbstractChannel) -> AbstractQueue | None:
-    """Give the queue that 1.0.0 has left behind, if any; nothing is routed to it any more.
-
-    Where there is none, the channel is closed.
-    """
-    try:
-        queue = await channel.get_queue(FORMER_EVENTS_QUEUE)
-    except ChannelNotFoundEntity:
-        return None
-    await queue.unbind(EVENTS_EXCHANGE.name, ROUTING_KEY)
-    return queue
 
 
 async def restore_dead_letters(connection: RobustConnection) -> None:

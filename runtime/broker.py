@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import stamina
-from aio_pika import RobustConnection
+from aio_pika import RobustConnection, connect
+from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
 from aiormq.exceptions import (
     ChannelAccessRefused,
@@ -220,7 +221,7 @@ def make_broker(
 ) -> RabbitBroker:
     """Build the broker that both services use."""
     return RetryingBroker(
-        str(URL(str(url)).update_query(heartbeat=_HEARTBEAT_SECONDS)),
+        _with_heartbeat(url),
         logger,
         reconnect_interval=_RECONNECT_INTERVAL_SECONDS,
         timeout=_TIMEOUT_SECONDS,
@@ -229,6 +230,15 @@ def make_broker(
         description="Carries medication events from the publishers to the consumers.",
         default_channel=default_channel,
     )
+
+
+async def connect_apart(url: AmqpDsn) -> AbstractConnection:
+    """Open a connection beside the broker's; it does not connect again."""
+    return await connect(_with_heartbeat(url), timeout=_TIMEOUT_SECONDS)
+
+
+def _with_heartbeat(url: AmqpDsn) -> str:
+    return str(URL(str(url)).update_query(heartbeat=_HEARTBEAT_SECONDS))
 
 
 def make_channel(prefetch_count: int | None = None) -> Channel:

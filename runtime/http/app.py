@@ -20,6 +20,8 @@ from runtime.http.pages import document
 from runtime.logs import keep_queries_out_of_access_log
 from runtime.processes import can_not_start, end_as_told
 
+_FAREWELL_SECONDS = 5.0
+
 
 class HttpApp(AsgiFastStream):
     """A FastStream app whose HTTP is a FastAPI app, with the pages that document both."""
@@ -38,8 +40,8 @@ class HttpApp(AsgiFastStream):
     ) -> None:
         """``operations`` are those of the AsyncAPI document.
 
-        ``beside`` is work that is done for as long as the broker is started. ``try_it_out`` is the
-        address that publishes a message, where there is one.
+        ``beside`` is work that is done while the broker is started, and cancelled when it stops.
+        ``try_it_out`` is the address that publishes a message, where there is one.
         """
 
         def tell_started() -> None:
@@ -89,7 +91,7 @@ class HttpApp(AsgiFastStream):
             while tasks:
                 task = tasks.pop()
                 task.cancel()
-                await asyncio.wait([task])
+                await asyncio.wait([task], timeout=_FAREWELL_SECONDS)
 
         self.after_startup(begin)
         self.on_shutdown(end)

@@ -6,17 +6,20 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aio_pika
 import pytest
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.exceptions import DeliveryError
 from faststream.rabbit import RabbitBroker
 from pydantic import AmqpDsn
 
+from consumer_app import former_queue as former_queue_module
 from consumer_app import trial
 from consumer_app.dead_letters import DeadLetters, Death
-from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
 from contracts import MedicationEvent, explain_event, write_message
@@ -217,17 +220,52 @@ FORMER_ARGUMENTS: dict[str, Any] = {
 }
 
 
+@asynccontextmanager
+async def former_queue(
+    channel: aio_pika.abc.AbstractChannel,
+) -> AsyncIterator[aio_pika.abc.AbstractExchange]:
+    """Declare what 1.0.0 does, and nothing of today's; give the exchange of events."""
+    await channel.queue_delete(EVENTS_QUEUE.name)
+    events = await channel.declare_exchange("medication-events", "topic", durable=True)
+    letters = await channel.declare_exchange("medication-events.dead-letter", "topic", durable=True)
+    taken = await channel.declare_queue(
+        DEAD_LETTER_QUEUE.name, durable=True, arguments=DEAD_LETTER_QUEUE.arguments
+    )
+    await taken.bind(letters, "#")
+    former = await channel.declare_queue(
+        FORMER_EVENTS_QUEUE, durable=True, arguments=FORMER_ARGUMENTS
+    )
+    await former.bind(events, "medication.events")
+    try:
+        yield events
+    finally:
+        await channel.queue_delete(FORMER_EVENTS_QUEUE)
+
+
+@asynccontextmanager
+async def emptying(rabbitmq_url: str) -> AsyncIterator[None]:
+    """Empty the former queue as the service does beside its work."""
+    task = asyncio.create_task(former_queue_module.empty_former_queue(AmqpDsn(rabbitmq_url)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _is_empty(channel: aio_pika.abc.AbstractChannel, queue: str) -> bool:
+    return await _ready_in(channel, queue) == 0
+
+
+async def _ready_in(channel: aio_pika.abc.AbstractChannel, queue: str) -> int:
+    declared = await channel.declare_queue(queue, passive=True)
+    return declared.declaration_result.message_count or 0
+
+
 async def test_what_waits_in_the_queue_of_1_0_0_is_stored_and_no_more_is_routed_there(
     rabbitmq_url: str, store: EventStore
 ) -> None:
-    async with channel_to(rabbitmq_url) as channel:
-        await channel.queue_delete(EVENTS_QUEUE.name)
-        events = await channel.declare_exchange("medication-events", "topic", durable=True)
-        await channel.declare_exchange("medication-events.dead-letter", "topic", durable=True)
-        former = await channel.declare_queue(
-            FORMER_EVENTS_QUEUE, durable=True, arguments=FORMER_ARGUMENTS
-        )
-        await former.bind(events, "medication.events")
+    async with channel_to(rabbitmq_url) as channel, former_queue(channel) as events:
         waiting = [
             START | {"event_id": str(number), "order_id": str(number % 7)} for number in range(250)
         ]
@@ -235,17 +273,74 @@ async def test_what_waits_in_the_queue_of_1_0_0_is_stored_and_no_more_is_routed_
             body = json.dumps(event).encode()
             await events.publish(aio_pika.Message(body, headers={"run-id": "monday"}), ROUTING_KEY)
 
-        async with handling(rabbitmq_url, store) as broker:
-            emptying = asyncio.create_task(empty_former_queue(broker))
-            await until_stored_in(store, *waiting)
-            emptying.cancel()
+        async with handling(rabbitmq_url, store):
+            async with emptying(rabbitmq_url):
+                await until_stored_in(store, *waiting)
+                await eventually(partial(_is_empty, channel, FORMER_EVENTS_QUEUE))
             await events.publish(aio_pika.Message(json.dumps(STOP).encode()), ROUTING_KEY)
             await until_stored_in(store, *waiting, STOP)
 
-        left = await channel.declare_queue(FORMER_EVENTS_QUEUE, passive=True)
-        assert left.declaration_result.message_count == 0
+        # Nothing that was taken from it has come back.
+        assert await _is_empty(channel, FORMER_EVENTS_QUEUE)
         assert [run.name for run in await store.runs()] == ["monday"]
-        await channel.queue_delete(FORMER_EVENTS_QUEUE)
+
+
+async def test_what_today_s_queue_refuses_for_long_is_held_and_no_dead_letter(
+    rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str | None] = []
+    publish = former_queue_module._publish
+
+    async def counted(message: AbstractIncomingMessage, publishing: AbstractChannel) -> None:
+        try:
+            await publish(message, publishing)
+        except DeliveryError as error:
+            refused.append(str(error))
+            raise
+
+    async def is_refused_more_often_than_the_former_queue_s_limit() -> bool:
+        return len(refused) > 20
+
+    monkeypatch.setattr(former_queue_module, "_publish", counted)
+    monkeypatch.setattr(former_queue_module, "_LONGEST_RETRY_SECONDS", 0.02)
+    async with channel_to(rabbitmq_url) as channel, former_queue(channel) as events:
+        bodies = [b"a", b"b", b"c"]
+        for body in bodies:
+            await events.publish(aio_pika.Message(body), ROUTING_KEY)
+        full = await channel.declare_queue(
+            EVENTS_QUEUE.name,
+            durable=True,
+            arguments={"x-max-length": 0, "x-overflow": "reject-publish"},
+        )
+        async with emptying(rabbitmq_url):
+            await eventually(is_refused_more_often_than_the_former_queue_s_limit)
+            await full.delete()
+            taking = await channel.declare_queue(EVENTS_QUEUE.name, durable=True)
+            async with asyncio.timeout(30), taking.iterator(no_ack=True) as moved:
+                assert [(await anext(moved)).body for _ in bodies] == bodies
+
+        assert await _is_empty(channel, DEAD_LETTER_QUEUE.name)
+        assert await _is_empty(channel, FORMER_EVENTS_QUEUE)
+        await taking.delete()
+
+
+async def test_emptying_ends_where_there_is_no_queue_of_1_0_0(rabbitmq_url: str) -> None:
+    async with asyncio.timeout(10):
+        await former_queue_module.empty_former_queue(AmqpDsn(rabbitmq_url))
+
+
+async def test_a_publisher_of_today_leaves_consumers_of_1_0_0_their_queue(
+    rabbitmq_url: str,
+) -> None:
+    async with channel_to(rabbitmq_url) as channel, former_queue(channel) as events:
+        async with RabbitBroker(rabbitmq_url) as broker:
+            await declare_topology(broker)
+
+        await events.publish(aio_pika.Message(b"[]"), ROUTING_KEY)
+
+        assert await _ready_in(channel, FORMER_EVENTS_QUEUE) == 1
+        assert await _ready_in(channel, EVENTS_QUEUE.name) == 1
+        await channel.queue_delete(EVENTS_QUEUE.name)
 
 
 class _HeldStore(EventStore):
