@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, Self
 
 import stamina
+from aio_pika.exceptions import ChannelInvalidStateError
 from faststream.rabbit import RabbitBroker, RabbitMessage
 from pydantic import BaseModel, Field
 
@@ -21,6 +22,7 @@ TIME_HEADER = "dead-letter-time"
 ORIGIN_HEADER = "dead-letter-origin"
 
 _CONFIRM_TIMEOUT_SECONDS = 30.0
+_MAX_RUN_BYTES = 1024
 
 
 class DeadLetterHeaders(BaseModel):
@@ -36,8 +38,12 @@ class DeadLetterHeaders(BaseModel):
         Field(alias=ORIGIN_HEADER, description="The exchange that the message came from."),
     ]
     run_id: Annotated[
-        Any,
-        Field(alias=RUN_HEADER, description="The run of the message as it was written, if any."),
+        str | None,
+        Field(
+            alias=RUN_HEADER,
+            description="The run of the message as it was written, where that is a text of at most "
+            f"{_MAX_RUN_BYTES} bytes.",
+        ),
     ] = None
 
 
@@ -68,9 +74,20 @@ _HEADERS = (REASON_HEADER, TIME_HEADER, ORIGIN_HEADER)
 def kept_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Give the headers that a message keeps when it becomes a dead letter, and when it is replayed.
 
-    Its run, as it was written, even where it can't be read.
+    Its run, as it was written, even where it breaks the contract; but what is no text of at most
+    1 KiB stays behind: all the headers of a message must fit into one of RabbitMQ's frames.
     """
-    return {name: headers[name] for name in (RUN_HEADER,) if name in headers}
+    run = headers.get(RUN_HEADER)
+    is_kept = isinstance(run, str) and len(run.encode()) <= _MAX_RUN_BYTES
+    return {RUN_HEADER: run} if is_kept else {}
+
+
+def _is_ours(message: RabbitMessage) -> bool:
+    """Tell whether it has not gone back to its queue, as it does when its channel is closed."""
+    try:
+        return not message.raw_message.channel.is_closed
+    except ChannelInvalidStateError:
+        return False
 
 
 class DeadLetters:
@@ -96,16 +113,18 @@ class DeadLetters:
     async def take(self, message: RabbitMessage, reason: str) -> None:
         """Move a message, its body untouched; return once that is confirmed.
 
-        Goes on trying for as long as no queue takes it, which holds the message and no other.
+        Goes on trying for as long as no queue takes it, and holds the message meanwhile, one of
+        those that the prefetch limit lets in.
 
         Raises:
-            BrokerUnavailable: with its connection the message has gone back to its queue.
+            BrokerUnavailable: with its channel the message has gone back to its queue.
 
         """
+        if message.headers.get(RUN_HEADER) is not None and not kept_headers(message.headers):
+            reason += "; the run is not kept: replayed, the message belongs to none"
 
         def is_held(error: Exception) -> bool:
-            gone = message.raw_message.channel.is_closed
-            return isinstance(error, BrokerUnavailable) and not gone
+            return isinstance(error, BrokerUnavailable) and _is_ours(message)
 
         self._moving += 1
         try:
@@ -126,6 +145,7 @@ class DeadLetters:
             self._tell(str(unavailable))
             await self._restore()
             raise
+        self._problem = None
 
     async def _publish(self, message: RabbitMessage, reason: str) -> None:
         raw = message.raw_message

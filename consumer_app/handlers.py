@@ -23,10 +23,13 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 
 def handle_events(
-    broker: RabbitBroker, channel: Channel, store: EventStore, dead_letters: DeadLetters
+    broker: RabbitBroker,
+    channel: Channel,
+    store: EventStore,
+    dead_letters: DeadLetters,
+    trial: Trial,
 ) -> None:
     """Subscribe to the events: each is acknowledged when it is stored, and not before."""
-    trial = Trial()
 
     @broker.subscriber(
         EVENTS_QUEUE,

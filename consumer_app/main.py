@@ -16,6 +16,7 @@ from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, UnusableDatabase
 from consumer_app.storage.store import EventStore
 from consumer_app.timeline import show_timeline
+from consumer_app.trial import Trial
 from runtime.broker import broker_problem, make_broker, make_channel
 from runtime.http.app import HttpApp
 from runtime.http.health import Check, answering_health_router
@@ -36,13 +37,15 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     answered_apart = AnswersApart({"DATABASE_URL": settings.database_url})
     broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
     dead_letters = DeadLetters(broker)
-    handle_events(broker, make_channel(settings.prefetch), store, dead_letters)
+    trial = Trial()
+    handle_events(broker, make_channel(settings.prefetch), store, dead_letters, trial)
 
     checks: dict[str, Check] = {
         "broker": partial(broker_problem, broker, consumers=1),
         "database": store.problem,
         "storing": store.write_problem,
         "dead-letters": dead_letters.problem,
+        "trial": trial.problem,
     }
     api = FastAPI(
         title="Medication periods",

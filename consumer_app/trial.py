@@ -8,6 +8,7 @@ import asyncio
 import resource
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 
@@ -17,9 +18,15 @@ COMMAND = (sys.executable, "-m", "consumer_app.trial")
 _ROOT = Path(__file__).parents[1]
 
 # The largest message takes a second and 70 MB.
-_DEADLINE_SECONDS = 60.0
 _PROCESSOR_SECONDS = 20.0
 _MEMORY_BYTES = 256 * 1024 * 1024
+
+# No message does these: somebody ends the process from outside, or the machine is stalled.
+_FROM_OUTSIDE = {signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP}
+_DEADLINE_SECONDS = 60.0
+
+# Longer than a message takes until it comes again and fails again.
+_TOLD_SECONDS = 2 * _DEADLINE_SECONDS
 
 _READY = b"ready\n"
 _READ = b"read\n"
@@ -36,24 +43,49 @@ class Trial:
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._process: Process | None = None
+        self._problem: tuple[float, str] | None = None
+
+    async def problem(self) -> str | None:
+        """Say why there was no trial, if one was asked for of late and none has succeeded since."""
+        if self._problem is None or time.monotonic() - self._problem[0] > _TOLD_SECONDS:
+            return None
+        return self._problem[1]
 
     async def judge(self, body: bytes) -> str | None:
         """Have a body read; tell how it ended the process, or None.
 
         Raises:
-            TrialFailed: the process can't be started, or ended by itself.
+            TrialFailed: the process can't be started, was ended from outside, or took too long.
 
         """
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._judge(body)
+                ending = await self._judge(body)
+        except TrialFailed as failed:
+            self._problem = time.monotonic(), str(failed)
+            raise
         finally:
             self._waiting -= 1
             if not self._waiting:
                 await self._dismiss()
+        self._problem = None
+        return ending
 
     async def _judge(self, body: bytes) -> str | None:
+        while True:
+            # One that has read other bodies may have been broken by those.
+            is_fresh = self._process is None
+            status = await self._read(body)
+            if status is None:
+                return None
+            if -status in _FROM_OUTSIDE:
+                raise TrialFailed(f"the trial was ended from outside: {_ending(status)}")
+            if is_fresh:
+                return f"to read it ends the process: {_ending(status)}"
+
+    async def _read(self, body: bytes) -> int | None:
+        """Have a body read; return the status of a process that has ended instead."""
         if self._process is None:
             self._process = await _start()
         try:
@@ -63,13 +95,13 @@ class Trial:
                 status = await self._process.wait()
         except TimeoutError:
             await self._dismiss()
-            return f"to read it takes longer than {_DEADLINE_SECONDS:.0f} s"
+            raise TrialFailed(f"the trial took longer than {_DEADLINE_SECONDS:.0f} s") from None
         except BaseException:
             # Given up in the middle: it would answer for this body when it is asked for the next.
             await self._dismiss()
             raise
         await self._dismiss()
-        return f"to read it ends the process: {_ending(status)}"
+        return status
 
     async def _dismiss(self) -> None:
         process, self._process = self._process, None
@@ -92,8 +124,12 @@ async def _start() -> Process:
     except OSError as error:
         raise TrialFailed(f"the trial can't be started: {error.strerror}") from error
     try:
-        if process.stdout is not None and await process.stdout.readline() == _READY:
-            return process
+        async with asyncio.timeout(_DEADLINE_SECONDS):
+            if process.stdout is not None and await process.stdout.readline() == _READY:
+                return process
+    except TimeoutError:
+        await _end(process)
+        raise TrialFailed(f"the trial did not begin in {_DEADLINE_SECONDS:.0f} s") from None
     except BaseException:
         await _end(process)
         raise

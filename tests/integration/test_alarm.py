@@ -1,38 +1,50 @@
 """RabbitMQ short of memory: it takes connections, and reads nothing that is published over them."""
 
 import re
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import aio_pika
 import pytest
+from faststream.rabbit import RabbitBroker
 
+from contracts.topology import EVENTS_QUEUE, FORMER_EVENTS_QUEUE, declare_topology
 from local.broker import PrivateBroker
 from tests.processes import run_module
+from tests.services import ServiceProcess, eventually
 
 GIVE_UP_AFTER_SECONDS = 3.0
 # A try may take 10 s, and an orderly farewell that nobody reads 5 s more.
 NO_LONGER_THAN_SECONDS = 9.0
+ENDS_WITHIN_SECONDS = 20.0
 
 
 @pytest.fixture
-def broker_short_of_memory(tmp_path: Path) -> Iterator[PrivateBroker]:
+def broker(tmp_path: Path) -> Iterator[PrivateBroker]:
     broker = PrivateBroker(tmp_path / "broker")
-    further = broker.folder / "conf.d"
-    further.mkdir(parents=True)
-    (further / "alarm.conf").write_text("vm_memory_high_watermark.absolute = 1\n")
-    broker.start()
     yield broker
     broker.kill()
 
 
+def start_short_of_memory(broker: PrivateBroker) -> None:
+    further = broker.folder / "conf.d"
+    further.mkdir(parents=True)
+    (further / "alarm.conf").write_text("vm_memory_high_watermark.absolute = 1\n")
+    broker.start()
+
+
 def test_a_publisher_that_is_blocked_gives_up_when_its_time_is_up(
-    broker_short_of_memory: PrivateBroker,
+    broker: PrivateBroker,
 ) -> None:
+    start_short_of_memory(broker)
+
     done = run_module(
         "publisher_app",
         ["examples/events.jsonl"],
         {
-            "RABBITMQ_URL": broker_short_of_memory.url,
+            "RABBITMQ_URL": broker.url,
             "PUBLISHER_GIVE_UP_AFTER": f"{GIVE_UP_AFTER_SECONDS}",
         },
     )
@@ -42,3 +54,40 @@ def test_a_publisher_that_is_blocked_gives_up_when_its_time_is_up(
     said = re.search(r"has not confirmed: .*; published 0, .* in (.*) s; run ", done.stderr)
     assert said, done.stderr
     assert GIVE_UP_AFTER_SECONDS <= float(said[1]) < NO_LONGER_THAN_SECONDS
+
+
+async def test_a_consumer_that_moves_what_1_0_0_has_left_still_stores_and_acknowledges_and_ends(
+    broker: PrivateBroker, tmp_path: Path
+) -> None:
+    broker.start()
+    await leave_in_both_queues(broker.url, b"[]")
+    broker.stop()
+    start_short_of_memory(broker)
+
+    database = {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db"}
+    consumer = ServiceProcess("consumer", {"RABBITMQ_URL": broker.url, **database}, tmp_path)
+    consumer.wait_until_ready()
+    eventually(lambda: "was blocked by" in consumer.log.read_text())
+    begun = time.monotonic()
+
+    assert consumer.stop() == -signal.SIGTERM
+    assert time.monotonic() - begun < ENDS_WITHIN_SECONDS
+    assert await waiting(broker.url, EVENTS_QUEUE.name) == 0
+
+
+async def leave_in_both_queues(url: str, body: bytes) -> None:
+    async with RabbitBroker(url) as connected, await aio_pika.connect(url) as connection:
+        await declare_topology(connected)
+        channel = await connection.channel()
+        await channel.declare_queue(
+            FORMER_EVENTS_QUEUE, durable=True, arguments={"x-queue-type": "quorum"}
+        )
+        for queue in (EVENTS_QUEUE.name, FORMER_EVENTS_QUEUE):
+            await channel.default_exchange.publish(aio_pika.Message(body, delivery_mode=2), queue)
+
+
+async def waiting(url: str, queue: str) -> int:
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        declared = await channel.declare_queue(queue, passive=True)
+        return declared.declaration_result.message_count or 0

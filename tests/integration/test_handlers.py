@@ -22,6 +22,7 @@ from consumer_app import trial
 from consumer_app.dead_letters import DeadLetters, Death
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
+from consumer_app.trial import Trial
 from contracts import MedicationEvent, explain_event, write_message
 from contracts.topology import (
     DEAD_LETTER_EXCHANGE,
@@ -136,8 +137,10 @@ async def test_a_dead_letter_that_can_not_be_moved_is_held_and_told_and_stops_no
         await channel.queue_delete(DEAD_LETTER_QUEUE.name)
         await until_a_dead_letter(consumer)
         assert await consumer.moving.problem() is None
-        taken = await channel.declare_queue(EVENTS_QUEUE.name, passive=True)
-        assert taken.declaration_result.message_count == 0
+        # In good order: what is in the handler comes to its end.
+        await consumer.broker.stop()
+        # What it had taken and not acknowledged would be ready again.
+        assert await _is_empty(channel, EVENTS_QUEUE.name)
 
 
 async def returned(channel: aio_pika.abc.AbstractChannel, body: bytes, times: int) -> None:
@@ -160,6 +163,30 @@ async def test_a_message_that_came_often_is_stored_all_the_same(
             await until_stored_in(store, START)
         letters = await channel.declare_queue(DEAD_LETTER_QUEUE.name, passive=True)
         assert letters.declaration_result.message_count == 0
+
+
+async def test_a_message_that_came_less_often_is_tried_out_nowhere_else(
+    rabbitmq_url: str, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[bytes] = []
+
+    async def judge(_: Trial, body: bytes) -> None:
+        judged.append(body)
+
+    async def is_tried_out() -> bool:
+        return judged == [body]
+
+    monkeypatch.setattr(Trial, "judge", judge)
+    body = write_message([explain_event(START)])
+    async with channel_to(rabbitmq_url) as channel, RabbitBroker(rabbitmq_url) as broker:
+        await declare_topology(broker)
+        await returned(channel, body, 4)
+        async with handling(rabbitmq_url, store):
+            await until_stored_in(store, START)
+        assert judged == []
+        await returned(channel, body, 5)
+        async with handling(rabbitmq_url, store):
+            await eventually(is_tried_out)
 
 
 async def test_a_message_that_came_often_and_can_not_be_read_is_a_dead_letter(
@@ -192,7 +219,7 @@ async def store(tmp_path: Path) -> AsyncIterator[EventStore]:
 async def handling(rabbitmq_url: str, store: EventStore) -> AsyncIterator[RabbitBroker]:
     """Handle events as the service does."""
     broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
-    handle_events(broker, make_channel(prefetch_count=100), store, DeadLetters(broker))
+    handle_events(broker, make_channel(prefetch_count=100), store, DeadLetters(broker), Trial())
     await broker.start()
     try:
         yield broker
@@ -362,7 +389,7 @@ async def test_no_more_messages_are_taken_than_the_prefetch_limit(rabbitmq_url: 
         return len(store.waiting) >= 3
 
     broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
-    handle_events(broker, make_channel(prefetch_count=3), store, DeadLetters(broker))
+    handle_events(broker, make_channel(prefetch_count=3), store, DeadLetters(broker), Trial())
     await broker.start()
     async with await aio_pika.connect(rabbitmq_url) as connection:
         queue = await (await connection.channel()).get_queue(EVENTS_QUEUE.name)

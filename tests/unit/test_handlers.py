@@ -12,6 +12,7 @@ from faststream.rabbit import RabbitBroker, RabbitMessage, TestRabbitBroker
 from consumer_app.dead_letters import DeadLetterHeaders, DeadLetters, Death
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
+from consumer_app.trial import Trial
 from contracts import MedicationEvent, explain_event
 from contracts.topology import (
     DEAD_LETTER_EXCHANGE,
@@ -50,7 +51,7 @@ class Consumer:
         self.store = store
         self.dead_letters: list[RabbitMessage] = []
         self.moving = DeadLetters(broker)
-        handle_events(broker, make_channel(prefetch_count=10), store, self.moving)
+        handle_events(broker, make_channel(prefetch_count=10), store, self.moving, Trial())
 
         @broker.subscriber(DEAD_LETTER_QUEUE, DEAD_LETTER_EXCHANGE)
         async def keep(_: object, message: RabbitMessage) -> None:
@@ -76,7 +77,10 @@ def rabbitmq_url() -> str | None:
 @pytest.fixture
 async def consumer(rabbitmq_url: str | None, tmp_path: Path) -> AsyncIterator[Consumer]:
     broker = RabbitBroker(
-        rabbitmq_url or "amqp://nowhere/", logger=None, default_channel=make_channel()
+        rabbitmq_url or "amqp://nowhere/",
+        logger=None,
+        default_channel=make_channel(),
+        graceful_timeout=10.0,
     )
     async with FailingStore.at(f"sqlite+aiosqlite:///{tmp_path}/events.db") as store:
         made = Consumer(broker, store)
@@ -164,7 +168,7 @@ async def test_a_dead_letter_keeps_the_run_of_its_message(consumer: Consumer) ->
     assert Death.of(letter.headers).run == "monday"
 
 
-@pytest.mark.parametrize("run", ["monday", "x" * 129, 7])
+@pytest.mark.parametrize("run", ["monday", "x" * 129])
 async def test_the_headers_of_a_dead_letter_are_those_that_the_document_describes(
     consumer: Consumer, run: object
 ) -> None:
@@ -188,3 +192,15 @@ async def test_of_a_message_with_a_wrong_run_nothing_is_stored(consumer: Consume
     assert death.reason.startswith("run-id: String should have at most 128 characters")
     assert death.run == "unreadable run"
     assert letter.headers["run-id"] == "x" * 129
+
+
+@pytest.mark.parametrize("run", ["x" * 1025, "é" * 513, 7, ["monday"]])
+async def test_a_run_that_would_not_fit_beside_a_dead_letter_is_not_kept_and_that_is_told(
+    consumer: Consumer, run: object
+) -> None:
+    await consumer.receive(START, headers={"run-id": run})
+
+    await until_a_dead_letter(consumer)
+    (letter,) = consumer.dead_letters
+    assert "run-id" not in letter.headers
+    assert "the run is not kept" in Death.of(letter.headers).reason

@@ -63,13 +63,68 @@ async def test_what_ends_the_process_is_told_of_that_message_alone(
     assert found == [None, f"to read it ends the process: {told}", None]
 
 
-async def test_what_is_not_read_in_time_is_told(
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"])
+async def test_who_ends_the_process_from_outside_blames_no_message(
+    name: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", reader(f"os.kill(os.getpid(), signal.{name})"))
+    with pytest.raises(TrialFailed, match=f"from outside: {name}"):
+        await trial.judge(b"poison")
+
+
+async def test_a_stalled_machine_blames_no_message(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "COMMAND", reader("time.sleep(600)"))
-    monkeypatch.setattr(module, "_DEADLINE_SECONDS", 0.1)
+    await trial.judge(GOOD)
+    monkeypatch.setattr(module, "_DEADLINE_SECONDS", 2.0)
+    with pytest.raises(TrialFailed, match="took longer than 2 s"):
+        await trial.judge(b"poison")
 
-    assert await trial.judge(b"poison") == "to read it takes longer than 0 s"
+
+async def test_a_process_that_never_begins_is_given_up(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(module, "_DEADLINE_SECONDS", 0.1)
+    with pytest.raises(TrialFailed, match="did not begin"):
+        await trial.judge(GOOD)
+
+
+async def test_a_message_is_not_blamed_for_what_the_one_before_it_has_broken(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_it = "trial.read_message = lambda _: os.abort(); return"
+    monkeypatch.setattr(module, "COMMAND", reader(break_it))
+
+    found = await asyncio.gather(*map(trial.judge, [b"poison", GOOD, GOOD]))
+
+    assert found == [None] * 3
+
+
+async def test_that_there_is_no_trial_is_told_until_there_is_one(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await trial.problem() is None
+
+    monkeypatch.setattr(module, "COMMAND", ("/nowhere",))
+    with pytest.raises(TrialFailed):
+        await trial.judge(GOOD)
+    assert await trial.problem() == "the trial can't be started: No such file or directory"
+
+    monkeypatch.setattr(module, "COMMAND", reader("pass"))
+    await trial.judge(GOOD)
+    assert await trial.problem() is None
+
+
+async def test_a_trial_that_failed_long_ago_is_no_problem_any_more(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", ("/nowhere",))
+    monkeypatch.setattr(module, "_TOLD_SECONDS", 0.0)
+    with pytest.raises(TrialFailed):
+        await trial.judge(GOOD)
+    assert await trial.problem() is None
 
 
 @pytest.mark.parametrize("command", [("/nowhere",), (sys.executable, "-c", "exit(1)")])
