@@ -33,7 +33,7 @@ EVENTS_QUEUE = RabbitQueue(  # type: ignore[call-overload] # it knows no x-consu
 FORMER_EVENTS_QUEUE = "medication-periods"
 """The events' queue of 1.0.0. Its arguments, and so its limit of 20 deliveries, never change.
 
-Consumers of 1.0.0 may still be fed by it: today's unbind it, and no publisher does.
+Consumers of 1.0.0 may still be fed by it: only today's consumers unbind it.
 """
 
 DEAD_LETTER_QUEUE = RabbitQueue(
