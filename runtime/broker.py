@@ -13,11 +13,12 @@ from aio_pika.exceptions import AMQPError, AuthenticationError, ProbableAuthenti
 from aiormq.exceptions import (
     ChannelAccessRefused,
     ChannelPreconditionFailed,
+    ConnectionClosed,
     ConnectionNotAllowed,
-    InvalidFrameError,
 )
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, RabbitBroker
+from pamqp.commands import Connection
 from pydantic import AmqpDsn
 from yarl import URL
 
@@ -32,6 +33,11 @@ _HEARTBEAT_SECONDS = 5
 # FastStream raises IncorrectState before a connection and between two of them, and aiormq
 # StopAsyncIteration when a connection ends in the middle of its handshake.
 _CLIENT_ERRORS = (AMQPError, OSError, RuntimeError, IncorrectState, StopAsyncIteration)
+# aiormq takes the answer to a virtual host that is refused, or down, for a frame out of place, and
+# so does not tell which, unless it knows that this may be an answer.
+Connection.Open.valid_responses.append(Connection.Close.name)
+_NOT_ALLOWED = 530
+
 _REFUSALS = (
     AuthenticationError,
     ProbableAuthenticationError,
@@ -69,10 +75,10 @@ def broker_errors(
 
 
 def _judged(problem: str, error: Exception) -> BrokerUnavailable:
-    # aiormq takes the refusal of a virtual host for a frame that is out of place.
-    if isinstance(error, InvalidFrameError) and "Connection.Close" in str(error):
-        return BrokerRefused(f"{problem}: the virtual host is not there, or not ours to use")
-    kind = BrokerRefused if isinstance(error, _REFUSALS) else BrokerUnavailable
+    refused = isinstance(error, _REFUSALS) or (
+        isinstance(error, ConnectionClosed) and error.args[:1] == (_NOT_ALLOWED,)
+    )
+    kind = BrokerRefused if refused else BrokerUnavailable
     return kind(f"{problem}: {str(error) or type(error).__name__}")
 
 

@@ -20,6 +20,8 @@ def configure_logs(level: str) -> None:
     # once, and what only they tell is that RabbitMQ takes nothing: it is short of memory or disk.
     for name in ("aio_pika.robust_connection", "aio_pika.tools"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # Its warnings are of channels that died with their connection, one for each question of health.
+    logging.getLogger("aiormq.channel").setLevel(logging.ERROR)
     logging.getLogger("aiormq.connection").addFilter(lambda record: "blocked" in str(record.msg))
     set_on_retry_hooks([_log_retry])
 

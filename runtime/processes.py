@@ -19,14 +19,18 @@ logger = logging.getLogger(__name__)
 CAN_NOT_START = STARTUP_FAILURE
 """The status of a start that can't go on. uvicorn's parent starts no child anew that ends so."""
 
+# A shell's `&` ignores SIGQUIT, too, without anybody's wish.
+_UNDER_NOHUP = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
 
 def end_as_told() -> None:
     """End on SIGHUP and SIGQUIT as on SIGTERM, and when the parent process is gone.
 
-    Call it in the event loop of a service's process.
+    Under nohup SIGHUP stays ignored. Call it in the event loop of a service's process.
     """
-    for number in (signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, _terminate)
+    signal.signal(signal.SIGQUIT, _terminate)
+    if not _UNDER_NOHUP:
+        signal.signal(signal.SIGHUP, _terminate)
     parent = multiprocessing.parent_process()
     if parent is not None:
         asyncio.get_running_loop().add_reader(parent.sentinel, _parent_is_gone, parent.sentinel)
@@ -53,6 +57,8 @@ _run = Multiprocess.run
 
 
 def _run_and_tell(self: Multiprocess) -> None:
+    if _UNDER_NOHUP:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _run(self)
     if any(child.exitcode == CAN_NOT_START for child in self.processes):
         sys.exit(CAN_NOT_START)

@@ -85,7 +85,7 @@ def test_that_the_broker_is_away_and_that_it_is_back_is_told_once(tmp_path: Path
     ("login", "cause"),
     [
         ("guest:wrong@127.0.0.1:{}/", "ACCESS_REFUSED"),
-        ("guest:guest@127.0.0.1:{}/nowhere", "the virtual host is not there"),
+        ("guest:guest@127.0.0.1:{}/nowhere", "NOT_ALLOWED - vhost nowhere not found"),
     ],
 )
 def test_a_start_that_rabbitmq_refuses_ends_with_one_line_and_a_status(
@@ -100,7 +100,8 @@ def test_a_start_that_rabbitmq_refuses_ends_with_one_line_and_a_status(
     assert service.process.wait(PATIENCE_SECONDS) == CAN_NOT_START
     lines = service.log.read_text().splitlines()
     (error,) = (line for line in lines if " ERROR " in line or " WARNING " in line)
-    assert f"the start can't go on: RabbitMQ can't be reached: {cause}" in error
+    assert "the start can't go on: RabbitMQ can't be reached: " in error
+    assert cause in error
     assert "wrong" not in error
 
 
@@ -175,3 +176,28 @@ def test_workers_end_with_their_parent_however_that_ends(
     assert service.process.wait(PATIENCE_SECONDS) in {0, -number}
     _, alive = psutil.wait_procs(children, PATIENCE_SECONDS)
     assert alive == []
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["alone", "workers"])
+def test_a_service_under_nohup_outlives_the_terminal(
+    options: list[str], silent_port: int, tmp_path: Path
+) -> None:
+    url = f"amqp://guest:guest@127.0.0.1:{silent_port}/"
+    service = ServiceProcess(
+        "publisher", {"RABBITMQ_URL": url}, tmp_path, wrapper=["nohup"], options=options
+    )
+    started = 2 if options else 1
+    eventually(lambda: service.log.read_text().count("Application startup complete") == started)
+
+    parent = psutil.Process(service.process.pid)
+    services = [each for each in parent.children() if "spawn_main" in " ".join(each.cmdline())]
+    assert all(_ignores_hangup(process) for process in [parent, *services])
+
+    parent.send_signal(signal.SIGTERM)
+    assert service.process.wait(PATIENCE_SECONDS) in ENDED
+
+
+def _ignores_hangup(process: psutil.Process) -> bool:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (ignored,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:"))
+    return bool(int(ignored, 16) >> (signal.SIGHUP - 1) & 1)
