@@ -41,8 +41,11 @@ async function follow() {
   pending?.abort();
   byId("patient").value = asked.patient;
   if (!asked.patient) return welcome();
-  if (answer?.patient === asked.patient && answer.gap === asked.gap) return show(asked);
   pending = new AbortController();
+  if (answer?.patient === asked.patient && answer.gap === asked.gap) {
+    tellReceiving(pending.signal);
+    return show(asked);
+  }
   await ask(asked, pending.signal);
 }
 
@@ -68,7 +71,8 @@ async function ask(asked, signal) {
 
 async function tellReceiving(signal) {
   // A service that does not answer at all is told of in other words.
-  byId("receiving").hidden = await isReceiving(signal).catch(() => true);
+  const hidden = await isReceiving(signal).catch(() => true);
+  if (!signal.aborted) byId("receiving").hidden = hidden;
 }
 
 function take(found, asked) {
@@ -99,6 +103,7 @@ function show(asked) {
 
 function welcome() {
   forget();
+  byId("receiving").hidden = true;
   say("Enter a patient’s identifier to see the medication periods.");
   byId("patient").focus();
 }

@@ -75,8 +75,16 @@ def test_that_nothing_new_is_received_is_told_beside_what_is_known(visit: Visit)
     told.wait_for()
     visit.keep("not-receiving")
 
+    page.evaluate("location.hash = ''")
+    told.wait_for(state="hidden")
+
     visit.page.unroute("**/health/receiving")
     page.fill("#patient", "ward")
     page.click("text=Show")
+    page.get_by_role("heading", name="Patient ward").wait_for()
     told.wait_for(state="hidden")
     assert page.locator(".bar").first.is_visible()
+
+    visit.page.route("**/health/receiving", lambda route: route.fulfill(status=503, json={}))
+    page.evaluate("location.hash += '&medication=Heparin'")
+    told.wait_for()
