@@ -14,7 +14,7 @@ from aio_pika.abc import (
     AbstractQueue,
     DeliveryMode,
 )
-from aio_pika.exceptions import ChannelNotFoundEntity
+from aio_pika.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity
 from pydantic import AmqpDsn
 
 from consumer_app.dead_letters import kept_headers
@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 _PAUSE_SECONDS = 60.0
 _LONGEST_RETRY_SECONDS = 5.0
 _FAREWELL_SECONDS = 1.0
+
+# That RabbitMQ is away is told, once, by the broker of the consumer.
+_AWAY = (OSError, ChannelInvalidStateError, StopAsyncIteration, asyncio.CancelledError)
 
 
 async def empty_former_queue(url: AmqpDsn) -> None:
@@ -47,7 +50,10 @@ async def empty_former_queue(url: AmqpDsn) -> None:
         except BrokerUnavailable as unavailable:
             if problem != str(unavailable):
                 problem = str(unavailable)
-                logger.warning("%s; trying again", problem)
+                is_away = isinstance(unavailable.__cause__, _AWAY)
+                logger.log(
+                    logging.INFO if is_away else logging.WARNING, "%s; trying again", problem
+                )
         if is_there:
             await asyncio.sleep(_PAUSE_SECONDS)
 
