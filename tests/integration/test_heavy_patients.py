@@ -49,6 +49,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return PostgresDatabase(request.getfixturevalue("postgres")).url
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody give up who is before the first answer of a process on a busy machine."""
+    monkeypatch.setattr(apart, "_LONGEST_WAIT_SECONDS", 60)
+
+
 class Consumer:
     """The queries of a consumer over a database of its own."""
 
