@@ -23,6 +23,9 @@ def reader(what: str) -> tuple[str, ...]:
     """Give a command that does what a trial does, but for this where a body is a poison."""
     program = f"""
 import os, signal, sys, time
+# Tests that run in the background, or under nohup, have inherited that they are ignored.
+for number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 import consumer_app.trial as trial
 read = trial.read_message
 def read_message(body):
