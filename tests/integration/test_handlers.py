@@ -288,12 +288,18 @@ async def _ready_in(channel: aio_pika.abc.AbstractChannel, queue: str) -> int:
     return declared.declaration_result.message_count or 0
 
 
+async def until_all_is_acknowledged(caplog: pytest.LogCaptureFixture) -> None:
+    """Wait for what is logged then: an empty queue may wait for the last acknowledgement."""
+
+    async def is_logged() -> bool:
+        return f"messages moved from queue {FORMER_EVENTS_QUEUE}" in caplog.text
+
+    await eventually(is_logged)
+
+
 async def test_what_waits_in_the_queue_of_1_0_0_is_stored_and_no_more_is_routed_there(
     rabbitmq_url: str, store: EventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def all_are_acknowledged() -> bool:
-        return f"messages moved from queue {FORMER_EVENTS_QUEUE}" in caplog.text
-
     caplog.set_level(logging.INFO, former_queue_module.__name__)
     async with channel_to(rabbitmq_url) as channel, former_queue(channel) as events:
         waiting = [
@@ -306,8 +312,7 @@ async def test_what_waits_in_the_queue_of_1_0_0_is_stored_and_no_more_is_routed_
         async with handling(rabbitmq_url, store):
             async with emptying(rabbitmq_url):
                 await until_stored_in(store, *waiting)
-                # An empty queue may still wait for the last acknowledgement.
-                await eventually(all_are_acknowledged)
+                await until_all_is_acknowledged(caplog)
             await events.publish(aio_pika.Message(json.dumps(STOP).encode()), ROUTING_KEY)
             await until_stored_in(store, *waiting, STOP)
 
@@ -317,8 +322,9 @@ async def test_what_waits_in_the_queue_of_1_0_0_is_stored_and_no_more_is_routed_
 
 
 async def test_what_today_s_queue_refuses_for_long_is_held_and_no_dead_letter(
-    rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+    rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, former_queue_module.__name__)
     refused: list[str | None] = []
     publish = former_queue_module._publish
 
@@ -349,6 +355,7 @@ async def test_what_today_s_queue_refuses_for_long_is_held_and_no_dead_letter(
             taking = await channel.declare_queue(EVENTS_QUEUE.name, durable=True)
             async with asyncio.timeout(30), taking.iterator(no_ack=True) as moved:
                 assert [(await anext(moved)).body for _ in bodies] == bodies
+            await until_all_is_acknowledged(caplog)
 
         assert await _is_empty(channel, DEAD_LETTER_QUEUE.name)
         assert await _is_empty(channel, FORMER_EVENTS_QUEUE)
