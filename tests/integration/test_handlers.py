@@ -276,7 +276,8 @@ async def emptying(rabbitmq_url: str) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        await asyncio.wait([task])
+        done, _ = await asyncio.wait([task], timeout=30)
+        assert done, "it goes on after it was cancelled"
 
 
 async def _is_empty(channel: aio_pika.abc.AbstractChannel, queue: str) -> bool:
