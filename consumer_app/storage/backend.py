@@ -1,4 +1,4 @@
-"""What the store asks of each database: two statements that nearly all time goes to.
+"""What the store asks of each database: the statements that nearly all time goes to.
 
 Each is one trip straight to the driver, where SQLAlchemy makes up to eight of them to the thread
 of a SQLite connection. All other statements go through SQLAlchemy.
