@@ -6,6 +6,7 @@ from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
 
 from consumer_app.dead_letters import DeadLetterHeaders, DeadLetters
+from consumer_app.deliveries import Deliveries
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
 from contracts import MedicationEvents, MessageHeaders, read_message, run_of_message
@@ -18,6 +19,8 @@ OPERATIONS: Operations = {
 }
 """What is done on each channel, with which headers, as the AsyncAPI document has it."""
 
+# With what is made of them, up to six times as much: see docs/decisions/0021.
+_MOST_BYTES_IN_HAND = 32 * 1024 * 1024
 _SUSPICIOUS_DELIVERIES = 5
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -30,6 +33,7 @@ def handle_events(
     trial: Trial,
 ) -> None:
     """Subscribe to the events: each is acknowledged when it is stored, and not before."""
+    deliveries = Deliveries(_MOST_BYTES_IN_HAND)
 
     @broker.subscriber(
         EVENTS_QUEUE,
@@ -43,6 +47,10 @@ def handle_events(
     async def store_medication_events(body: MedicationEvents) -> None:
         # As a parameter, which is FastStream's own way, it takes 0.18 ms of a message more.
         message: RabbitMessage = broker.context.get_local("message")
+        async with deliveries.in_hand(message.raw_message):
+            await store_or_move(message, body)
+
+    async def store_or_move(message: RabbitMessage, body: bytes) -> None:
         earlier = _earlier_deliveries(message)
         try:
             if earlier >= _SUSPICIOUS_DELIVERIES and (fatal := await trial.judge(body)):

@@ -16,8 +16,8 @@ from aio_pika.exceptions import DeliveryError
 from faststream.rabbit import RabbitBroker
 from pydantic import AmqpDsn
 
+from consumer_app import deliveries, handlers, trial
 from consumer_app import former_queue as former_queue_module
-from consumer_app import trial
 from consumer_app.dead_letters import DeadLetters, Death
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
@@ -418,3 +418,64 @@ async def test_no_more_messages_are_taken_than_the_prefetch_limit(rabbitmq_url: 
             store.let_go.set()
             await broker.stop()
             await queue.purge()
+
+
+@pytest.fixture
+def room_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a consumer have no more than one message in hand."""
+    monkeypatch.setattr(handlers, "_MOST_BYTES_IN_HAND", 1)
+    monkeypatch.setattr(deliveries, "_QUIET_SECONDS", 0.1)
+
+
+@asynccontextmanager
+async def held_back(rabbitmq_url: str) -> AsyncIterator[tuple[_HeldStore, list[MedicationEvent]]]:
+    """Have a consumer that holds one of several messages, while all others wait in it for room."""
+    store = _HeldStore()
+    events = [explain_event(START | {"event_id": f"{number}"}) for number in range(20)]
+
+    async with handling(rabbitmq_url, store), channel_to(rabbitmq_url) as channel:
+        exchange = await channel.get_exchange(EVENTS_EXCHANGE.name)
+        for event in events:
+            await exchange.publish(aio_pika.Message(write_message([event])), ROUTING_KEY)
+
+        async def all_are_there() -> bool:
+            return bool(store.waiting) and await _is_empty(channel, EVENTS_QUEUE.name)
+
+        await eventually(all_are_there)
+        assert len(store.waiting) == 1
+        yield store, events
+
+
+@pytest.mark.usefixtures("room_for_one")
+async def test_what_waits_for_room_comes_again_and_is_not_suspicious_for_it(
+    rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[bytes] = []
+
+    async def judge(_: Trial, body: bytes) -> None:
+        judged.append(body)
+
+    monkeypatch.setattr(Trial, "judge", judge)
+    async with held_back(rabbitmq_url) as (store, events):
+        store.let_go.set()
+
+        async def all_are_taken() -> bool:
+            return len(store.waiting) == len(events)
+
+        await eventually(all_are_taken)
+        assert set(store.waiting) == set(events)
+    assert judged == []
+
+
+@pytest.mark.usefixtures("room_for_one")
+async def test_what_waits_for_room_is_left_to_another_consumer_that_has_some(
+    rabbitmq_url: str, store: EventStore
+) -> None:
+    async with held_back(rabbitmq_url) as (held, events), handling(rabbitmq_url, store):
+        held.let_go.set()
+
+        async def all_are_taken() -> bool:
+            return {*held.waiting, *await store.events_of("2")} == set(events)
+
+        await eventually(all_are_taken)
+        assert await store.events_of("2")
