@@ -84,6 +84,17 @@ def test_compose_passes_on_each_option_of_an_input_file() -> None:
     assert [name for name in variables if f"# {name}=" not in shown] == []
 
 
+@pytest.mark.parametrize("service", _SERVICES)
+def test_temporary_files_take_no_memory_in_compose(service: str) -> None:
+    compose = yaml.safe_load((ROOT / f"{service}_app" / "docker-compose.yaml").read_text())
+    ours = [each for each in compose["services"].values() if "build" in each]
+    assert ours
+    for each in ours:
+        assert each["read_only"]
+        assert "tmpfs" not in each
+        assert f"{service}-tmp:/tmp" in each["volumes"]
+
+
 def test_compose_chart_and_make_run_take_the_same_rabbitmq() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.rabbitmq.yaml").read_text())
     chart = pods(render())["rabbitmq"]["containers"][0]["image"]
