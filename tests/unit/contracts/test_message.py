@@ -1,6 +1,7 @@
 """What one message carries, and what is said of one that breaks the contract."""
 
 import json
+import tracemalloc
 
 import msgspec
 import pytest
@@ -50,6 +51,21 @@ def test_a_list_of_more_is_refused_whole(last: dict[str, str]) -> None:
         [],
         "a list of 1001 events: a message holds up to 1000",
     )
+
+
+def test_a_list_of_millions_is_refused_without_the_memory_for_them() -> None:
+    millions = b"[" + b",".join([b"{}"] * 2_700_000) + b"]"
+    tracemalloc.start()
+    try:
+        events, refusal = read_message(millions)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (events, refusal) == (
+        [],
+        "a list of more than 1000 events: a message holds up to 1000",
+    )
+    assert peak < 4 * len(millions)
 
 
 def test_an_empty_list_carries_nothing_and_breaks_nothing() -> None:
