@@ -4,13 +4,17 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
 
 logger = logging.getLogger(__name__)
+
+# nginx's word for it, for the access log.
+_CLIENT_CLOSED_REQUEST = 499
 
 
 class Problem(BaseModel):
@@ -60,7 +64,8 @@ def answer_problems(
 ) -> None:
     """Make an app answer bad requests with 422, ``unavailable`` and Busy with 503.
 
-    What is ``unreadable`` is answered with 500, and logged.
+    What is ``unreadable`` is answered with 500, and logged. To a client that has gone nothing is
+    told any more, and to leave is no fault.
     """
 
     @api.exception_handler(RequestValidationError)
@@ -83,6 +88,10 @@ def answer_problems(
         detail = f"{error}; ask again in {seconds} s"
         headers = {"Retry-After": str(seconds)}
         return JSONResponse(Unavailable(detail=detail).model_dump(), 503, headers)
+
+    @api.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
     if unreadable is not None:
 
