@@ -1,5 +1,6 @@
 """The consumer's composition root: `faststream run consumer_app.main:app`."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,10 +35,11 @@ _DESCRIPTION = "Stores medication events and answers in which periods each patie
 def make_app(settings: ConsumerSettings) -> HttpApp:
     """Wire the consumer; nothing is connected or opened before it starts."""
     store = EventStore.at(settings.database_url, settings.terms())
-    answered_apart = AnswersApart({"DATABASE_URL": settings.database_url})
+    room = asyncio.Lock()
+    answered_apart = AnswersApart({"DATABASE_URL": settings.database_url}, room)
     broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
     dead_letters = DeadLetters(broker)
-    trial = Trial()
+    trial = Trial(room)
     handle_events(broker, make_channel(settings.prefetch), store, dead_letters, trial)
 
     checks: dict[str, Check] = {

@@ -1,7 +1,7 @@
 """A trial: what may have ended the process is first read in another one.
 
-`python -m consumer_app.trial` is that other one: it reads the bodies of messages, each behind a
-line with its size, and answers each with a line.
+`python -m consumer_app.trial` is that other one: it reads the bodies of messages, and answers each
+with a line.
 """
 
 import asyncio
@@ -9,17 +9,15 @@ import resource
 import signal
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from pathlib import Path
 
+from consumer_app.memory import for_a_trial
 from contracts import read_message
+from runtime.child import Child, limit_memory, questions, say
 
 COMMAND = (sys.executable, "-m", "consumer_app.trial")
-_ROOT = Path(__file__).parents[1]
 
-# The largest message takes a second and 70 MB.
+# The largest message takes a second.
 _PROCESSOR_SECONDS = 20.0
-_MEMORY_BYTES = 256 * 1024 * 1024
 
 # No message does these: somebody ends the process from outside, or the machine is stalled.
 _FROM_OUTSIDE = {signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP}
@@ -39,10 +37,12 @@ class TrialFailed(Exception):
 class Trial:
     """Has messages read by another process, one after the other, for as long as any wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: asyncio.Lock) -> None:
+        """``room`` is held while there is a process: see ``consumer_app.memory``."""
+        self._room = room
         self._turn = asyncio.Lock()
         self._waiting = 0
-        self._process: Process | None = None
+        self._child: Child | None = None
         self._problem: tuple[float, str] | None = None
 
     async def problem(self) -> str | None:
@@ -75,7 +75,7 @@ class Trial:
     async def _judge(self, body: bytes) -> str | None:
         while True:
             # One that has read other bodies may have been broken by those.
-            is_fresh = self._process is None
+            is_fresh = self._child is None
             status = await self._read(body)
             if status is None:
                 return None
@@ -86,13 +86,12 @@ class Trial:
 
     async def _read(self, body: bytes) -> int | None:
         """Have a body read; return the status of a process that has ended instead."""
-        if self._process is None:
-            self._process = await _start()
+        child = self._child or await self._begin()
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
-                if await _ask(self._process, body):
+                if await _has_read(child, body):
                     return None
-                status = await self._process.wait()
+                status = await child.wait()
         except TimeoutError:
             await self._dismiss()
             raise TrialFailed(f"the trial took longer than {_DEADLINE_SECONDS:.0f} s") from None
@@ -103,58 +102,49 @@ class Trial:
         await self._dismiss()
         return status
 
+    async def _begin(self) -> Child:
+        await self._room.acquire()
+        try:
+            self._child = await _start()
+        except BaseException:
+            self._room.release()
+            raise
+        return self._child
+
     async def _dismiss(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            await _end(process)
+        child, self._child = self._child, None
+        if child is not None:
+            try:
+                await child.end()
+            finally:
+                self._room.release()
 
 
-async def _start() -> Process:
+async def _start() -> Child:
     try:
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            cwd=_ROOT,
-            stdin=PIPE,
-            stdout=PIPE,
-            # A traceback may name patients.
-            stderr=DEVNULL,
-            # Ctrl-C in a terminal says nothing about a message.
-            start_new_session=True,
-        )
+        child = await Child.start(COMMAND)
     except OSError as error:
         raise TrialFailed(f"the trial can't be started: {error.strerror}") from error
     try:
         async with asyncio.timeout(_DEADLINE_SECONDS):
-            if process.stdout is not None and await process.stdout.readline() == _READY:
-                return process
+            if await child.answers.readline() == _READY:
+                return child
     except TimeoutError:
-        await _end(process)
+        await child.end()
         raise TrialFailed(f"the trial did not begin in {_DEADLINE_SECONDS:.0f} s") from None
     except BaseException:
-        await _end(process)
+        await child.end()
         raise
-    raise TrialFailed(f"the trial did not begin: {_ending(await _end(process))}")
+    raise TrialFailed(f"the trial did not begin: {_ending(await child.end())}")
 
 
-async def _ask(process: Process, body: bytes) -> bool:
-    """Hand a body over; tell whether it has been read, or else the process is at its end."""
-    if process.stdin is None or process.stdout is None:
-        return False
+async def _has_read(child: Child, body: bytes) -> bool:
+    """Tell whether it has read a body; or else it is at its end."""
     try:
-        process.stdin.write(b"%d\n" % len(body))
-        process.stdin.write(body)
-        await process.stdin.drain()
+        await child.ask(body)
     except ConnectionError:
         return False
-    return await process.stdout.readline() == _READ
-
-
-async def _end(process: Process) -> int:
-    if process.returncode is None:
-        process.kill()
-    if process.stdin is not None:
-        process.stdin.close()
-    return await process.wait()
+    return await child.answers.readline() == _READ
 
 
 def _ending(status: int) -> str:
@@ -163,20 +153,15 @@ def _ending(status: int) -> str:
 
 def main() -> None:
     """Read bodies within limits, until there are no more."""
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
+    limit_memory(for_a_trial())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _say(_READY)
-    while size := sys.stdin.buffer.readline():
+    say(_READY)
+    for body in questions():
         # SIGPROF, which ends the process, when so much of the processor's time is over: one whose
         # consumer is gone does not go on for ever.
         signal.setitimer(signal.ITIMER_PROF, _PROCESSOR_SECONDS)
-        read_message(sys.stdin.buffer.read(int(size)))
-        _say(_READ)
-
-
-def _say(line: bytes) -> None:
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
+        read_message(body)
+        say(_READ)
 
 
 if __name__ == "__main__":

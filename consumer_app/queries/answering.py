@@ -1,35 +1,45 @@
 """The process that answers about patients with many events: `consumer_app.queries.apart` asks it.
 
-`python -m consumer_app.queries.answering` reads queries, each behind a line with its size. For each
-it writes the answer in parts, each behind a line with its size, and behind the last one `0` and a
-line with how it ended.
+`python -m consumer_app.queries.answering LANE` reads queries. For each it writes the answer in
+parts, each behind a line with its size, and behind the last one `0` and a line with how it ended.
 """
 
 import asyncio
 import pickle
-import re
-import resource
 import sys
+import threading
+from contextlib import aclosing, closing
 from datetime import datetime
-from pathlib import Path
+from enum import StrEnum
+from typing import Any
 
 import msgspec
 
-from consumer_app.queries.answers import answer_to
+from consumer_app.memory import for_a_giant, for_many_events
+from consumer_app.queries.gathering import GatheredAnswer
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
+from runtime.child import STACK_BYTES, limit_memory, questions, say
 from runtime.settings import load_settings
 
 COMMAND = (sys.executable, "-m", "consumer_app.queries.answering")
 
-# Of what a container may take, the service itself does with so much.
-_SERVICE_BYTES = 224 * 1024 * 1024
-_LEAST_BYTES = 128 * 1024 * 1024
-# Python gives back little of what it has taken: behind an answer that took so much, in KiB, another
-# process is to begin anew.
-_MUCH = 192 * 1024
+# What is read once, from the first event to the last, is of no use in memory.
+_CACHE_BYTES = 2 * 1024 * 1024
+
+
+class Lane(StrEnum):
+    """Who waits behind whom."""
+
+    MANY = "many"
+    """Patients with many events, up to GIANT."""
+    GIANT = "giant"
+
+
+GIANT = 200_000
+"""With more events than that, a patient keeps those waiting alone who have as many."""
 
 
 class End(msgspec.Struct):
@@ -37,74 +47,69 @@ class End(msgspec.Struct):
 
     last_received_at: datetime | None = None
     is_unreadable: bool = False
+    is_giant: bool = False
+    """Whether it was not begun, as it is for the other lane."""
     is_too_much: bool = False
+    """Whether there is too little memory, which the process may still hold."""
     unavailable: str | None = None
-    took_much: bool = False
-    """Whether the process holds much memory now, and should be asked nothing more."""
 
 
 _write_end = msgspec.json.Encoder().encode
 read_end = msgspec.json.Decoder(End).decode
 
 
-async def _main() -> None:
+async def _main(lane: Lane) -> None:
     settings = load_settings(ConsumerSettings)
-    async with EventStore.at(settings.database_url, settings.terms()) as store:
-        while size := await asyncio.to_thread(sys.stdin.buffer.readline):
-            query = pickle.loads(sys.stdin.buffer.read(int(size)))  # noqa: S301 - of our own parent
-            end = await _written(store, query)
-            end.took_much |= _peak() > _MUCH
-            _write(b"0\n" + _write_end(end) + b"\n")
+    ran_out = asyncio.Event()
+
+    def note(_: object, context: dict[str, Any]) -> None:
+        # A driver that finds no memory for what it receives says that its connection is broken.
+        if isinstance(context.get("exception"), MemoryError):
+            ran_out.set()
+
+    asyncio.get_running_loop().set_exception_handler(note)
+    asked = questions()
+    async with EventStore.at(settings.database_url, settings.terms(), _CACHE_BYTES) as store:
+        while question := await asyncio.to_thread(next, asked, None):
+            query = pickle.loads(question)  # noqa: S301 - of our own parent
+            end = await _written(store, query, lane)
+            end.is_too_much |= ran_out.is_set()
+            say(b"0\n" + _write_end(end) + b"\n")
 
 
-async def _written(store: EventStore, query: PeriodsQuery) -> End:
+async def _written(store: EventStore, query: PeriodsQuery, lane: Lane) -> End:
+    asked = query.patient_id, query.medication_name
     try:
-        events, last_received_at = await store.read_all(query.patient_id, query.medication_name)
-        for part in answer_to(query, events):
-            if part:
-                _write(b"%d\n" % len(part))
-                _write(part)
+        if lane is Lane.MANY and await store.has_more_than(GIANT, *asked):
+            return End(is_giant=True)
+        # Before all else, so that it holds for all.
+        last_received_at = await store.last_received_at()
+        with closing(GatheredAnswer(query)) as answer:
+            async with aclosing(store.medications(*asked)) as medications:
+                async for events in medications:
+                    answer.add(events)
+                    # The list is in use until there is the next one.
+                    events.clear()
+            for part in answer.parts():
+                say(b"%d\n" % len(part) + part)
     except UnreadableEvents:
         return End(is_unreadable=True)
     except DatabaseUnavailable as error:
         return End(unavailable=str(error))
     except MemoryError:
-        return End(is_too_much=True, took_much=True)
+        return End(is_too_much=True)
     return End(last_received_at=last_received_at)
 
 
-def _write(line: bytes) -> None:
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
-
-
-def _peak() -> int:
-    """Return the most memory in KiB that this process held; what began it is not counted."""
-    peak = re.search(r"VmHWM:\s+(\d+)", _read(Path("/proc/self/status")))
-    return int(peak[1]) if peak else 0
-
-
-def _limit_memory() -> None:
-    """Leave the service what it needs: where the container is full, all in it is ended."""
-    limits = (Path("/sys/fs/cgroup", name) for name in _CGROUP_LIMITS)
-    allowed = [int(limit) for each in limits if (limit := _read(each)).isdecimal()]
-    if allowed:
-        most = max(_LEAST_BYTES, min(allowed) - _SERVICE_BYTES)
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
-
-
-_CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return ""
+def main() -> None:
+    """Answer queries of a lane, until there are no more."""
+    lane = Lane(sys.argv[1])
+    most = for_a_giant() if lane is Lane.GIANT else for_many_events()
+    if most is not None:
+        limit_memory(most)
+    threading.stack_size(STACK_BYTES)
+    asyncio.run(_main(lane))
 
 
 if __name__ == "__main__":
-    _limit_memory()
-    asyncio.run(_main())
+    main()

@@ -105,21 +105,37 @@ def write_periods(
 
     Of the periods that were found it has those that are chosen.
     """
-    yield b'{"patient_id":' + write_answer(patient_id)
-    yield from _list("periods", map(_explained_period if explain else _period, periods))
-    yield from _list("anomalies", map(_anomaly, found.anomalies))
+    lists = lists_of(found, periods, explain=explain)
+    return write_lists(patient_id, ((name, _written(values)) for name, values in lists))
+
+
+def lists_of(
+    found: MedicationPeriods, periods: Iterable[Period], *, explain: bool
+) -> Iterator[tuple[str, Iterable[PeriodAnswer | AnsweredEvent]]]:
+    """Yield the lists of an answer with their names, each in the order of time."""
+    yield "periods", map(_explained_period if explain else _period, periods)
+    yield "anomalies", map(_anomaly, found.anomalies)
     if explain:
-        yield from _list("events", map(_explained_event, _verdicts(found.histories)))
+        yield "events", map(_explained_event, _verdicts(found.histories))
+
+
+def write_lists(patient_id: str, lists: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes]:
+    """Write an answer from its lists, of each of which some is written at a time."""
+    yield b'{"patient_id":' + write_answer(patient_id)
+    for name, parts in lists:
+        yield f',"{name}":['.encode()
+        comma = b""
+        for part in parts:
+            yield comma + part
+            comma = b","
+        yield b"]"
     yield b"}"
 
 
-def _list(name: str, values: Iterable[Struct]) -> Iterator[bytes]:
-    yield f',"{name}":['.encode()
-    values, comma = iter(values), b""
+def _written(values: Iterable[Struct]) -> Iterator[bytes]:
+    values = iter(values)
     while some := list(islice(values, _WRITTEN_AT_ONCE)):
-        yield comma + write_answer(some)[1:-1]
-        comma = b","
-    yield b"]"
+        yield write_answer(some)[1:-1]
 
 
 def answer_events(patient_id: str, events: Sequence[ReceivedEvent], limit: int) -> EventsAnswer:

@@ -1,29 +1,30 @@
-"""Answers about patients with many events, which another process makes one after the other."""
+"""Answers about patients with many events, which other processes make one after the other."""
 
 import asyncio
 import logging
 import os
 import pickle
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from tempfile import TemporaryFile
 from weakref import finalize
 
 import msgspec
 
-from consumer_app.queries.answering import COMMAND, End, read_end
+from consumer_app.queries.answering import COMMAND, End, Lane, read_end
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
+from runtime.child import Child
 from runtime.http.problems import Busy
 
 logger = logging.getLogger(__name__)
 
-_ROOT = Path(__file__).parents[2]
-
 _LONGEST_WAIT_SECONDS = 10
 _DEADLINE_SECONDS = 120.0
+# An answer whose clients have gone is waited for a little: nearly all end in it, and who asks again
+# at once gets it. A new process would take as long.
+_PATIENCE_SECONDS = 2.0
 _PART_BYTES = 64 * 1024
 
 
@@ -55,17 +56,22 @@ class TooMuchForMemory(Exception):
 
 
 class AnswersApart:
-    """Answers queries one after the other; equal ones that come meanwhile get the same answer."""
+    """Answers queries one after the other; equal ones that come meanwhile get the same answer.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """``environment`` is what the other process is told beside this one's: DATABASE_URL."""
-        self._environment = environment
-        self._turn = asyncio.Lock()
-        self._asked: dict[str, asyncio.Task[StoredAnswer]] = {}
-        self._process: Process | None = None
+    Giant patients have a lane of their own, where nobody else waits for them.
+    """
+
+    def __init__(self, environment: Mapping[str, str], room: asyncio.Lock) -> None:
+        """``environment`` is what the other processes are told beside this one's: DATABASE_URL.
+
+        ``room`` is held while there is a process for a giant: see ``consumer_app.memory``.
+        """
+        self._many = _Process(Lane.MANY, environment, asyncio.Lock())
+        self._giant = _Process(Lane.GIANT, environment, room)
+        self._asked: dict[str, _Asked] = {}
 
     async def answer(self, query: PeriodsQuery) -> StoredAnswer:
-        """Have a query answered.
+        """Have a query answered. It is given up when all who asked have been cancelled.
 
         Raises:
             Busy: others are before it, for longer than anybody should wait.
@@ -75,30 +81,68 @@ class AnswersApart:
 
         """
         key = query.model_dump_json()
-        task = self._asked.get(key)
-        if task is None:
-            task = self._asked[key] = asyncio.create_task(self._answer(query))
-            task.add_done_callback(lambda _: self._asked.pop(key))
-        # Whoever waits with others may leave.
-        return await asyncio.shield(task)
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = _Asked(asyncio.create_task(self._answer(query)))
+            asked.answer.add_done_callback(lambda _: self._forget(key, asked))
+        asked.clients += 1
+        try:
+            return await asyncio.shield(asked.answer)
+        finally:
+            asked.clients -= 1
+            if not asked.clients and not asked.answer.done():
+                loop = asyncio.get_running_loop()
+                loop.call_later(_PATIENCE_SECONDS, self._give_up, key, asked)
 
     async def close(self) -> None:
-        """Give up what is asked, and end the other process."""
-        asked = [*self._asked.values()]
-        for task in asked:
-            task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-        await self._dismiss()
+        """Give up what is asked, and end the other processes."""
+        answers = [asked.answer for asked in self._asked.values()]
+        for answer in answers:
+            answer.cancel()
+        await asyncio.gather(*answers, return_exceptions=True)
+        for process in (self._many, self._giant):
+            await process.dismiss()
 
-    async def _dismiss(self) -> int | None:
-        process, self._process = self._process, None
-        if process is None:
-            return None
-        if process.returncode is None:
-            process.kill()
-        return await process.wait()
+    def _give_up(self, key: str, asked: "_Asked") -> None:
+        if not asked.clients:
+            self._forget(key, asked)
+            asked.answer.cancel()
+
+    def _forget(self, key: str, asked: "_Asked") -> None:
+        if self._asked.get(key) is asked:
+            del self._asked[key]
 
     async def _answer(self, query: PeriodsQuery) -> StoredAnswer:
+        answer, end = await self._many.answer(query)
+        if end.is_giant or end.is_too_much:
+            answer, end = await self._giant.answer(query)
+        if end.is_too_much:
+            raise TooMuchForMemory
+        if end.is_unreadable:
+            raise UnreadableEvents
+        if end.unavailable is not None:
+            raise DatabaseUnavailable(end.unavailable)
+        answer.last_received_at = end.last_received_at
+        return answer
+
+
+@dataclass
+class _Asked:
+    answer: asyncio.Task[StoredAnswer]
+    clients: int = 0
+    """Those who wait for it."""
+
+
+class _Process:
+    """The process of a lane, which answers one query after the other."""
+
+    def __init__(self, lane: Lane, environment: Mapping[str, str], turn: asyncio.Lock) -> None:
+        self._lane = lane
+        self._environment = environment
+        self._turn = turn
+        self._child: Child | None = None
+
+    async def answer(self, query: PeriodsQuery) -> tuple[StoredAnswer, End]:
         try:
             async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
                 await self._turn.acquire()
@@ -106,62 +150,43 @@ class AnswersApart:
             why = "other patients with many events are being answered"
             raise Busy(why, retry_after_seconds=_LONGEST_WAIT_SECONDS) from None
         try:
-            answer, end = await self._ask_in_time(query)
+            return await self._ask_in_time(query)
         finally:
             self._turn.release()
-        if end.is_unreadable:
-            raise UnreadableEvents
-        if end.is_too_much:
-            raise TooMuchForMemory
-        if end.unavailable is not None:
-            raise DatabaseUnavailable(end.unavailable)
-        answer.last_received_at = end.last_received_at
-        return answer
+
+    async def dismiss(self) -> int | None:
+        """End it, where there is one; return its status."""
+        child, self._child = self._child, None
+        return None if child is None else await child.end()
 
     async def _ask_in_time(self, query: PeriodsQuery) -> tuple[StoredAnswer, End]:
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 answer, end = await self._ask(query)
         except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
-            status = await self._dismiss()
+            status = await self.dismiss()
             # Without the error's text, which may name a patient.
             logger.error("the process that answers ended with %s", status)  # noqa: TRY400
             raise DatabaseUnavailable("the process that answers failed") from error
         except BaseException:
             # Given up in the middle, it would answer this when it is asked for the next.
-            await self._dismiss()
+            await self.dismiss()
             raise
-        if end.took_much:
-            await self._dismiss()
+        if end.is_too_much or self._lane is Lane.GIANT:
+            # Python gives back little of what it has taken, and the room is for others, too.
+            await self.dismiss()
         return answer, end
 
     async def _ask(self, query: PeriodsQuery) -> tuple[StoredAnswer, End]:
-        if self._process is None or self._process.returncode is not None:
-            self._process = await self._start()
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise EOFError
-        asked = pickle.dumps(query)
-        stdin.write(b"%d\n" % len(asked) + asked)
-        answer = StoredAnswer()
-        while size := int(await stdout.readline()):
+        if self._child is None or self._child.has_ended:
+            self._child = await Child.start((*COMMAND, self._lane), self._environment)
+        await self._child.ask(pickle.dumps(query))
+        answer, answers = StoredAnswer(), self._child.answers
+        while size := int(await answers.readline()):
             while size:
-                part = await stdout.read(min(size, _PART_BYTES))
+                part = await answers.read(min(size, _PART_BYTES))
                 if not part:
                     raise EOFError
                 answer.add(part)
                 size -= len(part)
-        return answer, read_end(await stdout.readline())
-
-    async def _start(self) -> Process:
-        # In the same folder, which a database's address may begin from.
-        path = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        return await asyncio.create_subprocess_exec(
-            *COMMAND,
-            env={**os.environ, "PYTHONPATH": path, **self._environment},
-            stdin=PIPE,
-            stdout=PIPE,
-            # A traceback may name patients.
-            stderr=DEVNULL,
-            start_new_session=True,
-        )
+        return answer, read_end(await answers.readline())

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from consumer_app.queries.answers import (
@@ -20,6 +20,7 @@ from consumer_app.queries.parameters import EventsQuery, PeriodsQuery
 from consumer_app.storage.errors import TooManyEvents
 from consumer_app.storage.store import EventStore
 from consumer_app.storage.tables import written_time
+from runtime.http.leaving import unless_gone
 from runtime.http.problems import BadParameter, Problems, Unavailable, Unreadable
 
 _JSON = "application/json"
@@ -52,7 +53,7 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
     turns = asyncio.Lock()
 
     @router.get("/periods", response_model=PeriodsAnswer | ExplainedAnswer)
-    async def periods(query: Annotated[PeriodsQuery, Query()]) -> Response:
+    async def periods(query: Annotated[PeriodsQuery, Query()], request: Request) -> Response:
         """Answer in which periods a patient was on each medication.
 
         A period is [start, end); `end` is null while the patient is still on the medication. The
@@ -63,7 +64,7 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
         try:
             events, last_received_at = await store.read(query.patient_id, query.medication_name)
         except TooManyEvents:
-            return await _apart(answered_apart, query)
+            return await unless_gone(request, _apart(answered_apart, query))
         # Straight from the structs, in a quarter of the time that the rules take for 100 events;
         # with pydantic models in between it takes longer than the rules.
         if len(events) > _FEW_EVENTS:

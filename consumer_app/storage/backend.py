@@ -5,7 +5,7 @@ of a SQLite connection. All other statements go through SQLAlchemy.
 """
 
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
@@ -42,6 +42,7 @@ Numbers = Mapping[str | None, int]
 MOST_EVENTS = 2_000
 """The events of a patient that are read at once: to explain them holds the event loop for 30 ms."""
 EVENTS_A_TRIP = 20_000
+EVENTS_A_PART = 5_000
 
 Events = Sequence[MedicationEvent] | TooManyEvents | UnreadableEvents | DatabaseUnavailable
 """A patient's events, or why they are not there."""
@@ -86,16 +87,26 @@ class Backend(Protocol):
         None of whom there are more than MOST_EVENTS. The first patient is always reached.
         """
 
-    async def read_all(self, patient_id: str, medication_names: Collection[str]) -> Found:
-        """Read a patient's events, however many; of all medications or of those named."""
+    def walk(
+        self, patient_id: str, medication_names: Collection[str]
+    ) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+        """Yield a patient's events in the order of the key, EVENTS_A_PART at a time.
+
+        All are of one time, and of all medications or of those named.
+        """
 
     async def close(self) -> None:
         """Give up what is held open."""
 
 
 def one_of_many(values: Iterable[Any]) -> MedicationEvent:
-    """Make an event of its fields' values; texts are kept once, which halves their memory."""
-    kept: list[Any] = [sys.intern(v) if type(v) is str else v for v in values]
+    """Make an event of its fields' values; what many have in common is kept once.
+
+    To keep what tells events apart like that would take more memory, not less.
+    """
+    *common, event_id = values
+    kept: list[Any] = [sys.intern(v) if type(v) is str else v for v in common]
+    kept.append(event_id)
     return MedicationEvent(*kept)
 
 

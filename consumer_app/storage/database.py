@@ -1,5 +1,7 @@
 """The database: how it is opened, made durable, and brought to the newest schema in turn."""
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, event, make_url
@@ -23,11 +25,11 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # A commit is on the disk before it returns; WAL's default would lose some on a power cut.
     "PRAGMA synchronous = FULL",
-    # Rows of many patients go to as many pages: more of them stay in memory (32 MB), and more
-    # commits share a checkpoint (a log of 32 MB) than by default.
-    "PRAGMA cache_size = -32768",
+    # Rows of many patients go to as many pages: more commits share a checkpoint (a log of 32 MB)
+    # than by default, and more pages stay in memory, see below.
     "PRAGMA wal_autocheckpoint = 8192",
 )
+USUAL_CACHE_BYTES = 32 * 1024 * 1024
 
 
 def check_database_url(url: str) -> str:
@@ -48,8 +50,11 @@ def check_database_url(url: str) -> str:
     return url
 
 
-def open_database(url: str) -> AsyncEngine:
-    """Make the engine; nothing is connected yet."""
+def open_database(url: str, cache_bytes: int = USUAL_CACHE_BYTES) -> AsyncEngine:
+    """Make the engine; nothing is connected yet.
+
+    ``cache_bytes`` are what a connection to SQLite may keep of the file.
+    """
     address = make_url(url)
     # Errors would repeat the parameters, and with them patients and medications.
     if address.get_backend_name() != "sqlite":
@@ -57,16 +62,17 @@ def open_database(url: str) -> AsyncEngine:
             address, hide_parameters=True, pool_pre_ping=True, connect_args=_POSTGRES_LIMITS
         )
     engine = create_async_engine(address, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _set_up_connection)
+    pragmas = (*_PRAGMAS, f"PRAGMA cache_size = -{cache_bytes // 1024}")
+    event.listen(engine.sync_engine, "connect", partial(_set_up_connection, pragmas))
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def _set_up_connection(connection: DBAPIConnection, _: object) -> None:
+def _set_up_connection(pragmas: Iterable[str], connection: DBAPIConnection, _: object) -> None:
     # The driver would begin transactions by itself, as readers: see _begin.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in pragmas:
         cursor.execute(pragma)
     cursor.close()
 

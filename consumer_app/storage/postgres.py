@@ -1,6 +1,6 @@
 """PostgreSQL, straight through asyncpg."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from consumer_app.storage.backend import (
     COLUMNS,
+    EVENTS_A_PART,
     EVENTS_A_TRIP,
     INSERT,
     LAST_RECEIVED,
@@ -75,11 +76,11 @@ _READ = f"""
         LIMIT {EVENTS_A_TRIP + 1}
     )
 """  # noqa: S608 - ours too
-_READ_ALL = f"""
+_WALK = f"""
     SELECT {_STORED} FROM {TABLE}
     WHERE patient_id = $1 AND (cardinality($2::text[]) = 0 OR medication_name = ANY($2))
+    ORDER BY {", ".join(f"{TABLE}.{name}" for name in KEY[1:])}
 """  # noqa: S608 - ours too
-_EVENTS_A_PART = 10_000
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ACTIONS = {action.value: action for action in Action}
 _WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
@@ -144,23 +145,25 @@ class PostgresBackend:
             last_received_at,
         )
 
-    async def read_all(self, patient_id: str, medication_names: Collection[str]) -> Found:
-        events: list[MedicationEvent] = []
+    async def walk(
+        self, patient_id: str, medication_names: Collection[str]
+    ) -> AsyncGenerator[Sequence[MedicationEvent], None]:
         async with self._engine.connect() as connection:
             driver = await _driver(connection)
             async with driver.transaction(readonly=True):
-                last_received_at = await driver.fetchval(LAST_RECEIVED)
-                given = (_READ_ALL, patient_id, [*medication_names])
-                async for row in driver.cursor(*given, prefetch=_EVENTS_A_PART):
-                    patient, medication_name, action, *others = row
-                    if action not in _ACTIONS:
-                        raise UnreadableEvents
-                    values = (patient, medication_name, _ACTIONS[action], *others)
-                    events.append(one_of_many(values))
-        return Found({patient_id: events}, last_received_at)
+                cursor = await driver.cursor(_WALK, patient_id, [*medication_names])
+                while rows := await cursor.fetch(EVENTS_A_PART):
+                    yield [_walked(row) for row in rows]
 
     async def close(self) -> None:
         """Nothing is held: each call has given its connection back."""
+
+
+def _walked(row: Iterable[Any]) -> MedicationEvent:
+    patient_id, medication_name, action, *others = row
+    if action not in _ACTIONS:
+        raise UnreadableEvents
+    return one_of_many((patient_id, medication_name, _ACTIONS[action], *others))
 
 
 def _unless_too_many(events: list[MedicationEvent]) -> Events:

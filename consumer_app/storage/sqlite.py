@@ -2,7 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, starmap
@@ -15,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from consumer_app.storage.backend import (
     COLUMNS,
+    EVENTS_A_PART,
     EVENTS_A_TRIP,
     INSERT,
     INTO_TABLE,
@@ -30,7 +39,7 @@ from consumer_app.storage.backend import (
     row,
 )
 from consumer_app.storage.errors import TooManyEvents, UnreadableEvents
-from consumer_app.storage.tables import CONSUMERS, OPTIONAL, RUNS, TABLE, written_time
+from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE, written_time
 from contracts import FIELDS, MedicationEvent
 
 VALUES = ", ".join("ifnull(?, '')" if name in OPTIONAL else "?" for name in COLUMNS[:-1])
@@ -61,13 +70,12 @@ _READ = f"""
     FROM reached WHERE so_far <= {EVENTS_A_TRIP}
 """  # noqa: S608 - words of ours alone
 _OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(?))"
-# A row for each medication.
-_READ_ALL = f"""
-    SELECT json_group_array(json_array({_STORED}))
-    FROM {TABLE} WHERE patient_id = ? {{}} GROUP BY medication_name
+_WALK = f"""
+    SELECT {_STORED} FROM {TABLE} WHERE patient_id = ? {{}} ORDER BY {", ".join(KEY[1:])}
 """  # noqa: S608 - ours too
 _HINTS = get_type_hints(MedicationEvent)
-_Patient: Any = list[tuple[*(_HINTS[name] for name in FIELDS)]] | None  # type: ignore[misc]
+_Rows: Any = list[tuple[*(_HINTS[name] for name in FIELDS)]]  # type: ignore[misc]
+_Patient: Any = _Rows | None
 _read_patients = msgspec.json.Decoder(dict[str, _Patient]).decode
 _part_patients = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_patient = msgspec.json.Decoder(_Patient).decode
@@ -128,15 +136,18 @@ class SqliteBackend:
             [[found, last]] = await self._reader.run(_fetch, _READ, asked)
         return Found(_events(found), None if last is None else datetime.fromisoformat(last))
 
-    async def read_all(self, patient_id: str, medication_names: Collection[str]) -> Found:
+    async def walk(
+        self, patient_id: str, medication_names: Collection[str]
+    ) -> AsyncGenerator[Sequence[MedicationEvent], None]:
         named = [msgspec.json.encode([*medication_names]).decode()] if medication_names else []
-        statement = _READ_ALL.format(_OF_MEDICATIONS if named else "")
-        [[last]] = await self._reader.run(_fetch, LAST_RECEIVED)
-        events: list[MedicationEvent] = []
-        with _unreadable_events():
-            for (found,) in await self._reader.run(_fetch, statement, patient_id, *named):
-                events += map(one_of_many, _read_patient(found) or ())
-        return Found({patient_id: events}, None if last is None else datetime.fromisoformat(last))
+        statement = _WALK.format(_OF_MEDICATIONS if named else "")
+        cursor = await self._reader.run(_begin, statement, patient_id, *named)
+        try:
+            with _unreadable_events():
+                while rows := await self._reader.run(_go_on, cursor):
+                    yield [*map(one_of_many, msgspec.convert(rows, _Rows))]
+        finally:
+            await self._reader.run(_end, cursor)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -220,6 +231,20 @@ def _fetch(
     connection: sqlite3.Connection, statement: str, *values: object
 ) -> list[tuple[Any, ...]]:
     return connection.execute(statement, values).fetchall()
+
+
+def _begin(connection: sqlite3.Connection, statement: str, *values: object) -> sqlite3.Cursor:
+    return connection.execute(statement, values)
+
+
+def _go_on(_: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    return cursor.fetchmany(EVENTS_A_PART)
+
+
+def _end(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> None:
+    # An error has closed the connection that it was of.
+    if cursor.connection is connection:
+        cursor.close()
 
 
 class _HeldConnection:

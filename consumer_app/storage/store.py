@@ -1,9 +1,11 @@
 """The store of events: appends durably, reads a patient's events back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar
 from uuid import uuid4
 
@@ -27,13 +29,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from consumer_app.storage import runs
 from consumer_app.storage.backend import Backend, Events, Found, Row
 from consumer_app.storage.batching import Batcher
-from consumer_app.storage.database import migrate, open_database
+from consumer_app.storage.database import USUAL_CACHE_BYTES, migrate, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, database_errors
 from consumer_app.storage.postgres import PostgresBackend
 from consumer_app.storage.runs import Counted, Run, Span
 from consumer_app.storage.schema import USUAL_TERMS, Terms
 from consumer_app.storage.sqlite import SqliteBackend
-from consumer_app.storage.tables import CONSUMERS, TABLE
+from consumer_app.storage.tables import CONSUMERS, KEY, TABLE
 from consumer_app.storage.writing import Writer
 from contracts import FIELDS, MedicationEvent
 
@@ -95,9 +97,9 @@ class EventStore:
         self._write_problem: str | None = None
 
     @classmethod
-    def at(cls, url: str, terms: Terms = USUAL_TERMS) -> Self:
+    def at(cls, url: str, terms: Terms = USUAL_TERMS, cache_bytes: int = USUAL_CACHE_BYTES) -> Self:
         """Make the store for a database URL; ``async with`` opens it."""
-        return cls(open_database(url), terms)
+        return cls(open_database(url, cache_bytes), terms)
 
     async def __aenter__(self) -> Self:
         return self
@@ -137,7 +139,7 @@ class EventStore:
         """Read a patient's events, of all medications or of those named, in no set order.
 
         Raises:
-            TooManyEvents: there are more of the patient than are read at once; see ``read_all``.
+            TooManyEvents: there are more of the patient than are read at once; see ``medications``.
             UnreadableEvents: one of them can't be read.
 
         """
@@ -153,23 +155,50 @@ class EventStore:
             return reading._replace(events=events)
         return reading
 
-    async def read_all(
+    async def medications(
         self, patient_id: str, medication_names: Collection[str] = ()
-    ) -> Reading[MedicationEvent]:
-        """Read a patient's events, however many they are: see ``read``.
+    ) -> AsyncGenerator[list[MedicationEvent], None]:
+        """Yield a patient's events, however many they are: those of one medication at a time.
+
+        They come by the names of the medications, all as they were at one time.
 
         Raises:
             UnreadableEvents: one of them can't be read.
 
         """
+        medication: list[MedicationEvent] = []
         with database_errors("read"):
             await self._migrate()
-            found = await self._backend.read_all(patient_id, medication_names)
-        return _reading(found, patient_id)
+            async with aclosing(self._backend.walk(patient_id, medication_names)) as parts:
+                async for part in parts:
+                    for name, events in groupby(part, key=attrgetter("medication_name")):
+                        if medication and medication[0].medication_name != name:
+                            yield medication
+                            medication = []
+                        medication += events
+        if medication:
+            yield medication
+
+    async def has_more_than(
+        self, most: int, patient_id: str, medication_names: Collection[str] = ()
+    ) -> bool:
+        """Say whether a patient has more events, of all medications or of those named."""
+        chosen = TABLE.c.patient_id == patient_id
+        if medication_names:
+            chosen &= TABLE.c.medication_name.in_(medication_names)
+        # By the key: see what PostgreSQL does else, in its backend.
+        ordered = select(literal(1)).where(chosen).order_by(*(TABLE.c[name] for name in KEY[1:]))
+        return bool(await self._read(ordered.offset(most).limit(1)))
+
+    async def last_received_at(self) -> datetime | None:
+        """Say when any consumer last stored what it had received; None if never."""
+        (row,) = await self._read(_NEWEST)
+        at: datetime | None = row["at"]
+        return at
 
     async def events_of(self, patient_id: str) -> Sequence[MedicationEvent]:
         """Read a patient's events alone, however many they are, in no set order."""
-        return (await self.read_all(patient_id)).events
+        return [each async for events in self.medications(patient_id) for each in events]
 
     async def read_page(
         self, patient_id: str, limit: int, after: Place | None = None

@@ -191,7 +191,7 @@ async def test_a_message_that_came_less_often_is_tried_out_nowhere_else(
 async def test_a_message_that_came_often_and_can_not_be_read_is_a_dead_letter(
     rabbitmq_url: str, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crash = "import consumer_app.trial as t; t._say(t._READY); import os; os.abort()"
+    crash = "import consumer_app.trial as t; t.say(t._READY); import os; os.abort()"
     monkeypatch.setattr(trial, "COMMAND", (sys.executable, "-c", crash))
     async with channel_to(rabbitmq_url) as channel, RabbitBroker(rabbitmq_url) as broker:
         await declare_topology(broker)
@@ -218,7 +218,9 @@ async def store(tmp_path: Path) -> AsyncIterator[EventStore]:
 async def handling(rabbitmq_url: str, store: EventStore) -> AsyncIterator[RabbitBroker]:
     """Handle events as the service does."""
     broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
-    handle_events(broker, make_channel(prefetch_count=100), store, DeadLetters(broker), Trial())
+    handle_events(
+        broker, make_channel(prefetch_count=100), store, DeadLetters(broker), Trial(asyncio.Lock())
+    )
     await broker.start()
     try:
         yield broker
@@ -401,7 +403,9 @@ async def test_no_more_messages_are_taken_than_the_prefetch_limit(rabbitmq_url: 
         return len(store.waiting) >= 3
 
     broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
-    handle_events(broker, make_channel(prefetch_count=3), store, DeadLetters(broker), Trial())
+    handle_events(
+        broker, make_channel(prefetch_count=3), store, DeadLetters(broker), Trial(asyncio.Lock())
+    )
     await broker.start()
     async with await aio_pika.connect(rabbitmq_url) as connection:
         queue = await (await connection.channel()).get_queue(EVENTS_QUEUE.name)

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-import re
-import resource
 import sqlite3
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
@@ -22,11 +21,13 @@ from consumer_app.queries.answers import answer_to
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.queries.routes import LAST_RECEIVED, periods_router
+from consumer_app.storage import postgres, sqlite
 from consumer_app.storage.backend import EVENTS_A_TRIP, MOST_EVENTS, Found
 from consumer_app.storage.database import open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
 from contracts import Action, MedicationEvent
+from runtime.child import Child
 from runtime.http.problems import answer_problems
 from tests.databases import KINDS, PostgresDatabase, SqliteFile
 
@@ -75,7 +76,7 @@ class Consumer:
 
 @asynccontextmanager
 async def consumer_with(url: str, stored: Iterable[MedicationEvent]) -> AsyncIterator[Consumer]:
-    answered_apart = AnswersApart({"DATABASE_URL": url})
+    answered_apart = AnswersApart({"DATABASE_URL": url}, asyncio.Lock())
     async with EventStore.at(url) as store:
         await store.add(list(stored))
         yield Consumer(store, answered_apart)
@@ -110,13 +111,13 @@ async def test_equal_questions_that_come_together_are_answered_once(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    ask = AnswersApart._ask
+    ask = Child.ask
 
-    async def count(self: AnswersApart, query: PeriodsQuery) -> object:
+    async def count(self: Child, query: bytes) -> None:
         asked.append(query)
-        return await ask(self, query)
+        await ask(self, query)
 
-    monkeypatch.setattr(AnswersApart, "_ask", count)
+    monkeypatch.setattr(Child, "ask", count)
     async with consumer_with(url, events("many", MANY)) as consumer:
         same = await asyncio.gather(*(consumer.ask(patient_id="many") for _ in range(5)))
         other = await consumer.ask(patient_id="many", explain=True)
@@ -131,7 +132,7 @@ async def test_who_would_wait_for_too_long_is_told_when_to_ask_again(
 ) -> None:
     monkeypatch.setattr(apart, "_LONGEST_WAIT_SECONDS", 0)
     async with consumer_with(url, events("many", MANY)) as consumer:
-        async with consumer.apart._turn:
+        async with consumer.apart._many._turn:
             other = await consumer.ask(patient_id="many")
 
         assert (other.status_code, other.headers["Retry-After"]) == (503, "0")
@@ -140,29 +141,49 @@ async def test_who_would_wait_for_too_long_is_told_when_to_ask_again(
 
 
 async def test_an_answer_that_takes_too_much_memory_is_refused_and_the_next_is_given(
-    url: str,
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with consumer_with(url, [*events("many", MANY), *events("more", 60_000)]) as consumer:
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", HAS_LITTLE_MEMORY))
+    async with consumer_with(url, [*events("many", MANY), *one_medication(40_000)]) as consumer:
         assert (await consumer.ask(patient_id="many")).status_code == 200
-        process = consumer.apart._process
-        assert process is not None
-        limit = data_of(process.pid) + 2**20
-        resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, limit))
 
-        refused = await consumer.ask(patient_id="more", explain=True)
+        refused = await consumer.ask(patient_id="one", explain=True)
 
-        assert refused.status_code == 422
+        assert refused.status_code == 422, refused.text
         (problem,) = refused.json()["detail"]
         assert problem["parameter"] == "medication_name"
         assert "take more memory than there is" in problem["reason"]
         assert (await consumer.ask(patient_id="many")).status_code == 200
 
 
-def data_of(pid: int) -> int:
-    """Return the bytes that count against RLIMIT_DATA."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    (kilobytes,) = re.findall(r"VmData:\s+(\d+)", status)
-    return int(kilobytes) * 1024
+async def test_an_answer_that_takes_too_much_memory_in_its_lane_is_given_in_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = SqliteFile(tmp_path).url
+    little = HAS_LITTLE_MEMORY.replace("True", "sys.argv[1] == 'many'")
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", little))
+    async with consumer_with(url, one_medication(40_000)) as consumer:
+        answer = await consumer.ask(patient_id="one", explain=True)
+        assert len(answer.json()["events"]) == 40_000
+
+
+def one_medication(count: int) -> Iterator[MedicationEvent]:
+    """Give events, each by an id of its own, of a medication, which are in memory together."""
+    for number in range(count):
+        time = FIRST + timedelta(minutes=number)
+        yield MedicationEvent("one", "Heparin", Action.START, time, "o", f"a long id {number}")
+
+
+HAS_LITTLE_MEMORY = """
+import re, sys
+from pathlib import Path
+
+from consumer_app.queries import answering
+if True:
+    (taken,) = re.findall(r"VmData:\\s+(\\d+)", Path("/proc/self/status").read_text())
+    answering.for_many_events = answering.for_a_giant = lambda: (int(taken) + 12 * 1024) * 1024
+answering.main()
+"""
 
 
 async def spoil(url: str, patient: str) -> None:
@@ -194,6 +215,54 @@ async def test_what_can_t_be_read_is_an_error_of_its_own_patient(
     told = "an event that is stored of the patient can't be read: another program has written it"
     assert {answer.json()["detail"] for answer in answers if answer.status_code == 500} == {told}
     assert "pause" not in caplog.text
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let both databases give no more than three events at a time."""
+    for module in (sqlite, postgres):
+        monkeypatch.setattr(module, "EVENTS_A_PART", 3)
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("named", [[], ["Medication 2", "Medication 7", "unknown"]], ids=str)
+async def test_medications_are_read_one_after_the_other_each_with_all_its_events(
+    url: str, named: list[str]
+) -> None:
+    stored = [*events("p", 52), *events("other", 10)]
+    async with EventStore.at(url) as store:
+        await store.add(stored)
+        found = [each async for each in store.medications("p", named)]
+
+    expected = defaultdict(list)
+    for each in events("p", 52):
+        if not named or each.medication_name in named:
+            expected[each.medication_name].append(each)
+    assert found == [expected[name] for name in sorted(expected)]
+
+
+@pytest.mark.usefixtures("parts")
+async def test_what_is_stored_while_medications_are_read_is_in_none_of_them(url: str) -> None:
+    late = MedicationEvent("p", "Medication 9", Action.STOP, FIRST + timedelta(days=99))
+    async with EventStore.at(url) as store, EventStore.at(url) as other:
+        await store.add(list(events("p", 40)))
+        found: list[MedicationEvent] = []
+        async for medication in store.medications("p"):
+            await other.add([late])
+            found += medication
+        assert len(found) == 40
+        assert late in await store.events_of("p")
+
+
+@pytest.mark.parametrize("named", [[], ["Medication 2"]], ids=str)
+async def test_that_there_are_more_events_is_told_without_reading_them(
+    url: str, named: list[str]
+) -> None:
+    async with EventStore.at(url) as store:
+        await store.add([*events("p", 30), *events("q", 30)])
+        count = 3 if named else 30
+        assert await store.has_more_than(count - 1, "p", named)
+        assert not await store.has_more_than(count, "p", named)
 
 
 async def test_patients_who_find_no_room_in_a_trip_are_read_in_another(url: str) -> None:
@@ -271,22 +340,28 @@ async def test_a_relative_address_leads_the_other_process_to_the_same_file(
         assert (await consumer.ask(patient_id="many")).json()["periods"]
 
 
-async def test_a_process_that_took_much_memory_is_asked_nothing_more(
+async def test_a_giant_is_answered_as_others_are_and_nobody_else_waits_for_it(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", TAKES_MUCH))
-    async with consumer_with(url, events("many", MANY)) as consumer:
-        asked = (consumer.ask(patient_id="many", explain=each) for each in (True, False))
-        answers = await asyncio.gather(*asked)
-        assert [answer.status_code for answer in answers] == [200, 200]
-        assert consumer.apart._process is None
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", GIANTS_ARE_SMALL))
+    stored = [*events("many", MANY), *events("giant", MANY + 1)]
+    async with consumer_with(url, stored) as consumer:
+        async with consumer.apart._giant._turn:
+            giant = asyncio.create_task(consumer.ask(patient_id="giant", explain=True))
+            many = await consumer.ask(patient_id="many")
+            part = await consumer.ask(patient_id="giant", medication_name="Medication 1")
+            assert (many.status_code, part.status_code, giant.done()) == (200, 200, False)
+
+        asked = PeriodsQuery(patient_id="giant", explain=True)
+        expected = json.loads(b"".join(answer_to(asked, events("giant", MANY + 1))))
+        assert (await giant).json() == expected
+        assert consumer.apart._giant._child is None, "its memory is for others"
 
 
-TAKES_MUCH = """
-import asyncio
+GIANTS_ARE_SMALL = f"""
 from consumer_app.queries import answering
-answering._MUCH = 0
-asyncio.run(answering._main())
+answering.GIANT = {MANY}
+answering.main()
 """
 
 
@@ -300,4 +375,4 @@ async def test_what_is_asked_ends_with_the_service(url: str) -> None:
             await asyncio.sleep(0.01)
         await consumer.apart.close()
         await asyncio.gather(*asked, return_exceptions=True)
-        assert consumer.apart._process is None
+        assert consumer.apart._many._child is None

@@ -51,7 +51,9 @@ class Consumer:
         self.store = store
         self.dead_letters: list[RabbitMessage] = []
         self.moving = DeadLetters(broker)
-        handle_events(broker, make_channel(prefetch_count=10), store, self.moving, Trial())
+        handle_events(
+            broker, make_channel(prefetch_count=10), store, self.moving, Trial(asyncio.Lock())
+        )
 
         @broker.subscriber(DEAD_LETTER_QUEUE, DEAD_LETTER_EXCHANGE)
         async def keep(_: object, message: RabbitMessage) -> None:

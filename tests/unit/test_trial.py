@@ -16,7 +16,7 @@ BAD = b"not json"
 
 @pytest.fixture
 def trial() -> Trial:
-    return Trial()
+    return Trial(asyncio.Lock())
 
 
 def reader(what: str) -> tuple[str, ...]:
@@ -144,9 +144,9 @@ async def test_no_process_is_left_behind_by_a_trial_that_is_given_up(
 ) -> None:
     monkeypatch.setattr(module, "COMMAND", reader("time.sleep(600)"))
     given_up = asyncio.create_task(trial.judge(b"poison"))
-    while trial._process is None:  # noqa: ASYNC110 - nothing else tells
+    while trial._child is None:  # noqa: ASYNC110 - nothing else tells
         await asyncio.sleep(0.01)
-    process = trial._process
+    process = trial._child
 
     given_up.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -155,3 +155,27 @@ async def test_no_process_is_left_behind_by_a_trial_that_is_given_up(
     assert await process.wait() == -9
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
+
+
+async def test_a_trial_waits_until_there_is_room_and_leaves_it_with_its_process() -> None:
+    room = asyncio.Lock()
+    trial = Trial(room)
+    async with room:
+        judged = asyncio.create_task(trial.judge(GOOD))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert trial._child is None
+
+    assert await judged is None
+    assert (trial._child, room.locked()) == (None, False)
+
+
+@pytest.mark.parametrize("command", [("/nowhere",), (sys.executable, "-c", "exit(1)")])
+async def test_a_trial_that_does_not_begin_leaves_the_room(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", command)
+    room = asyncio.Lock()
+    with pytest.raises(TrialFailed):
+        await Trial(room).judge(GOOD)
+    assert not room.locked()

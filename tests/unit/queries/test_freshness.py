@@ -1,5 +1,6 @@
 """Each answer says how fresh it is: when any consumer last stored what it had received."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ async def store(url: str) -> AsyncIterator[EventStore]:
 
 async def freshness(store: EventStore, path: str) -> datetime | None:
     api = FastAPI()
-    api.include_router(periods_router(store, AnswersApart({})))
+    api.include_router(periods_router(store, AnswersApart({}, asyncio.Lock())))
     async with AsyncClient(transport=ASGITransport(api), base_url="http://consumer") as client:
         answer = await client.get(path, params={"patient_id": "unknown"})
     written = answer.headers.get(LAST_RECEIVED)

@@ -1,0 +1,68 @@
+"""An answer about many events, for which memory is needed for one medication at a time."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from consumer_app.queries.answers import (
+    AnsweredEvent,
+    PeriodAnswer,
+    lists_of,
+    write_answer,
+    write_lists,
+)
+from consumer_app.queries.parameters import PeriodsQuery
+from consumer_app.rules.periods import medication_periods
+from consumer_app.storage.tables import written_time
+from contracts import MedicationEvent
+
+_WRITTEN_AT_ONCE = 1_000
+# Without a name it is a file in the temporary folder, which is gone with the connection.
+_SOMEWHERE = ""
+_SET_UP = """
+    PRAGMA cache_size = -4096;
+    PRAGMA journal_mode = OFF;
+    CREATE TABLE part (list TEXT, time TEXT, body BLOB);
+"""
+_ADD = "INSERT INTO part VALUES (?, ?, ?)"
+# Of one time, as they came.
+_IN_ORDER = "SELECT body FROM part WHERE list = ? ORDER BY time, rowid"
+
+
+class GatheredAnswer:
+    """The answer to a query, as ``answer_to`` gives it, from the medications one by one."""
+
+    def __init__(self, query: PeriodsQuery) -> None:
+        self._query = query
+        self._file = sqlite3.connect(_SOMEWHERE)
+        self._file.executescript(_SET_UP)
+
+    def add(self, events: Sequence[MedicationEvent]) -> None:
+        """Add all events of a medication; the medications come by their names."""
+        for name, values in self._lists(events):
+            rows = ((name, written_time(_time(value)), write_answer(value)) for value in values)
+            self._file.executemany(_ADD, rows)
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the body, some at a time."""
+        lists = ((name, self._in_order(name)) for name, _ in self._lists([]))
+        return write_lists(self._query.patient_id, lists)
+
+    def close(self) -> None:
+        """Give up the file."""
+        self._file.close()
+
+    def _lists(
+        self, events: Sequence[MedicationEvent]
+    ) -> Iterator[tuple[str, Iterable[PeriodAnswer | AnsweredEvent]]]:
+        found = medication_periods(events, self._query.merge_gap)
+        return lists_of(found, self._query.chosen(found.periods), explain=self._query.explain)
+
+    def _in_order(self, name: str) -> Iterator[bytes]:
+        found = self._file.execute(_IN_ORDER, (name,))
+        while rows := found.fetchmany(_WRITTEN_AT_ONCE):
+            yield b",".join(body for (body,) in rows)
+
+
+def _time(value: PeriodAnswer | AnsweredEvent) -> datetime:
+    return value.start if isinstance(value, PeriodAnswer) else value.event_time

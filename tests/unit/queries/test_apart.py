@@ -1,0 +1,189 @@
+"""What is asked of another process is given up when nobody waits for it any more."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from consumer_app.queries import apart
+from consumer_app.queries.apart import AnswersApart
+from consumer_app.queries.parameters import PeriodsQuery
+from consumer_app.queries.routes import periods_router
+from consumer_app.storage.errors import DatabaseUnavailable, TooManyEvents
+from consumer_app.storage.store import EventStore
+from runtime.child import Child
+from runtime.http.problems import answer_problems
+
+ONE = PeriodsQuery(patient_id="1")
+OTHER = PeriodsQuery(patient_id="2")
+
+# The patient's identifier says what it does.
+PROGRAM = """
+import sys, time
+from runtime.child import questions, say
+for question in questions():
+    if b"takes for ever" in question:
+        time.sleep(600)
+    if b"giant" in question and sys.argv[1] == "many":
+        say(b'0\\n{"is_giant": true}\\n')
+    else:
+        say(b'2\\n{}0\\n{}\\n')
+"""
+
+
+@pytest.fixture
+def room() -> asyncio.Lock:
+    return asyncio.Lock()
+
+
+@pytest.fixture
+async def answers(
+    room: asyncio.Lock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[AnswersApart]:
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", PROGRAM))
+    monkeypatch.setattr(apart, "_PATIENCE_SECONDS", 0)
+    made = AnswersApart({}, room)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Give what the processes are asked."""
+    questions = []
+    ask = Child.ask
+
+    async def note(self: Child, question: bytes) -> None:
+        questions.append(question)
+        await ask(self, question)
+
+    monkeypatch.setattr(Child, "ask", note)
+    return questions
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0.01)
+
+
+async def leave(client: asyncio.Task[object]) -> None:
+    client.cancel()
+    await asyncio.gather(client, return_exceptions=True)
+
+
+async def test_what_waits_is_asked_no_more_when_all_who_asked_have_left(
+    answers: AnswersApart, asked: list[bytes]
+) -> None:
+    async with answers._many._turn:
+        clients = [asyncio.create_task(answers.answer(ONE)) for _ in range(2)]
+        await until(lambda: answers._asked)
+        (question,) = answers._asked.values()
+
+        await leave(clients[0])
+        await asyncio.sleep(0.05)
+        assert not question.answer.done(), "somebody waits for it"
+
+        await leave(clients[1])
+        await until(question.answer.done)
+    assert (answers._asked, asked) == ({}, [])
+
+
+async def test_what_is_in_work_is_given_up_with_its_process_when_all_who_asked_have_left(
+    answers: AnswersApart, asked: list[bytes]
+) -> None:
+    client = asyncio.create_task(answers.answer(PeriodsQuery(patient_id="takes for ever")))
+    await until(lambda: asked)
+    child = answers._many._child
+    assert child is not None
+
+    await leave(client)
+
+    assert (await answers.answer(ONE)).size == 2
+    assert child.has_ended
+
+
+async def test_who_asks_again_at_once_gets_what_was_begun(
+    answers: AnswersApart, asked: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "_PATIENCE_SECONDS", 60)
+    async with answers._many._turn:
+        client = asyncio.create_task(answers.answer(ONE))
+        await until(lambda: answers._asked)
+        await leave(client)
+        again = asyncio.create_task(answers.answer(ONE))
+
+    assert (await again).size == 2
+    assert len(asked) == 1
+
+
+class TooManyEventsOfAll:
+    """A store of which each patient has many events."""
+
+    async def read(self, *_: object) -> None:
+        raise TooManyEvents
+
+
+async def test_a_client_that_closes_its_connection_has_left(
+    answers: AnswersApart, asked: list[bytes]
+) -> None:
+    api = FastAPI()
+    api.include_router(periods_router(cast("EventStore", TooManyEventsOfAll()), answers))
+    answer_problems(api, unavailable=DatabaseUnavailable)
+    server = uvicorn.Server(uvicorn.Config(api, port=0, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    (port,) = {socket.getsockname()[1] for each in server.servers for socket in each.sockets}
+
+    async with answers._many._turn:
+        _, client = await asyncio.open_connection("127.0.0.1", port)
+        client.write(b"GET /periods?patient_id=1 HTTP/1.1\r\nHost: consumer\r\n\r\n")
+        await until(lambda: answers._asked)
+        client.close()
+        await until(lambda: not answers._asked)
+    assert asked == []
+
+    server.should_exit = True
+    await serving
+
+
+async def test_clients_that_leave_and_ask_again_keep_nobody_waiting(
+    answers: AnswersApart, asked: list[bytes]
+) -> None:
+    async with answers._many._turn:
+        for number in range(100):
+            client = asyncio.create_task(answers.answer(PeriodsQuery(patient_id=f"n{number}")))
+            await asyncio.sleep(0)
+            await leave(client)
+        await until(lambda: not answers._asked)
+    await answers.answer(OTHER)
+    assert len(asked) == 1
+
+
+async def test_a_giant_waits_for_the_room_and_leaves_it_with_its_process(
+    answers: AnswersApart, asked: list[bytes], room: asyncio.Lock
+) -> None:
+    async with room:
+        giant = asyncio.create_task(answers.answer(PeriodsQuery(patient_id="giant")))
+        await until(lambda: asked)
+        assert (await answers.answer(ONE)).size == 2
+        assert not giant.done()
+
+    assert (await giant).size == 2
+    assert (answers._giant._child, room.locked()) == (None, False)
+
+
+async def test_equal_questions_after_one_that_was_given_up_are_asked_anew(
+    answers: AnswersApart,
+) -> None:
+    async with answers._many._turn:
+        client = asyncio.create_task(answers.answer(ONE))
+        await until(lambda: answers._asked)
+        await leave(client)
+        await until(lambda: not answers._asked)
+        again = asyncio.create_task(answers.answer(ONE))
+    assert (await again).size == 2

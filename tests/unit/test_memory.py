@@ -1,0 +1,48 @@
+"""The consumer's processes take together no more memory than their container has."""
+
+from pathlib import Path
+
+import pytest
+
+from consumer_app import memory
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the file that tells what the container may take."""
+    file = tmp_path / "memory.max"
+    monkeypatch.setattr(memory, "_CGROUP_LIMITS", (tmp_path / "nowhere", file))
+    return file
+
+
+@pytest.mark.parametrize("mebibytes", [416, 512, 600, 1024, 4096])
+def test_all_that_run_at_once_find_room_beside_the_service(limit: Path, mebibytes: int) -> None:
+    limit.write_text(f"{mebibytes * MIB}\n")
+    many, giant, trial = memory.for_many_events(), memory.for_a_giant(), memory.for_a_trial()
+    assert many is not None
+    assert giant is not None
+    # A giant and a trial are never there at once.
+    assert 224 * MIB + many + max(giant, trial) <= mebibytes * MIB
+    assert min(many, giant, trial) >= 96 * MIB
+
+
+def test_the_chart_s_limit_is_divided(limit: Path) -> None:
+    limit.write_text(f"{512 * MIB}\n")
+    divided = memory.for_many_events(), memory.for_a_giant(), memory.for_a_trial()
+    assert divided == (112 * MIB, 176 * MIB, 176 * MIB)
+
+
+def test_where_there_is_little_each_has_what_it_takes_to_begin(limit: Path) -> None:
+    limit.write_text(f"{128 * MIB}\n")
+    divided = memory.for_many_events(), memory.for_a_giant(), memory.for_a_trial()
+    assert divided == (96 * MIB, 96 * MIB, 96 * MIB)
+
+
+@pytest.mark.parametrize("told", ["max\n", None])
+def test_where_nothing_is_limited_only_a_trial_is(limit: Path, told: str | None) -> None:
+    if told is not None:
+        limit.write_text(told)
+    divided = memory.for_many_events(), memory.for_a_giant(), memory.for_a_trial()
+    assert divided == (None, None, 256 * MIB)
