@@ -18,6 +18,14 @@ class UnusableDatabase(DatabaseUnavailable):
     """Trying again is of no use before somebody has acted: the text says in one line how."""
 
 
+def standby() -> UnusableDatabase:
+    """Say that nothing can be written where it must be."""
+    return UnusableDatabase(
+        "the database is a standby, or can only be read: name the primary in DATABASE_URL, "
+        "or all of them: ?host=A:5432&host=B:5432&target_session_attrs=read-write"
+    )
+
+
 class UnreadableEvents(Exception):
     """A patient has an event stored that can't be read."""
 

@@ -23,7 +23,7 @@ from consumer_app.storage.backend import (
     one_of_many,
     row,
 )
-from consumer_app.storage.errors import TooManyEvents, UnreadableEvents, UnusableDatabase
+from consumer_app.storage.errors import TooManyEvents, UnreadableEvents, standby
 from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE
 from contracts import FIELDS, Action, MedicationEvent
 
@@ -103,10 +103,7 @@ class PostgresBackend:
         async with self._engine.connect() as connection:
             read_only = await (await _driver(connection)).fetchval(_READ_ONLY)
         if read_only:
-            raise UnusableDatabase(
-                "the database is a standby, or can only be read: name the primary in DATABASE_URL, "
-                "or all of them: ?host=A:5432&host=B:5432&target_session_attrs=read-write"
-            )
+            raise standby()
 
     async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
         # A statement can't change a row twice.

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
-from consumer_app.storage.errors import UnusableDatabase
+from consumer_app.storage.errors import UnusableDatabase, standby
 from consumer_app.storage.tables import REQUIREMENT
 from runtime.version import VERSION
 
@@ -68,11 +68,14 @@ def upgrade(connection: Connection, terms: Terms) -> None:
     if current is None:
         if terms.must_exist:
             raise no_database(str(connection.engine.url.database))
+        _check_primary(connection)
     elif (script := _find(older, current)) is None:
         _check_requirement(connection)
         return
-    elif _is_older(script.module.oldest_program, newest.module.oldest_program):
-        _keep_a_way_back(connection, newest.module.oldest_program, terms)
+    else:
+        _check_primary(connection)
+        if _is_older(script.module.oldest_program, newest.module.oldest_program):
+            _keep_a_way_back(connection, newest.module.oldest_program, terms)
     command.upgrade(configuration, "head")
     connection.execute(delete(REQUIREMENT))
     connection.execute(insert(REQUIREMENT).values(oldest_program=newest.module.oldest_program))
@@ -94,6 +97,13 @@ def _check_encoding(connection: Connection) -> None:
             f"the database can't hold every text, as its encoding is {encoding}: name one in "
             "DATABASE_URL that is made with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
         )
+
+
+def _check_primary(connection: Connection) -> None:
+    # It is on in every transaction of a standby.
+    is_postgres = connection.dialect.name == "postgresql"
+    if is_postgres and connection.scalar(text("SHOW transaction_read_only")) == "on":
+        raise standby()
 
 
 def _check_requirement(connection: Connection) -> None:

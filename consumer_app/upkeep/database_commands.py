@@ -57,7 +57,7 @@ def migrate(
             )
         typer.echo("the schema is the newest")
 
-    with_store(url, migrated, partitions)
+    with_store(url, migrated, partitions, writes=True)
 
 
 @cli.command(
@@ -164,7 +164,7 @@ def purge(
         finally:
             typer.echo(_outcome(counts, merge_gap, done=yes))
 
-    with_store(url, purged)
+    with_store(url, purged, writes=yes)
 
 
 def _outcome(counts: Purged, merge_gap: str, *, done: bool) -> str:

@@ -77,7 +77,7 @@ def retract(
         finally:
             typer.echo(_outcome(counts, done=yes))
 
-    with_store(existing_database_url(), retracted)
+    with_store(existing_database_url(), retracted, writes=yes)
 
 
 def _written(time: datetime) -> str:

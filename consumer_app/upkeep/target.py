@@ -57,14 +57,20 @@ def existing(database: Path) -> Path:
 
     """
     if not database.is_file():
-        raise CommandFailed(f"there is no database {database}: DATABASE_URL names it")
+        raise CommandFailed(
+            f"there is no database {database}: set DATABASE_URL to the one you mean"
+        )
     return database
 
 
 def with_store(
-    url: str, command: Callable[[EventStore], Awaitable[None]], partitions: int = 0
+    url: str,
+    command: Callable[[EventStore], Awaitable[None]],
+    partitions: int = 0,
+    *,
+    writes: bool = False,
 ) -> None:
-    """Run a command on the store in a database.
+    """Run a command on the store in a database; one that only reads may do so on a standby.
 
     Raises:
         DatabaseUnavailable: it can't be opened, or what the command raises.
@@ -76,6 +82,8 @@ def with_store(
         async with EventStore.at(url, terms) as store:
             if problem := await store.problem():
                 raise DatabaseUnavailable(problem)
+            if writes:
+                await store.prepare()
             await command(store)
 
     asyncio.run(run())

@@ -1,6 +1,7 @@
 """PostgreSQL with a standby, which must have what is stored, or takes the primary's place."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,6 +15,7 @@ from consumer_app.storage.store import EventStore
 from local.postgres import PrivatePostgres, private_postgres
 from tests.databases import connect
 from tests.faults.proxy import Proxy
+from tests.processes import run_module
 from tests.runs import event
 from tests.standby import Standby
 
@@ -114,6 +116,60 @@ async def test_a_standby_is_read_and_refused_by_who_stores(pair: Pair) -> None:
         assert await store.events_of(EVENT.patient_id) == [EVENT]
         with pytest.raises(UnusableDatabase, match="the database is a standby"):
             await store.prepare()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["runs"], "\t1\t0\t0\t-\tmonday\n"),
+        (["retract", "monday"], "1 event of 1 patient would be taken out"),
+    ],
+    ids=["runs", "retract"],
+)
+async def test_a_command_that_only_reads_does_so_on_a_standby(
+    pair: Pair, command: list[str], said: str
+) -> None:
+    await follow(pair)
+    done = await on_the_standby(pair, *command)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said in done.stdout
+
+
+async def test_a_command_that_writes_is_told_of_a_standby(pair: Pair) -> None:
+    await follow(pair)
+    done = await on_the_standby(pair, "retract", "monday", "--yes")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("the database is a standby, or can only be read: name the primary")
+
+
+async def test_a_standby_without_our_tables_is_named_as_what_it_is(pair: Pair) -> None:
+    await ask(pair.primary, "CREATE DATABASE empty")
+    url = pair.standby.url.removesuffix("postgres") + "empty"
+    is_there = "SELECT true FROM pg_database WHERE datname = 'empty'"
+    await eventually(lambda: ask(pair.standby, is_there))
+
+    done = await asyncio.to_thread(
+        run_module, "consumer_app", ["database", "runs"], {"DATABASE_URL": url}
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("the database is a standby")
+
+
+async def follow(pair: Pair) -> None:
+    """Store an event of a run, and wait until the standby has it."""
+    async with EventStore.at(pair.primary.url) as store:
+        await store.add([replace(EVENT, patient_id="of a run")], "monday")
+    await eventually(
+        lambda: ask(pair.standby, "SELECT true FROM medication_event WHERE patient_id = 'of a run'")
+    )
+
+
+async def on_the_standby(pair: Pair, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {"DATABASE_URL": pair.standby.url}
+    arguments = ["database", *command]
+    return await asyncio.to_thread(run_module, "consumer_app", arguments, environment)
 
 
 async def test_a_connection_that_leads_to_a_standby_is_given_up_at_once(pair: Pair) -> None:

@@ -107,7 +107,7 @@ def test_a_database_that_is_not_there_is_named_and_not_made(
 
     line = failure_of(*sqlite(file), *command)
 
-    assert line == f"there is no database {file}: DATABASE_URL names it"
+    assert line == f"there is no database {file}: set DATABASE_URL to the one you mean"
     assert not file.exists()
 
 
