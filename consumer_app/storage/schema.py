@@ -14,6 +14,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
 from consumer_app.storage.errors import UnusableDatabase, standby
+from consumer_app.storage.files import put_in_place
 from consumer_app.storage.tables import REQUIREMENT
 from runtime.version import VERSION
 
@@ -151,7 +152,7 @@ def _back_up(database: Path, version: str) -> Path:
             source.backup(copy)
             # In WAL mode, the copy could have to be kept together with a second file.
             copy.execute("PRAGMA journal_mode = DELETE")
-        unfinished.replace(backup)
+        put_in_place(unfinished, backup)
     except (OSError, sqlite3.Error) as error:
         unfinished.unlink(missing_ok=True)
         raise UnusableDatabase(

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
+from consumer_app.storage.files import put_in_place
 from consumer_app.storage.tables import TABLE
 from consumer_app.upkeep import CommandFailed
 
@@ -35,7 +36,7 @@ def back_up(database: Path, file: Path) -> int:
             # All in one step: between the steps of a copy in parts, any write would start it anew.
             source.backup(copy)
             events = _checked(copy, "the database")
-        unfinished.rename(file)
+        put_in_place(unfinished, file)
         return events
 
 
