@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from local.broker import BrokerError
 from local.children import ChildGroup
@@ -27,6 +28,12 @@ SAMPLE_QUERY = f"/periods?patient_id={SAMPLE_PATIENT}"
 _LOGS = Path("data/logs")
 _PATIENCE_SECONDS = 60.0
 _STOP_SECONDS = 30.0
+_LOOK_SECONDS = 2.0
+
+_AWAY = (
+    "RabbitMQ is away, and what is published waits for it: start it again, or, where it was "
+    "started here, end this with Ctrl-C and `make run` anew"
+)
 
 
 class RunError(Exception):
@@ -78,7 +85,7 @@ def _serve(children: ChildGroup, broker_url: str, *, once: bool) -> None:
     _say(f"\n$ curl '{consumer}{SAMPLE_QUERY}'\n{json.dumps(answer, indent=2)}\n")
     if not once:
         _say("Serving until Ctrl-C, or SIGTERM.")
-        signal.pause()
+        _tell_of_the_broker(consumer)
 
 
 def _start(
@@ -120,6 +127,28 @@ def _publish_examples(environment: dict[str, str]) -> None:
     _say(f"$ python -m publisher_app {EXAMPLES}")
     if subprocess.run(command, env=environment, check=False).returncode != 0:
         raise RunError("the example events could not be published")
+
+
+def _tell_of_the_broker(consumer: str) -> NoReturn:
+    """Say when RabbitMQ goes away, and when it is back."""
+    is_away = False
+    while True:
+        time.sleep(_LOOK_SECONDS)
+        if _lacks_the_broker(consumer) == is_away:
+            continue
+        is_away = not is_away
+        _say(_AWAY if is_away else "RabbitMQ is back: all goes on")
+
+
+def _lacks_the_broker(consumer: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{consumer}/health/receiving", timeout=5).close()
+    except urllib.error.HTTPError as unready:
+        with unready:
+            return "broker" in json.load(unready)["problems"]
+    except OSError:
+        pass
+    return False
 
 
 def _periods(consumer: str) -> object:
