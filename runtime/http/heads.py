@@ -1,33 +1,65 @@
-"""How long the head of a request may be: its first line and its headers.
+"""How long the head of a request, its first line and its headers, may be, and may take to come.
 
-uvicorn bounds it where h11 parses, but not where httptools does, which keeps of a header that has
-not ended whatever comes.
+uvicorn bounds its length where h11 parses, but not where httptools does, which keeps of a header
+that has not ended whatever comes; and it waits for its end for ever.
 """
+
+import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
 """What h11 allows. One that comes in one piece may be as long as the socket's buffer beyond it."""
 
+MAX_HEAD_SECONDS = 60.0
+"""From a connection's beginning, and from the first byte behind a request, to the head's end."""
+
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection on which more comes without ending a head, or being part of a body."""
+    """Closes a connection on which too much comes, or for too long, without an end.
+
+    That is the end of a head, or of a part of a body, which have bounds of their own elsewhere.
+    """
 
     _unfinished = 0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._set_deadline()
         self._unfinished += len(data)
         super().data_received(data)
         if self._unfinished > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
     def on_headers_complete(self) -> None:
-        self._unfinished = 0
+        self._end()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._unfinished = 0
+        self._end()
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._end()
+        super().on_message_complete()
+
+    def _set_deadline(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(MAX_HEAD_SECONDS, self.transport.close)
+
+    def _end(self) -> None:
+        self._unfinished = 0
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 def bound_heads() -> None:

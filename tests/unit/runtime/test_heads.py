@@ -1,8 +1,11 @@
-"""What comes before a request's body, or behind it, is bounded; bodies are bounded elsewhere."""
+"""What comes before a request's body, or behind it, is bounded; bodies are bounded elsewhere.
+
+How long it is, and how long it takes.
+"""
 
 import asyncio
 from collections.abc import Iterator
-from itertools import chain, repeat
+from itertools import chain, cycle, repeat
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from runtime.http import heads
 from runtime.http.heads import MAX_HEAD_BYTES, bound_heads
 
 PIECE = 8 * 1024
@@ -45,13 +49,18 @@ async def answer_at_once(_: Any, __: Any, send: Any) -> None:  # noqa: ANN401 - 
     await send({"type": "http.response.body"})
 
 
-async def sent(pieces: Iterator[bytes]) -> tuple[Connection, int]:
-    """Send pieces until the connection is closed; return it, and how many bytes it has taken."""
+def opened() -> tuple[Connection, HttpToolsProtocol]:
     bound_heads()
-    connection, taken = Connection(), 0
+    connection = Connection()
     # uvicorn makes it of this class, also where it has processes of its own.
     protocol = HttpToolsProtocol(Config(answer_at_once, log_config=None), ServerState(), {})
     protocol.connection_made(connection)
+    return connection, protocol
+
+
+async def sent(pieces: Iterator[bytes]) -> tuple[Connection, int]:
+    """Send pieces until the connection is closed; return it, and how many bytes it has taken."""
+    (connection, protocol), taken = opened(), 0
     for piece in pieces:
         protocol.data_received(piece)
         await asyncio.sleep(0)
@@ -107,3 +116,47 @@ async def test_neither_a_long_body_nor_many_requests_make_a_long_head() -> None:
     assert not connection.closed
     assert taken > 10 * MAX_HEAD_BYTES
     assert connection.written.count(b"HTTP/1.1 204") == 6
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "MAX_HEAD_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize(
+    "before",
+    [b"", GET + b"\r\n", POST + CHUNK + b"0\r\n\r\n"],
+    ids=["new", "behind a request", "behind a body"],
+)
+async def test_a_head_that_comes_too_slowly_is_waited_for_no_longer(before: bytes) -> None:
+    connection, protocol = opened()
+    if before:
+        protocol.data_received(before)
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        for byte in cycle(b"GET /?aaaaaaaaaaaaaaa"):
+            if connection.closed:
+                break
+            protocol.data_received(bytes([byte]))
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_connection_on_which_nothing_comes_is_closed() -> None:
+    connection, _ = opened()
+    async with asyncio.timeout(10):
+        while not connection.closed:  # noqa: ASYNC110 - as the transport has no event for it
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize("request_", [GET + b"\r\n", POST, POST + CHUNK])
+async def test_neither_a_body_nor_the_next_request_is_hurried_by_the_deadline_of_a_head(
+    request_: bytes,
+) -> None:
+    connection, protocol = opened()
+    protocol.data_received(request_)
+    await asyncio.sleep(0.1)
+    assert not connection.closed
+    protocol.connection_lost(None)
