@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import queries, throughput
+from benchmarks.bounds import measured_bounds
 from benchmarks.comparison import compare
 from benchmarks.events import write_file
 from benchmarks.lines import joined
@@ -39,7 +40,7 @@ def main() -> int:
             lines = joined([measured.lines for measured in rounds])
             given.lines.write_text(json.dumps([line.as_json() for line in lines], indent=2))
             return 0
-        report = _report(bench, rounds)
+        report = _report(bench, rounds, full=given.memory)
         if given.memory:
             _say(f"backfill of {_MANY_EVENTS:,} events")
             many = write_file(bench.folder / "many.jsonl", _MANY_EVENTS)
@@ -54,7 +55,9 @@ def _arguments() -> argparse.Namespace:
     arguments.add_argument("--events", type=int, default=1_000_000, help="in the backfill")
     instead = arguments.add_mutually_exclusive_group()
     instead.add_argument(
-        "--memory", action="store_true", help="measure the peak memory over 5 million events, too"
+        "--memory",
+        action="store_true",
+        help="measure 5 million events, 7 million rows and a patient with a million events, too",
     )
     instead.add_argument(
         "--lines", type=Path, metavar="FILE", help="only write the lines of the table, as JSON"
@@ -85,10 +88,13 @@ def _measure_rounds(bench: Bench, rounds: int, events: int) -> list[Round]:
     return measured
 
 
-def _report(bench: Bench, rounds: list[Round]) -> Report:
+def _report(bench: Bench, rounds: list[Round], *, full: bool) -> Report:
+    _say("memory, heavy patients")
+    bounds = measured_bounds(bench, full=full)
     _say("batch sizes, history lengths, consumers")
     return Report(
         lines=joined([measured.lines for measured in rounds]),
+        bounds=bounds,
         longest=sorted(measured.backfill for measured in rounds)[len(rounds) // 2],
         by_batch_size=throughput.by_batch_size(
             bench, {1: 20_000, 10: 100_000, 100: 300_000, 1_000: 300_000}

@@ -15,7 +15,7 @@ _EVENTS_A_PATIENT = 500
 _ORDERS_A_PATIENT = 25
 
 
-def lines(count: int) -> Iterator[str]:
+def lines(count: int, *, event_ids: bool = True) -> Iterator[str]:
     """Yield so many events as JSON, always the same: starts and stops in turn in each order."""
     choose = random.Random(1)
     patients = max(count // _EVENTS_A_PATIENT, 1)
@@ -25,18 +25,19 @@ def lines(count: int) -> Iterator[str]:
         action = "stop" if order in started else "start"
         started ^= {order}
         time = _BEGIN + timedelta(seconds=number * 20)
+        event_id = f',"event_id":"emar-{number}"' if event_ids else ""
         yield (
             f'{{"patient_id":"{10_000_000 + order % patients}",'
             f'"medication_name":"{_MEDICATIONS[order % 199]}","action":"{action}",'
             f'"event_time":"{time:%Y-%m-%dT%H:%M:%SZ}",'
-            f'"order_id":"{30_000_000 + order}","event_id":"emar-{number}"}}'
+            f'"order_id":"{30_000_000 + order}"{event_id}}}'
         )
 
 
-def write_file(file: Path, count: int) -> Path:
+def write_file(file: Path, count: int, *, event_ids: bool = True) -> Path:
     """Write so many events as JSON Lines."""
     with file.open("w") as out:
-        out.writelines(f"{line}\n" for line in lines(count))
+        out.writelines(f"{line}\n" for line in lines(count, event_ids=event_ids))
     return file
 
 

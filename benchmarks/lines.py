@@ -7,18 +7,21 @@ from typing import Any, Literal
 
 PER_SECOND: Literal["/s"] = "/s"
 MILLISECONDS: Literal[" ms"] = " ms"
+MEBIBYTES: Literal[" MiB"] = " MiB"
+
+Unit = Literal["/s", " ms", " MiB"]
 
 
 @dataclass(frozen=True)
 class Line:
     """A part and its yardstick, as measured in one round or in several.
 
-    ``reach`` is the ratio to be reached: at least that of rates, at most that of times.
+    ``reach`` is the ratio to be reached: at least that of rates, at most that of times and sizes.
     """
 
     part: str
     yardstick: str
-    unit: Literal["/s", " ms"]
+    unit: Unit
     rounds: Sequence[tuple[float, float]]
     """The part's figure and the yardstick's, of each round."""
     reach: float | None = None
@@ -49,16 +52,21 @@ class Line:
         return median(self.ratios)
 
     @property
+    def is_cost(self) -> bool:
+        """Whether less of it is better."""
+        return self.unit != PER_SECOND
+
+    @property
     def reached(self) -> bool | None:
         """Whether the ratio is what is to be reached; None when nothing is."""
         if self.reach is None:
             return None
-        return self.ratio <= self.reach if self.unit == MILLISECONDS else self.ratio >= self.reach
+        return self.ratio <= self.reach if self.is_cost else self.ratio >= self.reach
 
     def gain_over(self, before: "Line") -> float:
         """Say how good the ratio is as a share of what it was before; below 1 it is worse."""
         gain = self.ratio / before.ratio
-        return 1 / gain if self.unit == MILLISECONDS else gain
+        return 1 / gain if self.is_cost else gain
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields, from which the line can be made again, and what follows from them."""
@@ -71,12 +79,12 @@ class Line:
 
     def __str__(self) -> str:
         verdict = {None: "", True: "yes", False: "**no**"}[self.reached]
-        sign = "≤" if self.unit == MILLISECONDS else "≥"
-        reach = "" if self.reach is None else f"{sign} {self.reach:g}"
+        reach = "" if self.reach is None else f"{'≤' if self.is_cost else '≥'} {self.reach:g}"
+        spread = f"{self.ratios[0]:.2f}-{self.ratios[-1]:.2f}" if len(self.rounds) > 1 else ""
         return (
             f"| {self.part} | {self._written(self.measured)} "
             f"| {self.yardstick} {self._written(self.compared_with)} "
-            f"| {self.ratio:.2f} | {self.ratios[0]:.2f}-{self.ratios[-1]:.2f} "
+            f"| {self.ratio:.2f} | {spread} "
             f"| {reach} | {verdict} |"
         )
 

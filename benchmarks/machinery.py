@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,10 +46,21 @@ class Bench:
         self._databases += 1
         return self.folder / f"events-{self._databases}.db"
 
+    def consumer(
+        self, environment: Mapping[str, str], app: str | None = None
+    ) -> AbstractContextManager[ServiceProcess]:
+        """Run a consumer, or another app; wait until it answers with ``wait_until_ready``."""
+        return self._service("consumer", environment, app)
+
+    def publisher(self, environment: Mapping[str, str]) -> AbstractContextManager[ServiceProcess]:
+        """Run the publisher as a service."""
+        return self._service("publisher", environment)
+
     @contextmanager
-    def consumer(self, environment: Mapping[str, str]) -> Iterator[ServiceProcess]:
-        """Run a consumer; wait until it answers with ``wait_until_ready``."""
-        service = ServiceProcess("consumer", environment, self.folder, anew=True)
+    def _service(
+        self, name: str, environment: Mapping[str, str], app: str | None = None
+    ) -> Iterator[ServiceProcess]:
+        service = ServiceProcess(name, environment, self.folder, app=app, anew=True)
         try:
             yield service
         finally:

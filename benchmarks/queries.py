@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from statistics import quantiles
 from typing import NamedTuple
@@ -46,6 +46,12 @@ class Latency(NamedTuple):
 
     p50: float
     p99: float
+
+    @classmethod
+    def of(cls, times: Sequence[float]) -> "Latency":
+        """Take them of many."""
+        cuts = quantiles(times, n=100)
+        return cls(cuts[49], cuts[98])
 
 
 def answers(bench: Bench, file: Path, count: int) -> Answers:
@@ -156,7 +162,7 @@ async def _seen(broker: str, consumer: str, seconds: int) -> Latency:
                         return
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-        return await _steadily(one, seconds)
+        return _of_followed(await steadily(one, seconds))
 
 
 def round_trip(bench: Bench, seconds: int) -> Latency:
@@ -184,21 +190,25 @@ async def _round_trips(broker: str, seconds: int) -> Latency:
             await channel.default_exchange.publish(aio_pika.Message(body), queue.name)
             await arrived[body].wait()
 
-        found = await _steadily(one, seconds)
+        times = await steadily(one, seconds)
         await queue.delete(if_unused=False, if_empty=False)
-    return found
+    return _of_followed(times)
 
 
-async def _steadily(one: Callable[[int], Awaitable[None]], seconds: int) -> Latency:
-    """Begin 200 a second, whether those before have ended or not; measure each."""
+def _of_followed(times: Sequence[float]) -> Latency:
+    return Latency.of(times[_A_SECOND::_FOLLOWED])
+
+
+async def steadily(
+    one: Callable[[int], Awaitable[None]], seconds: int, a_second: int = _A_SECOND
+) -> Sequence[float]:
+    """Begin so many a second, whether those before have ended or not; return the milliseconds."""
     begin = asyncio.get_running_loop().time()
 
     async def timed(number: int) -> float:
-        await asyncio.sleep(begin + number / _A_SECOND - asyncio.get_running_loop().time())
+        await asyncio.sleep(begin + number / a_second - asyncio.get_running_loop().time())
         started = time.perf_counter()
         await one(number)
         return (time.perf_counter() - started) * 1000
 
-    times = await asyncio.gather(*(timed(number) for number in range(seconds * _A_SECOND)))
-    cuts = quantiles(times[_A_SECOND::_FOLLOWED], n=100)
-    return Latency(cuts[49], cuts[98])
+    return await asyncio.gather(*(timed(number) for number in range(seconds * a_second)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 _MB = 1024 * 1024
 # Of 512 MiB, the chart's limit, 112 are for many events, and 176 for the room.
-_SERVICE_BYTES = 224 * _MB
+SERVICE_BYTES = 224 * _MB
 _OF_THE_REST_FOR_MANY_EVENTS = 7 / 18
 # With less no process begins.
 _LEAST_BYTES = 96 * _MB
@@ -39,7 +39,7 @@ def for_a_trial() -> int:
 
 def _beside_the_service() -> int | None:
     limits = [int(text) for each in _CGROUP_LIMITS if (text := _read(each)).isdecimal()]
-    return min(limits) - _SERVICE_BYTES if limits else None
+    return min(limits) - SERVICE_BYTES if limits else None
 
 
 def _read(file: Path) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.lines import MILLISECONDS, PER_SECOND, Line, joined
+from benchmarks.lines import MEBIBYTES, MILLISECONDS, PER_SECOND, Line, joined
 
 
 def rates(*rounds: tuple[float, float], reach: float | None = None) -> Line:
@@ -13,6 +13,10 @@ def rates(*rounds: tuple[float, float], reach: float | None = None) -> Line:
 
 def times(*rounds: tuple[float, float], reach: float | None = None) -> Line:
     return Line("publish to visible", "round trip", MILLISECONDS, rounds, reach)
+
+
+def sizes(*rounds: tuple[float, float], reach: float | None = None) -> Line:
+    return Line("consumer, many events", "the chart's limit", MEBIBYTES, rounds, reach)
 
 
 def test_the_ratio_is_taken_within_each_round() -> None:
@@ -34,13 +38,21 @@ def test_the_spread_is_that_of_the_rounds_ratios() -> None:
         (rates((49, 100), reach=0.5), False),
         (times((4, 1), reach=4), True),
         (times((5, 1), reach=4), False),
+        (sizes((512, 512), reach=1), True),
+        (sizes((513, 512), reach=1), False),
         (rates((1, 100)), None),
     ],
 )
-def test_a_rate_is_to_be_as_great_and_a_time_as_small_as_its_reach(
+def test_a_rate_is_to_be_as_great_and_a_time_or_size_as_small_as_its_reach(
     line: Line, reached: bool | None
 ) -> None:
     assert line.reached is reached
+
+
+def test_what_is_measured_once_has_no_spread() -> None:
+    assert str(sizes((400, 512), reach=1)) == (
+        "| consumer, many events | 400 MiB | the chart's limit 512 MiB | 0.78 |  | ≤ 1 | yes |"
+    )
 
 
 def test_a_higher_rate_and_a_shorter_time_are_gains() -> None:
