@@ -18,6 +18,7 @@ from local import postgres as local_postgres
 from local.broker import PrivateBroker, private_broker
 from local.postgres import PrivatePostgres
 from tests.databases import KINDS, PostgresDatabase, SqliteFile, connect
+from tests.processes import run_module
 from tests.services import PATIENCE_SECONDS, ServiceProcess, eventually
 
 ROOT = Path.cwd()
@@ -94,15 +95,8 @@ def publish(patient: str, environment: dict[str, str], *options: str) -> None:
         "action": "start",
         "event_time": "2021-01-01T00:00:00Z",
     }
-    subprocess.run(
-        [sys.executable, "-m", "publisher_app", "-", *options],
-        env={**os.environ, **environment},
-        input=json.dumps([event]),
-        text=True,
-        capture_output=True,
-        timeout=PATIENCE_SECONDS,
-        check=True,
-    )
+    stdin = json.dumps([event]).encode()
+    run_module("publisher_app", ["-", *options], environment, stdin=stdin).check_returncode()
 
 
 def known(consumer: ServiceProcess, patient: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.server import ensure_server
+from tests.processes import run_module
 from tests.services import PATIENCE_SECONDS, ServiceProcess, eventually
 
 README = Path("README.md").read_text()
@@ -44,12 +45,7 @@ def test_a_command_of_the_readme_prints_what_the_readme_says(
         .replace("http://localhost:8001", publisher.url)
         for argument in shlex.split(command)
     ]
-    subprocess.run(
-        [sys.executable, "-m", "publisher_app", "examples/events.jsonl"],
-        env=os.environ | environment,
-        check=True,
-        capture_output=True,
-    )
+    run_module("publisher_app", ["examples/events.jsonl"], environment).check_returncode()
 
     def printed() -> str:
         program = CURL if arguments[0] == "curl" else arguments[:1]

@@ -1,9 +1,6 @@
 """Several consumers share the queue, and one database."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -15,6 +12,7 @@ import pytest
 from local.broker import PrivateBroker, private_broker
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase
+from tests.processes import run_module
 from tests.services import ServiceProcess, eventually
 
 EVENTS = [
@@ -79,12 +77,7 @@ def test_faststreams_workers_share_the_work_and_the_port(
 
 
 def publish(file: Path, environment: dict[str, str]) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "publisher_app", str(file)],
-        env=os.environ | environment,
-        check=True,
-        capture_output=True,
-    )
+    run_module("publisher_app", [str(file)], environment).check_returncode()
 
 
 def answers_right(url: str) -> bool:

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import os
 import re
 import sqlite3
-import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -181,13 +179,8 @@ REPORT = (
 
 def test_the_command_that_migrates_tells_what_it_has_rewritten(tmp_path: Path) -> None:
     url = asyncio.run(in_sqlite(tmp_path, (as_stored(*each) for each in enumerate(FILE))))
-    done = subprocess.run(
-        [sys.executable, "-m", "consumer_app", "database", "migrate"],
-        env={**os.environ, "DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_module("consumer_app", ["database", "migrate"], {"DATABASE_URL": url})
+    done.check_returncode()
     told = f"{SHUT_OUT}{tmp_path}/events.db.before-2.0.0\n{REPORT}\n"
     assert (done.stdout, done.stderr) == ("the schema is the newest\n", told)
 
