@@ -50,6 +50,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return PostgresDatabase(request.getfixturevalue("postgres")).url
 
 
+@pytest.fixture
+def any_url(tmp_path: Path) -> str:
+    """Give one to what does not depend on the kind of database."""
+    return SqliteFile(tmp_path).url
+
+
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody give up who is before the first answer of a process on a busy machine."""
@@ -105,7 +111,7 @@ async def test_many_events_are_answered_as_few_are(url: str) -> None:
 
 
 async def test_equal_questions_that_come_together_are_answered_once(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    any_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
     ask = Child.ask
@@ -115,7 +121,7 @@ async def test_equal_questions_that_come_together_are_answered_once(
         await ask(self, query)
 
     monkeypatch.setattr(Child, "ask", count)
-    async with consumer_with(url, events("many", MANY)) as consumer:
+    async with consumer_with(any_url, events("many", MANY)) as consumer:
         same = await asyncio.gather(*(consumer.ask(patient_id="many") for _ in range(5)))
         other = await consumer.ask(patient_id="many", explain=True)
 
@@ -125,10 +131,10 @@ async def test_equal_questions_that_come_together_are_answered_once(
 
 
 async def test_who_would_wait_for_too_long_is_told_when_to_ask_again(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    any_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apart, "_LONGEST_WAIT_SECONDS", 0)
-    async with consumer_with(url, events("many", MANY)) as consumer:
+    async with consumer_with(any_url, events("many", MANY)) as consumer:
         async with consumer.apart._many._turn:
             other = await consumer.ask(patient_id="many")
 
