@@ -1,6 +1,7 @@
 """What a service holds of memory under what takes most of it, beside what the chart allows it."""
 
 import json
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
-import psutil
 import yaml
 
 from benchmarks.events import write_file
@@ -19,13 +19,16 @@ from tests.faults.system import waiting
 
 _VALUES = Path(__file__).parents[1] / "charts/medication-periods/values.yaml"
 _MEBIBYTE = 1024 * 1024
-_SAMPLE_SECONDS = 0.02
+_PAGE_BYTES = resource.getpagesize()
+_SAMPLE_SECONDS = 0.05
 # What has not grown for so long has grown as far as it does.
 _STEADY_SECONDS = 3
 _SENDING_SECONDS = 10
 
 MESSAGES, MESSAGE_BYTES = 100, int(7.9 * _MEBIBYTE)
 _EVENTS_A_MESSAGE = 1_000
+_NUMBER = b"NUMBER"
+_LONG = "\U00020000"
 POSTS, POST_BYTES = 40, 15 * _MEBIBYTE
 
 
@@ -45,11 +48,10 @@ class Peak:
 def peak_of(pid: int) -> Iterator[Peak]:
     """Watch a process and its children for as long as the context lasts."""
     peak, ended = Peak(), Event()
-    process = psutil.Process(pid)
 
     def watch() -> None:
         while not ended.wait(_SAMPLE_SECONDS):
-            peak.mebibytes = max(peak.mebibytes, _held_by(process) / _MEBIBYTE)
+            peak.mebibytes = max(peak.mebibytes, _held_by(pid) / _MEBIBYTE)
 
     watching = Thread(target=watch)
     watching.start()
@@ -60,14 +62,15 @@ def peak_of(pid: int) -> Iterator[Peak]:
         watching.join()
 
 
-def _held_by(process: psutil.Process) -> int:
-    held = 0
-    for each in (process, *process.children(recursive=True)):
-        try:
-            held += each.memory_info().rss
-        except psutil.NoSuchProcess:  # it has just ended
-            continue
-    return held
+def _held_by(pid: int) -> int:
+    """Add it up, straight from /proc: psutil would look at all processes to find the children."""
+    process = Path(f"/proc/{pid}")
+    try:
+        resident = int((process / "statm").read_text().split()[1]) * _PAGE_BYTES
+        children = [each.read_text().split() for each in process.glob("task/*/children")]
+    except OSError:  # it has just ended
+        return 0
+    return resident + sum(_held_by(int(child)) for each in children for child in each)
 
 
 def held_messages(bench: Bench) -> float:
@@ -81,24 +84,28 @@ def held_messages(bench: Bench) -> float:
         consumer.wait_until_ready()
         with peak_of(consumer.process.pid) as peak:
             with database.locked():
+                body = _longest_message()
                 for number in range(MESSAGES):
-                    bench.fill([_longest_message(number)])
+                    bench.fill([body.replace(_NUMBER, f"{number:0{len(_NUMBER)}}".encode())])
                 _until_steady(lambda: waiting(bench.broker, EVENTS_QUEUE.name))
                 _until_steady(lambda: peak.mebibytes)
-            wait_until_stored(database.url, MESSAGES * _EVENTS_A_MESSAGE, poll=0.2)
+            wait_until_stored(database.url, MESSAGES * _EVENTS_A_MESSAGE, poll=2)
     return peak.mebibytes
 
 
-def _longest_message(number: int) -> bytes:
-    """Write a message of as many events as it may hold, with texts as long as they may be."""
+def _longest_message() -> bytes:
+    """Write a message of as many events as it may hold, with texts as long as they may be.
+
+    Its patient has a number yet to be given.
+    """
     events = [
         {
-            "patient_id": f"{number:𠀀>128}",
-            "medication_name": "𠀀" * 256,
+            "patient_id": _NUMBER.decode() + _LONG * (128 - len(_NUMBER)),
+            "medication_name": _LONG * 256,
             "action": "start",
             "event_time": "2026-01-01T00:00:00Z",
-            "order_id": "𠀀" * 128,
-            "event_id": f"{event:𠀀>128}",
+            "order_id": _LONG * 128,
+            "event_id": f"{event}".rjust(128, _LONG),
         }
         for event in range(_EVENTS_A_MESSAGE)
     ]
