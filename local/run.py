@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import NoReturn
 
@@ -131,24 +132,37 @@ def _publish_examples(environment: dict[str, str]) -> None:
 
 def _tell_of_the_broker(consumer: str) -> NoReturn:
     """Say when RabbitMQ goes away, and when it is back."""
-    is_away = False
+    was_away = False
     while True:
         time.sleep(_LOOK_SECONDS)
-        if _lacks_the_broker(consumer) == is_away:
+        is_away = _lacks_the_broker(consumer)
+        if is_away is None or is_away == was_away:
             continue
-        is_away = not is_away
+        was_away = is_away
         _say(_AWAY if is_away else "RabbitMQ is back: all goes on")
 
 
-def _lacks_the_broker(consumer: str) -> bool:
+def _lacks_the_broker(consumer: str) -> bool | None:
+    """Tell whether RabbitMQ is away from the consumer, or None when that can't be told."""
     try:
-        urllib.request.urlopen(f"{consumer}/health/receiving", timeout=5).close()
+        problem = _problems(consumer).get("broker")
+    except (OSError, HTTPException, ValueError, LookupError):
+        return None
+    if problem is None:
+        return False
+    # Else it answers, and its queue has no consumer yet, or is gone.
+    return True if problem.startswith("RabbitMQ") else None
+
+
+def _problems(consumer: str) -> dict[str, str]:
+    """Ask why nothing is received; raise what urllib, its answer and JSON raise."""
+    try:
+        answer = urllib.request.urlopen(f"{consumer}/health/receiving", timeout=5)
     except urllib.error.HTTPError as unready:
-        with unready:
-            return "broker" in json.load(unready)["problems"]
-    except OSError:
-        pass
-    return False
+        answer = unready
+    with answer:
+        problems: dict[str, str] = json.load(answer)["problems"]
+        return problems
 
 
 def _periods(consumer: str) -> object:

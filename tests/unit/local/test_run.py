@@ -1,7 +1,7 @@
 """What `make run` says while it serves."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -9,23 +9,31 @@ import pytest
 
 from local import run
 
-Health = tuple[int, dict[str, str]]
+Answer = tuple[int, bytes]
 
-WELL: Health = (200, {})
-WITHOUT_BROKER: Health = (503, {"broker": "RabbitMQ is away: Connection refused"})
-LOCKED: Health = (503, {"storing": "the database is locked"})
+
+def answer(status: int, problems: dict[str, str]) -> Answer:
+    return status, json.dumps({"problems": problems}).encode()
+
+
+WELL = answer(200, {})
+WITHOUT_BROKER = answer(503, {"broker": "RabbitMQ is not connected"})
+WITHOUT_SUBSCRIPTION = answer(503, {"broker": "queue medication-periods.v2 has no consumer"})
+LOCKED = answer(503, {"storing": "the database is locked"})
+CUT_OFF = (200, b"")
+NO_JSON = (500, b"Internal Server Error")
+ANOTHER_PROBLEM = (500, b'{"detail": "something else"}')
 
 
 class Consumer(BaseHTTPRequestHandler):
-    """Answers with one health after the other; behind the last, the user presses Ctrl-C."""
+    """Gives one answer after the other; behind the last, the user presses Ctrl-C."""
 
-    healths: Iterator[Health]
+    answers: Iterator[Answer]
 
     def do_GET(self) -> None:
-        status, problems = next(self.healths)
-        body = json.dumps({"problems": problems}).encode()
+        status, body = next(self.answers)
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) or 100))
         self.end_headers()
         self.wfile.write(body)
 
@@ -42,12 +50,15 @@ def consumer() -> Iterator[str]:
         serving.join()
 
 
-def test_that_rabbitmq_is_away_and_that_it_is_back_is_said_once(
-    consumer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    healths = [WELL, LOCKED, WITHOUT_BROKER, WITHOUT_BROKER, WELL, WELL]
-    Consumer.healths = iter(healths)
-    looks = iter(healths)
+def said_at(
+    answers: Sequence[Answer],
+    consumer: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> list[str]:
+    """Return the lines that are said while the consumer answers so."""
+    Consumer.answers = iter(answers)
+    looks = iter(answers)
 
     def sleep(_: float) -> None:
         if next(looks, None) is None:
@@ -56,12 +67,32 @@ def test_that_rabbitmq_is_away_and_that_it_is_back_is_said_once(
     monkeypatch.setattr("local.run.time.sleep", sleep)
     with pytest.raises(KeyboardInterrupt):
         run._tell_of_the_broker(consumer)
+    return capsys.readouterr().out.splitlines()
 
-    away, back = capsys.readouterr().out.splitlines()
+
+def test_that_rabbitmq_is_away_and_that_it_is_back_is_said_once(
+    consumer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = [WELL, LOCKED, WITHOUT_BROKER, WITHOUT_BROKER, WITHOUT_SUBSCRIPTION, WELL, WELL]
+
+    away, back = said_at(answers, consumer, monkeypatch, capsys)
+
     assert away.startswith("RabbitMQ is away, and what is published waits for it: start it again")
     assert "end this with Ctrl-C and `make run` anew" in away
     assert back == "RabbitMQ is back: all goes on"
 
 
+@pytest.mark.parametrize("unclear", [WITHOUT_SUBSCRIPTION, CUT_OFF, NO_JSON, ANOTHER_PROBLEM])
+def test_an_answer_that_tells_nothing_of_rabbitmq_says_neither_that_it_is_away_nor_back(
+    unclear: Answer,
+    consumer: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers = [unclear, WITHOUT_BROKER, unclear, WITHOUT_BROKER, unclear]
+    (away,) = said_at(answers, consumer, monkeypatch, capsys)
+    assert away.startswith("RabbitMQ is away")
+
+
 def test_a_consumer_that_does_not_answer_says_nothing_of_rabbitmq() -> None:
-    assert not run._lacks_the_broker("http://127.0.0.1:1")
+    assert run._lacks_the_broker("http://127.0.0.1:1") is None
