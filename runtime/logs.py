@@ -45,6 +45,16 @@ class WithoutQuery(logging.Filter):
         return True
 
 
-def keep_queries_out_of_access_log() -> None:
+class WithoutHealth(logging.Filter):
+    """Leaves out who asks for health every few seconds: what is wrong has lines of its own."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and len(record.args) == _ACCESS_ARGUMENTS:
+            return not str(record.args[2]).startswith("/health/")
+        return True
+
+
+def trim_access_log() -> None:
     """Call once uvicorn has set its loggers up."""
-    logging.getLogger("uvicorn.access").addFilter(WithoutQuery())
+    for trimmed in (WithoutQuery(), WithoutHealth()):
+        logging.getLogger("uvicorn.access").addFilter(trimmed)

@@ -17,7 +17,7 @@ from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.heads import bound_heads
 from runtime.http.methods import allow_head, head_as_get
 from runtime.http.pages import document
-from runtime.logs import keep_queries_out_of_access_log
+from runtime.logs import trim_access_log
 from runtime.processes import can_not_start, end_as_told
 
 _FAREWELL_SECONDS = 5.0
@@ -57,7 +57,7 @@ class HttpApp(AsgiFastStream):
                 description=api.description,
             ),
             lifespan=lifespan,
-            on_startup=[keep_queries_out_of_access_log],
+            on_startup=[trim_access_log],
             after_startup=[tell_started, *after_startup, _keep_loaded],
         )
         bound_heads()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from uvicorn.logging import AccessFormatter
 
-from runtime.logs import WithoutQuery, keep_queries_out_of_access_log
+from runtime.logs import WithoutHealth, WithoutQuery, trim_access_log
 
 FORMAT = '%(client_addr)s - "%(request_line)s" %(status_code)s'
 
@@ -29,14 +29,14 @@ def access_log() -> Iterator[logging.Logger]:
         ("/periods?patient_id=secret", "/periods"),
         ("/periods?patient_id=secret&medication_name=secret?secret", "/periods"),
         ("/events?", "/events"),
-        ("/health/live", "/health/live"),
+        ("/", "/"),
     ],
 )
 def test_the_access_log_tells_the_path_without_its_query(
     requested: str, logged: str, access_log: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
     access_log.propagate = True
-    keep_queries_out_of_access_log()
+    trim_access_log()
     # As uvicorn logs a request.
     access_log.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:5", "GET", requested, "1.1", 200)
 
@@ -45,6 +45,16 @@ def test_the_access_log_tells_the_path_without_its_query(
     assert AccessFormatter(FORMAT, use_colors=False).format(record) == (
         f'127.0.0.1:5 - "GET {logged} HTTP/1.1" 200 OK'
     )
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/receiving", "/health/ready?"])
+def test_the_access_log_leaves_out_who_asks_for_health(
+    path: str, access_log: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    access_log.propagate = True
+    trim_access_log()
+    access_log.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:5", "GET", path, "1.1", 503)
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
@@ -61,4 +71,5 @@ def test_what_is_no_request_is_logged_as_it_is(
 ) -> None:
     record = logging.LogRecord("any", logging.INFO, __file__, 1, message, arguments, None)
     assert WithoutQuery().filter(record)
+    assert WithoutHealth().filter(record)
     assert record.getMessage() == logged
