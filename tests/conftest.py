@@ -34,6 +34,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByServe
     return ByServers(config, log) if config.getoption("dist") == "loadscope" else None
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Have the report of a test name the fault, for the table of `make faults`."""
+    if fault := item.get_closest_marker("fault"):
+        item.user_properties.append(("fault", fault.args[0]))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Generator[None]:
     with _skipping_what_is_missing():

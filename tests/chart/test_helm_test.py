@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
 from local.ports import free_port
 from tests.chart.helm import CHART
 
@@ -58,6 +60,7 @@ def _answering(port: int, posts: list[int], periods: list[Any]) -> Iterator[None
             server.shutdown()
 
 
+@pytest.mark.fault("helm test before the network policies let it through")
 def test_it_asks_again_until_it_is_answered() -> None:
     port = free_port()
     test = _started(port, patience=60)

@@ -155,6 +155,7 @@ def _file_job() -> Manifest:
     return job
 
 
+@pytest.mark.fault("rollback of the chart with a file's Job")
 def test_an_upgrade_and_a_rollback_take_the_job_of_a_file_away_and_make_it_anew() -> None:
     job = _file_job()
     (clearing,) = _file_jobs(gone=True)
@@ -247,6 +248,7 @@ _GIVEN = [
 
 
 @pytest.mark.parametrize("values", [{}, POSTGRESQL, MODES["file from a config map"]])
+@pytest.mark.fault("chart's variable set again")
 def test_a_variable_of_the_values_takes_the_place_of_the_charts(values: dict[str, Any]) -> None:
     own = {name: container["env"] for name, container in _containers(values)}
     extra = {"consumer.extraEnv": _GIVEN, "publisher.extraEnv": _GIVEN}

@@ -21,6 +21,12 @@ FULL = os.environ.get("FAULTS") == "full"
 _DATABASES = os.environ.get("FAULTS_DATABASES", " ".join(KINDS if FULL else KINDS[:1]))
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse a test that `make faults` would not run."""
+    if item.get_closest_marker("fault") is None:
+        raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.fault says what it breaks")
+
+
 def over(*databases: str) -> pytest.MarkDecorator:
     """Run a test over these databases in any case."""
     return pytest.mark.parametrize("database", databases, indirect=True)
@@ -60,10 +66,7 @@ def broker(shared_broker: PrivateBroker) -> Iterator[PrivateBroker]:
 
 
 @pytest.fixture(params=_DATABASES.split())
-def database(
-    request: pytest.FixtureRequest, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> Database:
-    record_property("database", request.param)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "sqlite":
         return SqliteFile(tmp_path)
     return PostgresDatabase(request.getfixturevalue("postgres"))
@@ -80,12 +83,7 @@ def system(
 
 class Record(Protocol):
     def __call__(
-        self,
-        fault: str,
-        times: int,
-        system: System,
-        consumer: ServiceProcess,
-        dead_letters: int = 0,
+        self, times: int, system: System, consumer: ServiceProcess, dead_letters: int = 0
     ) -> None: ...
 
 
@@ -93,12 +91,9 @@ class Record(Protocol):
 def record(record_property: Callable[[str, object], None]) -> Record:
     """Judge a system at the end of a test, and keep the figures for the table."""
 
-    def judge(
-        fault: str, times: int, system: System, consumer: ServiceProcess, dead_letters: int = 0
-    ) -> None:
+    def judge(times: int, system: System, consumer: ServiceProcess, dead_letters: int = 0) -> None:
         lost, doubled = system.judge(consumer)
         for name, value in {
-            "fault": fault,
             "times": times,
             "events": len(system.reports.distinct),
             "lost": lost,

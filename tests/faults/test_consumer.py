@@ -7,6 +7,7 @@ import signal
 import time
 
 import httpx
+import pytest
 
 from consumer_app.dead_letters import Death
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_QUEUE
@@ -23,6 +24,7 @@ SUSPICIOUS_DELIVERIES = 5
 
 
 @over(*KINDS)
+@pytest.mark.fault("consumer killed (-9) under load")
 def test_a_consumer_killed_again_and_again_under_load_loses_and_doubles_nothing(
     system: System, chance: random.Random, full: bool, record: Record
 ) -> None:
@@ -34,9 +36,10 @@ def test_a_consumer_killed_again_and_again_under_load_loses_and_doubles_nothing(
             consumer.kill()
         consumer = system.start_consumer()
 
-    record("consumer killed (-9) under load", kills, system, consumer)
+    record(kills, system, consumer)
 
 
+@pytest.mark.fault("consumer told to end (SIGTERM) under load")
 def test_a_consumer_told_to_end_under_load_finishes_what_it_has_and_no_more(
     system: System, chance: random.Random, full: bool, record: Record
 ) -> None:
@@ -52,7 +55,7 @@ def test_a_consumer_told_to_end_under_load_finishes_what_it_has_and_no_more(
             slowest = max(slowest, time.monotonic() - began)
         consumer = system.start_consumer()
 
-    record("consumer told to end (SIGTERM) under load", rounds, system, consumer)
+    record(rounds, system, consumer)
     assert slowest < GRACE_PERIOD
     assert _redelivered(system.broker) - redelivered <= rounds * PREFETCH
 
@@ -65,6 +68,7 @@ def _redelivered(broker: PrivateBroker) -> int:
     return sum(map(int, found))
 
 
+@pytest.mark.fault("consumer crashed by a message")
 def test_a_message_that_kills_the_consumer_ends_as_a_dead_letter_and_the_others_are_stored(
     system: System, full: bool, record: Record
 ) -> None:
@@ -87,7 +91,7 @@ def test_a_message_that_kills_the_consumer_ends_as_a_dead_letter_and_the_others_
         assert crashes <= SUSPICIOUS_DELIVERIES
 
     consumer.wait_until_ready()
-    record("consumer crashed by a message", crashes, system, consumer, dead_letters=1)
+    record(crashes, system, consumer, dead_letters=1)
     (letter,) = dead_letters(system.broker)
     assert letter.body == poison
     assert Death.of(letter.headers).reason == "to read it ends the process: status 9"

@@ -26,6 +26,7 @@ LONGER_THAN_THE_BUSY_TIMEOUT_SECONDS = 7.0
 
 
 @over(*KINDS)
+@pytest.mark.fault("database locked by another program for a minute")
 def test_a_database_that_another_program_locks_is_waited_for(
     system: System, full: bool, record: Record
 ) -> None:
@@ -39,7 +40,7 @@ def test_a_database_that_another_program_locks_is_waited_for(
             time.sleep(max(0.0, ends - time.monotonic()))
         consumer.wait_until_ready()
 
-    record("database locked by another program for a minute", 1, system, consumer)
+    record(1, system, consumer)
 
 
 def _database_problem(consumer: ServiceProcess) -> str:
@@ -54,16 +55,22 @@ def own_postgres() -> Iterator[PrivatePostgres]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "take_down"),
+    "take_down",
     [
-        ("PostgreSQL stopped and started under load", PrivatePostgres.stop),
-        ("PostgreSQL killed (-9) and started under load", PrivatePostgres.kill),
+        pytest.param(
+            PrivatePostgres.stop,
+            id="stopped",
+            marks=pytest.mark.fault("PostgreSQL stopped and started under load"),
+        ),
+        pytest.param(
+            PrivatePostgres.kill,
+            id="killed",
+            marks=pytest.mark.fault("PostgreSQL killed (-9) and started under load"),
+        ),
     ],
-    ids=["stopped", "killed"],
 )
 @over("postgresql")
 def test_a_postgresql_that_goes_away_under_load_loses_and_doubles_nothing(
-    fault: str,
     take_down: Callable[[PrivatePostgres], None],
     system: System,
     own_postgres: PrivatePostgres,
@@ -82,7 +89,7 @@ def test_a_postgresql_that_goes_away_under_load_loses_and_doubles_nothing(
             own_postgres.start()
             consumer.wait_until_ready()
 
-    record(fault, times, system, consumer)
+    record(times, system, consumer)
 
 
 @pytest.fixture
@@ -100,6 +107,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @over("sqlite")
+@pytest.mark.fault("file system of the database full")
 def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
     system: System, small_disk: Path, chance: random.Random, full: bool, record: Record
 ) -> None:
@@ -115,7 +123,7 @@ def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
             filler.unlink()
             consumer.wait_until_ready()
 
-    record("file system of the database full", times, system, consumer)
+    record(times, system, consumer)
 
 
 def _fill(filler: Path) -> None:
@@ -125,6 +133,7 @@ def _fill(filler: Path) -> None:
 
 
 @over(*KINDS)
+@pytest.mark.fault("several consumers start on one new database")
 def test_consumers_that_start_together_on_one_new_database_share_it(
     system: System, full: bool, record: Record
 ) -> None:
@@ -137,12 +146,13 @@ def test_consumers_that_start_together_on_one_new_database_share_it(
 
     for consumer in consumers[1:]:
         consumer.stop()
-    record("several consumers on one database", count, system, consumers[0])
+    record(count, system, consumers[0])
     for consumer in consumers:
         assert "locked" not in consumer.log.read_text()
 
 
 @over("sqlite")
+@pytest.mark.fault("power cut at any acknowledgement (system calls traced)")
 def test_nothing_is_acknowledged_before_its_write_is_synced_to_the_disk(
     system: System, tmp_path: Path
 ) -> None:
@@ -160,6 +170,7 @@ def test_nothing_is_acknowledged_before_its_write_is_synced_to_the_disk(
 
 
 @over("sqlite")
+@pytest.mark.fault("power cut, rows there that nobody had synced (system calls traced)")
 def test_what_another_program_has_not_synced_is_synced_before_it_is_acknowledged(
     system: System, tmp_path: Path
 ) -> None:
@@ -192,6 +203,7 @@ def _file_of(system: System) -> Path:
 
 
 @over("sqlite")
+@pytest.mark.fault("consumer killed (-9) in a sync, started, and the power cut")
 def test_what_is_acknowledged_outlives_a_kill_in_the_middle_of_a_sync_and_a_power_cut(
     system: System, tmp_path: Path, full: bool, record: Record
 ) -> None:
@@ -217,8 +229,7 @@ def test_what_is_acknowledged_outlives_a_kill_in_the_middle_of_a_sync_and_a_powe
         if "sync" not in steps(trace):
             _put_back(synced)
 
-    fault = "consumer killed (-9) in a sync, started, and the power cut"
-    record(fault, times, system, system.start_consumer())
+    record(times, system, system.start_consumer())
 
 
 def _two_new(system: System) -> list[Report]:

@@ -3,6 +3,8 @@
 import random
 from functools import partial
 
+import pytest
+
 from contracts.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE
 from tests.commands import run_command
 from tests.faults.conftest import Record
@@ -11,6 +13,7 @@ from tests.processes import ModuleProcess
 from tests.services import eventually
 
 
+@pytest.mark.fault("replay of dead letters killed (-9)")
 def test_a_replay_killed_again_and_again_loses_and_doubles_nothing(
     system: System, chance: random.Random, full: bool, record: Record
 ) -> None:
@@ -32,7 +35,7 @@ def test_a_replay_killed_again_and_again_loses_and_doubles_nothing(
 
     one, other = start_replay(system), start_replay(system)
     assert (one.wait(300), other.wait(300)) == (0, 0)
-    record("replay of dead letters killed (-9)", kills, system, consumer)
+    record(kills, system, consumer)
 
 
 def _has_left(system: System, at_most: int) -> bool:

@@ -4,6 +4,7 @@ import json
 import random
 
 import psutil
+import pytest
 
 from contracts.topology import DEAD_LETTER_QUEUE
 from tests.faults.conftest import Record
@@ -15,6 +16,7 @@ MEGABYTE = 1024 * 1024
 MEMORY = 250 * MEGABYTE
 
 
+@pytest.mark.fault("every message twice, in reverse order")
 def test_messages_delivered_twice_and_in_reverse_order_are_stored_once(
     system: System, full: bool, record: Record
 ) -> None:
@@ -27,9 +29,10 @@ def test_messages_delivered_twice_and_in_reverse_order_are_stored_once(
 
     consumer = system.start_consumer()
 
-    record("every message twice, in reverse order", messages, system, consumer)
+    record(messages, system, consumer)
 
 
+@pytest.mark.fault("hostile messages among good ones")
 def test_every_good_message_among_hostile_ones_is_stored_and_every_bad_one_is_a_dead_letter(
     system: System, chance: random.Random, full: bool, record: Record
 ) -> None:
@@ -45,7 +48,7 @@ def test_every_good_message_among_hostile_ones_is_stored_and_every_bad_one_is_a_
     eventually(lambda: waiting(system.broker, DEAD_LETTER_QUEUE.name) >= len(hostile), 300)
 
     assert process.memory_info().rss < MEMORY
-    record("hostile messages among good ones", count, system, consumer, len(hostile))
+    record(count, system, consumer, len(hostile))
     letters = dead_letters(system.broker)
     assert sorted(letter.body for letter in letters) == sorted(hostile), "whole, and each once"
     for letter in letters:

@@ -16,6 +16,7 @@ from tests.faults.system import System
 from tests.services import eventually
 
 
+@pytest.mark.fault("publisher killed (-9) in a file, the file again")
 def test_a_file_published_again_after_kills_in_its_middle_loses_and_doubles_nothing(
     system: System, chance: random.Random, full: bool, record: Record, tmp_path: Path
 ) -> None:
@@ -34,10 +35,11 @@ def test_a_file_published_again_after_kills_in_its_middle_loses_and_doubles_noth
 
     with _publish(system, file) as command:
         assert command.wait(120) == 0
-    record("publisher killed (-9) in a file, the file again", broken_off, system, consumer)
+    record(broken_off, system, consumer)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.fault("publisher told to end (SIGINT, SIGTERM) in a pipe")
 def test_a_publisher_told_to_end_says_how_much_is_confirmed(
     system: System, number: signal.Signals
 ) -> None:

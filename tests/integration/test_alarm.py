@@ -35,6 +35,7 @@ def start_short_of_memory(broker: PrivateBroker) -> None:
     broker.start()
 
 
+@pytest.mark.fault("RabbitMQ short of memory")
 def test_a_publisher_that_is_blocked_gives_up_when_its_time_is_up(
     broker: PrivateBroker,
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_publisher_that_is_blocked_gives_up_when_its_time_is_up(
     assert GIVE_UP_AFTER_SECONDS <= float(said[1]) < NO_LONGER_THAN_SECONDS
 
 
+@pytest.mark.fault("RabbitMQ short of memory")
 async def test_a_consumer_that_moves_what_1_0_0_has_left_still_stores_and_acknowledges_and_ends(
     broker: PrivateBroker, tmp_path: Path
 ) -> None:

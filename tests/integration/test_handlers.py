@@ -83,6 +83,7 @@ async def unbind_dead_letters(channel: aio_pika.abc.AbstractChannel) -> None:
     await queue.unbind(DEAD_LETTER_EXCHANGE.name, DEAD_LETTER_QUEUE.routing())
 
 
+@pytest.mark.fault("queue of dead letters unbound")
 async def test_what_dead_letters_go_to_is_declared_again_where_it_is_gone(
     consumer: Consumer, rabbitmq_url: str
 ) -> None:
@@ -95,6 +96,7 @@ async def test_what_dead_letters_go_to_is_declared_again_where_it_is_gone(
         assert await consumer.moving.problem() is None
 
 
+@pytest.mark.fault("queue of dead letters unbound")
 async def test_dead_letters_of_one_message_id_are_all_kept_where_no_queue_takes_them(
     consumer: Consumer, rabbitmq_url: str
 ) -> None:
@@ -117,6 +119,7 @@ async def test_dead_letters_of_one_message_id_are_all_kept_where_no_queue_takes_
         assert sorted(letter.body for letter in consumer.dead_letters) == bodies
 
 
+@pytest.mark.fault("queue of dead letters deleted, another of its name made")
 async def test_a_dead_letter_that_can_not_be_moved_is_held_and_told_and_stops_no_other_message(
     consumer: Consumer, rabbitmq_url: str
 ) -> None:
@@ -152,6 +155,7 @@ async def returned(channel: aio_pika.abc.AbstractChannel, body: bytes, times: in
 
 
 @pytest.mark.parametrize("deliveries", [5, 25])
+@pytest.mark.fault("good message delivered 6 and 26 times")
 async def test_a_message_that_came_often_is_stored_all_the_same(
     deliveries: int, rabbitmq_url: str, store: EventStore
 ) -> None:
@@ -188,6 +192,7 @@ async def test_a_message_that_came_less_often_is_tried_out_nowhere_else(
             await eventually(is_tried_out)
 
 
+@pytest.mark.fault("message that crashes who reads it")
 async def test_a_message_that_came_often_and_can_not_be_read_is_a_dead_letter(
     rabbitmq_url: str, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +305,7 @@ async def until_all_is_acknowledged(caplog: pytest.LogCaptureFixture) -> None:
     await eventually(is_logged)
 
 
+@pytest.mark.fault("upgrade with a full queue of 1.0.0")
 async def test_what_waits_in_the_queue_of_1_0_0_is_stored_and_no_more_is_routed_there(
     rabbitmq_url: str, store: EventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -324,6 +330,7 @@ async def test_what_waits_in_the_queue_of_1_0_0_is_stored_and_no_more_is_routed_
         assert [run.name for run in await store.runs()] == ["monday"]
 
 
+@pytest.mark.fault("upgrade with a full queue of 1.0.0, ours takes nothing")
 async def test_what_today_s_queue_refuses_for_long_is_held_and_no_dead_letter(
     rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

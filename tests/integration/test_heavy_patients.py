@@ -130,6 +130,7 @@ async def test_equal_questions_that_come_together_are_answered_once(
     assert other.json()["periods"] != same[0].json()["periods"]
 
 
+@pytest.mark.fault("more heavy patients asked for than are answered in time")
 async def test_who_would_wait_for_too_long_is_told_when_to_ask_again(
     any_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +144,7 @@ async def test_who_would_wait_for_too_long_is_told_when_to_ask_again(
         assert (await consumer.ask(patient_id="many")).status_code == 200
 
 
+@pytest.mark.fault("patient who takes more memory than there is")
 async def test_an_answer_that_takes_too_much_memory_is_refused_and_the_next_is_given(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +202,7 @@ async def spoil(url: str, patient: str) -> None:
     await engine.dispose()
 
 
+@pytest.mark.fault("row of another program that can't be read")
 async def test_what_can_t_be_read_is_an_error_of_its_own_patient(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -268,6 +271,7 @@ async def test_that_there_are_more_events_is_told_without_reading_them(
         assert not await store.has_more_than(count, "p", named)
 
 
+@pytest.mark.fault("many heavy patients asked for at once")
 async def test_patients_who_find_no_room_in_a_trip_are_read_in_another(url: str) -> None:
     fit = EVENTS_A_TRIP // MOST_EVENTS
     patients = [str(number) for number in range(2 * fit + 1)]
@@ -280,6 +284,7 @@ async def test_patients_who_find_no_room_in_a_trip_are_read_in_another(url: str)
         assert len(trip.events) == fit
 
 
+@pytest.mark.fault("database fails for one patient of many")
 async def test_where_a_trip_fails_each_patient_is_asked_for_alone(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,6 +322,7 @@ async def test_where_the_database_is_away_nobody_waits_for_others_to_find_out(
 
 
 @pytest.mark.parametrize("wrong", ["CAST(x'ff' AS TEXT)", "x'ff'"], ids=["no UTF-8", "no text"])
+@pytest.mark.fault("row whose text is not UTF-8, or a blob")
 async def test_no_text_that_can_t_be_read_is_repeated(tmp_path: Path, wrong: str) -> None:
     database = SqliteFile(tmp_path)
     stored = [*events("good", 10), *events("bad", 1), *events("many", MANY)]
@@ -343,6 +349,7 @@ async def test_a_relative_address_leads_the_other_process_to_the_same_file(
         assert (await consumer.ask(patient_id="many")).json()["periods"]
 
 
+@pytest.mark.fault("giant patient asked for among others")
 async def test_a_giant_is_answered_as_others_are_and_nobody_else_waits_for_it(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

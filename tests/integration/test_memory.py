@@ -26,6 +26,7 @@ def rabbitmq_url(tmp_path: Path) -> Iterator[str]:
         yield broker.url
 
 
+@pytest.mark.fault("database locked, more large messages than memory holds")
 def test_more_large_messages_than_fit_are_all_stored_once_the_database_can_be_written(
     rabbitmq_url: str, tmp_path: Path
 ) -> None:

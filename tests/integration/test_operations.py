@@ -105,6 +105,7 @@ def known(consumer: ServiceProcess, patient: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.fault("database lost, its backup restored")
 def test_a_lost_database_is_restored_and_all_events_are_there_again(
     kind: str, broker: PrivateBroker, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

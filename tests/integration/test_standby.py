@@ -78,6 +78,7 @@ async def without_the_standby_that_is_waited_for(pair: Pair) -> AsyncIterator[No
     await ask(pair.primary, "SELECT pg_reload_conf()")
 
 
+@pytest.mark.fault("PostgreSQL's synchronous standby away, the wait for it cancelled")
 async def test_what_no_standby_has_is_not_stored_whatever_ends_the_wait_for_it(
     pair: Pair,
 ) -> None:
@@ -107,6 +108,7 @@ async def test_what_no_standby_has_is_not_stored_whatever_ends_the_wait_for_it(
             assert await ask(pair.standby, "SELECT true FROM medication_event")
 
 
+@pytest.mark.fault("PostgreSQL's standby named for the primary")
 async def test_a_standby_is_read_and_refused_by_who_stores(pair: Pair) -> None:
     async with EventStore.at(pair.primary.url) as store:
         await store.add([EVENT])
@@ -135,6 +137,7 @@ async def test_a_command_that_only_reads_does_so_on_a_standby(
     assert said in done.stdout
 
 
+@pytest.mark.fault("PostgreSQL's standby named for the primary")
 async def test_a_command_that_writes_is_told_of_a_standby(pair: Pair) -> None:
     await follow(pair)
     done = await on_the_standby(pair, "retract", "monday", "--yes")
@@ -172,6 +175,7 @@ async def on_the_standby(pair: Pair, *command: str) -> subprocess.CompletedProce
     return await asyncio.to_thread(run_module, "consumer_app", arguments, environment)
 
 
+@pytest.mark.fault("PostgreSQL's connections led to a standby")
 async def test_a_connection_that_leads_to_a_standby_is_given_up_at_once(pair: Pair) -> None:
     proxy = await asyncio.to_thread(Proxy, pair.primary.port)
     url = pair.primary.url.replace(str(pair.primary.port), str(proxy.port))
@@ -193,6 +197,7 @@ async def test_a_connection_that_leads_to_a_standby_is_given_up_at_once(pair: Pa
     await asyncio.to_thread(proxy.close)
 
 
+@pytest.mark.fault("PostgreSQL's primary killed (-9), its standby promoted")
 async def test_of_several_hosts_the_one_that_can_be_written_to_is_found(pair: Pair) -> None:
     """The last one: it ends the primary."""
     hosts = "&".join(f"host=127.0.0.1:{server.port}" for server in (pair.standby, pair.primary))

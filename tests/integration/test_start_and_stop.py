@@ -26,6 +26,7 @@ def _waits_for_the_broker(service: ServiceProcess) -> bool:
     return "broker" in (service.readiness() or {})
 
 
+@pytest.mark.fault("start before RabbitMQ, and behind a proxy without it")
 def test_services_that_start_before_the_broker_work_once_it_is_there(tmp_path: Path) -> None:
     """Nothing listens where it will be, or a proxy that takes connections and closes them."""
     late = PrivateBroker(tmp_path / "late")
@@ -88,6 +89,7 @@ def test_that_the_broker_is_away_and_that_it_is_back_is_told_once(tmp_path: Path
         ("guest:guest@127.0.0.1:{}/nowhere", "NOT_ALLOWED - vhost nowhere not found"),
     ],
 )
+@pytest.mark.fault("start with a wrong password, virtual host, queue")
 def test_a_start_that_rabbitmq_refuses_ends_with_one_line_and_a_status(
     name: str, login: str, cause: str, broker: PrivateBroker, tmp_path: Path
 ) -> None:
@@ -112,6 +114,7 @@ def with_another_queue(tmp_path: Path) -> Iterator[PrivateBroker]:
         yield broker
 
 
+@pytest.mark.fault("start with a wrong password, virtual host, queue")
 async def test_a_start_with_workers_that_rabbitmq_refuses_ends_as_a_whole(
     with_another_queue: PrivateBroker, tmp_path: Path
 ) -> None:
@@ -124,6 +127,7 @@ async def test_a_start_with_workers_that_rabbitmq_refuses_ends_as_a_whole(
     assert "PRECONDITION_FAILED - inequivalent arg" in service.log.read_text()
 
 
+@pytest.mark.fault("service told to end while RabbitMQ does not answer")
 def test_a_service_ends_when_told_to_while_the_broker_is_away(
     tmp_path: Path, silent_port: int
 ) -> None:
@@ -146,6 +150,7 @@ def test_a_bad_setting_ends_the_start_with_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.fault("service told to end by SIGHUP, SIGQUIT")
 def test_a_service_ends_in_good_order_on_other_signals_too(
     number: signal.Signals, silent_port: int, tmp_path: Path
 ) -> None:
@@ -160,6 +165,7 @@ def test_a_service_ends_in_good_order_on_other_signals_too(
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL])
+@pytest.mark.fault("parent of workers ended (SIGHUP, SIGQUIT), killed (-9)")
 def test_workers_end_with_their_parent_however_that_ends(
     number: signal.Signals, silent_port: int, tmp_path: Path
 ) -> None:

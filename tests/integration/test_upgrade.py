@@ -203,6 +203,7 @@ async def test_a_migration_that_shuts_the_release_before_out_leaves_what_leads_b
     assert mode_of(tmp_path / "events.db.before-2.0.0") == 0o600
 
 
+@pytest.mark.fault("migration without room for the backup")
 def test_a_backup_that_can_not_be_made_keeps_the_release_before(tmp_path: Path) -> None:
     url = asyncio.run(in_sqlite(tmp_path, (as_stored(*each) for each in enumerate(FILE))))
     (tmp_path / "events.db.before-2.0.0").mkdir()
@@ -326,6 +327,7 @@ async def execute(url: str, statements: Statements) -> list[Any]:
     return rows
 
 
+@pytest.mark.fault("migration interrupted")
 async def test_a_migration_that_is_interrupted_keeps_what_is_done_and_goes_on(
     database: Fill,
 ) -> None:
@@ -341,6 +343,7 @@ async def test_a_migration_that_is_interrupted_keeps_what_is_done_and_goes_on(
     assert await execute(url, IN_THE_OLD_FORM) == [(0,)]
 
 
+@pytest.mark.fault("equal rows as 1.0.0 numbered them")
 async def test_the_numbers_of_equal_rows_become_those_of_today_and_others_stay(
     database: Fill,
 ) -> None:
@@ -389,6 +392,7 @@ def postgres_url(postgres: PrivatePostgres) -> str:
 
 
 @pytest.mark.parametrize("partitions", [0, 4])
+@pytest.mark.fault("consumer of 1.0.0 left running at the migration")
 async def test_a_consumer_of_1_0_0_can_store_nothing_behind_the_migration(
     partitions: int, postgres_url: str
 ) -> None:

@@ -67,6 +67,7 @@ async def test_what_ends_the_process_is_told_of_that_message_alone(
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"])
+@pytest.mark.fault("process that tries a message out ended from outside")
 async def test_who_ends_the_process_from_outside_blames_no_message(
     name: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +76,7 @@ async def test_who_ends_the_process_from_outside_blames_no_message(
         await trial.judge(b"poison")
 
 
+@pytest.mark.fault("process that tries a message out stalled")
 async def test_a_stalled_machine_blames_no_message(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +87,7 @@ async def test_a_stalled_machine_blames_no_message(
         await trial.judge(b"poison")
 
 
+@pytest.mark.fault("process that tries a message out stalled")
 async def test_a_process_that_never_begins_is_given_up(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ def keys(count: int, seed: int = 1) -> list[int]:
     return [random.getrandbits(64) - 2**63 for _ in range(count)]
 
 
+@pytest.mark.fault("more rows without event_id than memory holds")
 def test_a_key_is_new_once_however_many_lie_between() -> None:
     seen = SeenKeys(AT_ONCE)
     some = keys(3 * AT_ONCE + 100)
@@ -42,6 +43,7 @@ def test_the_ends_of_what_64_bits_hold_are_keys_as_any_other() -> None:
     assert all(map(seen.add, ends))
 
 
+@pytest.mark.fault("more rows without event_id than memory holds")
 def test_where_no_temporary_file_can_be_written_it_is_said_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ async def test_what_waits_is_asked_no_more_when_all_who_asked_have_left(
     assert (answers._asked, asked) == ({}, [])
 
 
+@pytest.mark.fault("clients leave who asked for heavy patients")
 async def test_what_is_in_work_is_given_up_with_its_process_when_all_who_asked_have_left(
     answers: AnswersApart, asked: list[bytes]
 ) -> None:
@@ -128,6 +129,7 @@ class TooManyEventsOfAll:
         raise TooManyEvents
 
 
+@pytest.mark.fault("clients leave who asked for heavy patients")
 async def test_a_client_that_closes_its_connection_has_left(
     answers: AnswersApart, asked: list[bytes]
 ) -> None:
@@ -151,6 +153,7 @@ async def test_a_client_that_closes_its_connection_has_left(
     await serving
 
 
+@pytest.mark.fault("clients leave who asked for heavy patients")
 async def test_clients_that_leave_and_ask_again_keep_nobody_waiting(
     answers: AnswersApart, asked: list[bytes]
 ) -> None:

@@ -97,6 +97,7 @@ LARGE = bytes(100_000)
 ROOM = 250_000
 
 
+@pytest.mark.fault("more large posts at once than memory holds")
 async def test_large_bodies_share_the_room_of_one_and_small_ones_always_fit() -> None:
     bodies = Bodies(ROOM)
 
@@ -114,6 +115,7 @@ async def test_large_bodies_share_the_room_of_one_and_small_ones_always_fit() ->
             assert len(whole) == ROOM
 
 
+@pytest.mark.fault("post that does not end")
 async def test_a_body_that_comes_too_slowly_is_given_up_and_leaves_its_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -95,6 +95,7 @@ async def sent(pieces: Iterator[bytes]) -> tuple[Connection, int]:
         "empty lines",
     ],
 )
+@pytest.mark.fault("head of a request that does not end")
 async def test_what_does_not_end_is_refused(first: bytes, more: bytes) -> None:
     connection, taken = await sent(chain([first], repeat(more)))
     assert connection.closed
@@ -129,6 +130,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     [b"", GET + b"\r\n", POST + CHUNK + b"0\r\n\r\n"],
     ids=["new", "behind a request", "behind a body"],
 )
+@pytest.mark.fault("head of a request that comes too slowly")
 async def test_a_head_that_comes_too_slowly_is_waited_for_no_longer(before: bytes) -> None:
     connection, protocol = opened()
     if before:
@@ -143,6 +145,7 @@ async def test_a_head_that_comes_too_slowly_is_waited_for_no_longer(before: byte
 
 
 @pytest.mark.usefixtures("hurry")
+@pytest.mark.fault("head of a request that comes too slowly")
 async def test_a_connection_on_which_nothing_comes_is_closed() -> None:
     connection, _ = opened()
     async with asyncio.timeout(10):

@@ -51,6 +51,7 @@ async def test_the_problem_is_over_once_what_waited_is_stored(
     assert await store.write_problem() is None
 
 
+@pytest.mark.fault("database locked, the message goes to another consumer")
 async def test_the_problem_is_over_once_what_waited_is_given_up(
     store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
