@@ -86,16 +86,21 @@ class ModuleProcess:
 
 
 def run_module(
-    module: str, arguments: Sequence[str], environment: Mapping[str, str], *, stdin: bytes = b""
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdin: bytes = b"",
+    timeout: float = 60,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m MODULE ARGUMENTS` to its end, and keep what it writes."""
+    """Run `python -m MODULE ARGUMENTS` to its end, some seconds away, and keep what it writes."""
     with TemporaryDirectory() as folder:
         given, output, errors = (Path(folder, name) for name in ("stdin", "stdout", "stderr"))
         given.write_bytes(stdin)
         process = ModuleProcess(
             module, arguments, environment, stdin=given, stdout=output, stderr=errors
         )
-        status = process.wait(60)
+        status = process.wait(timeout)
         return subprocess.CompletedProcess(
             [module, *arguments], status, output.read_text(), errors.read_text()
         )

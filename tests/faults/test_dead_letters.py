@@ -1,6 +1,8 @@
 """The replay of dead letters is killed, and done by two operators at once."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -21,20 +23,20 @@ def test_a_replay_killed_again_and_again_loses_and_doubles_nothing(
     consumer = system.start_consumer()
     lines = (report.line for report in system.reports.take(letters))
     send(system.broker, *lines, exchange=DEAD_LETTER_EXCHANGE.name)
-    listed = run_command(system.environment, "dead-letters", "list").stdout
+    listed = run_command(system.environment, "dead-letters", "list", timeout=120).stdout
     assert len(listed.splitlines()) == letters
     assert "patient-" not in listed
 
     for _ in range(kills):
         left = _left(system) - chance.randint(1, letters // kills // 4)
-        replay = start_replay(system)
-        eventually(partial(_has_left, system, left))
-        replay.kill()
-        assert replay.wait(60) == -9, "it was killed at its work"
+        with replay(system) as replaying:
+            eventually(partial(_has_left, system, left))
+            replaying.kill()
+            assert replaying.wait(60) == -9, "it was killed at its work"
     assert _left(system) > 0, "it was killed before its end"
 
-    one, other = start_replay(system), start_replay(system)
-    assert (one.wait(300), other.wait(300)) == (0, 0)
+    with replay(system) as one, replay(system) as other:
+        assert (one.wait(300), other.wait(300)) == (0, 0)
     record(kills, system, consumer)
 
 
@@ -46,6 +48,13 @@ def _left(system: System) -> int:
     return waiting(system.broker, DEAD_LETTER_QUEUE.name)
 
 
-def start_replay(system: System) -> ModuleProcess:
+@contextmanager
+def replay(system: System) -> Iterator[ModuleProcess]:
+    """Start a replay, which takes no letters of other tests, however this one ends."""
     log = system.folder / "replay.log"
-    return ModuleProcess("consumer_app", ["dead-letters", "replay"], system.environment, stdout=log)
+    arguments = ["dead-letters", "replay"]
+    process = ModuleProcess("consumer_app", arguments, system.environment, stdout=log)
+    try:
+        yield process
+    finally:
+        process.kill()

@@ -68,14 +68,23 @@ async def _a_commit_waits(server: PrivatePostgres) -> bool:
 
 
 @asynccontextmanager
-async def without_the_standby_that_is_waited_for(pair: Pair) -> AsyncIterator[None]:
-    await asyncio.to_thread(pair.standby.stop)
-    await ask(pair.primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
-    await ask(pair.primary, "SELECT pg_reload_conf()")
-    await eventually(partial(_a_commit_waits, pair.primary))
-    yield
-    await ask(pair.primary, "ALTER SYSTEM RESET synchronous_standby_names")
-    await ask(pair.primary, "SELECT pg_reload_conf()")
+async def commits_wait_for_the_standby_of(primary: PrivatePostgres) -> AsyncIterator[None]:
+    await ask(primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+    await ask(primary, "SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        await ask(primary, "ALTER SYSTEM RESET synchronous_standby_names")
+        await ask(primary, "SELECT pg_reload_conf()")
+
+
+@asynccontextmanager
+async def stopped(standby: Standby) -> AsyncIterator[None]:
+    await asyncio.to_thread(standby.stop)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(standby.start)
 
 
 @pytest.mark.fault("PostgreSQL's synchronous standby away, the wait for it cancelled")
@@ -93,16 +102,17 @@ async def test_what_no_standby_has_is_not_stored_whatever_ends_the_wait_for_it(
     async with EventStore.at(pair.primary.url) as store, EventStore.at(pair.primary.url) as other:
         await store.prepare()
         await other.prepare()
-        async with without_the_standby_that_is_waited_for(pair):
-            adding = [asyncio.create_task(each.add([EVENT])) for each in (store, other)]
-            # Later tries meet the rows of the first.
-            for _ in range(4):
-                cancelled.append(await eventually(waits))
-                await ask(pair.primary, "SELECT pg_cancel_backend($1)", cancelled[-1])
-            await eventually(waits)
-            assert not any(each.done() for each in adding)
+        async with commits_wait_for_the_standby_of(pair.primary):
+            async with stopped(pair.standby):
+                await eventually(partial(_a_commit_waits, pair.primary))
+                adding = [asyncio.create_task(each.add([EVENT])) for each in (store, other)]
+                # Later tries meet the rows of the first.
+                for _ in range(4):
+                    cancelled.append(await eventually(waits))
+                    await ask(pair.primary, "SELECT pg_cancel_backend($1)", cancelled[-1])
+                await eventually(waits)
+                assert not any(each.done() for each in adding)
 
-            await asyncio.to_thread(pair.standby.start)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await asyncio.gather(*adding)
             assert await ask(pair.standby, "SELECT true FROM medication_event")
@@ -209,7 +219,7 @@ async def test_of_several_hosts_the_one_that_can_be_written_to_is_found(pair: Pa
         await asyncio.to_thread(pair.primary.kill)
         await ask(pair.standby, "SELECT pg_promote()")
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await store.add([LATER])
+            await store.add([replace(EVENT, patient_id="behind it")])
         assert await ask(
-            pair.standby, "SELECT true FROM medication_event WHERE patient_id = 'later'"
+            pair.standby, "SELECT true FROM medication_event WHERE patient_id = 'behind it'"
         )
