@@ -12,7 +12,8 @@ MAX_HEAD_BYTES = 64 * 1024
 """What h11 allows. One that comes in one piece may be as long as the socket's buffer beyond it."""
 
 MAX_HEAD_SECONDS = 60.0
-"""From a connection's beginning, and from the first byte behind a request, to the head's end."""
+"""To a head's end, from a connection's beginning, or from the first byte behind a request: that is,
+behind its body, or where it is answered before all of that has come, behind the answer."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -44,12 +45,19 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._end()
+        self._end_of_part()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._end()
+        self._end_of_part()
         super().on_message_complete()
+
+    def _end_of_part(self) -> None:
+        self._unfinished = 0
+        # Of a body that is answered already nobody reads the rest, nor waits for it: that rest and
+        # the next head have a minute together.
+        if not self.cycle.response_complete:
+            self._end()
 
     def _set_deadline(self) -> None:
         if self._deadline is None:

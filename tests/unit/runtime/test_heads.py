@@ -163,3 +163,38 @@ async def test_neither_a_body_nor_the_next_request_is_hurried_by_the_deadline_of
     await asyncio.sleep(0.1)
     assert not connection.closed
     protocol.connection_lost(None)
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_body_that_comes_behind_its_answer_keeps_no_connection_open() -> None:
+    connection, protocol = opened()
+    protocol.data_received(POST)
+    await asyncio.sleep(0)
+    assert connection.written.startswith(b"HTTP/1.1 204")
+    async with asyncio.timeout(10):
+        while not connection.closed:
+            protocol.data_received(b"1\r\na\r\n")
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_behind_a_body_that_ends_after_its_answer_the_next_request_has_to_come() -> None:
+    connection, protocol = opened()
+    protocol.data_received(POST)
+    await asyncio.sleep(0)
+    protocol.data_received(b"0\r\n\r\n")
+    async with asyncio.timeout(10):
+        while not connection.closed:  # noqa: ASYNC110 - as the transport has no event for it
+            await asyncio.sleep(0.01)
+
+
+async def test_what_comes_of_a_body_behind_its_answer_is_no_head() -> None:
+    connection, protocol = opened()
+    protocol.data_received(POST)
+    await asyncio.sleep(0)
+    for piece in [*[CHUNK] * 20, b"0\r\n\r\n", GET + b"\r\n"]:
+        protocol.data_received(piece)
+        await asyncio.sleep(0)
+    assert connection.written.count(b"HTTP/1.1 204") == 2
+    assert not connection.closed
+    protocol.connection_lost(None)
