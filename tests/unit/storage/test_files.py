@@ -1,5 +1,6 @@
 """A file has its name for good once it is given it: also behind a power cut."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -23,3 +24,30 @@ def test_a_folder_is_synced_once_a_file_has_its_name(
 
     assert synced == [(tmp_path, "whole")]
     assert not unfinished.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP], ids=errno.errorcode.get)
+def test_a_folder_that_can_not_be_synced_keeps_no_file_from_its_name(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(number, tmp_path, monkeypatch)
+    assert Path(tmp_path, "backup.db").read_text() == "whole"
+
+
+def test_that_a_folder_is_not_on_the_disk_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        place(errno.EIO, tmp_path, monkeypatch)
+
+
+def place(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a file in its place where to sync the folder fails."""
+
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    unfinished = folder / "unfinished"
+    unfinished.write_text("whole")
+    put_in_place(unfinished, folder / "backup.db")
