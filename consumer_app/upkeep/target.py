@@ -82,7 +82,9 @@ def with_store(
         async with EventStore.at(url, terms) as store:
             if problem := await store.problem():
                 raise DatabaseUnavailable(problem)
-            if writes:
+            # A standby is told of. SQLite's log would be emptied: it is for consumers to wait for
+            # all who read, while nobody can write.
+            if writes and not is_sqlite(url):
                 await store.prepare()
             await command(store)
 
