@@ -23,6 +23,9 @@ _PROCESSOR_SECONDS = 20.0
 _FROM_OUTSIDE = {signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP}
 _DEADLINE_SECONDS = 60.0
 
+# A trial that waits for its room for longer is told: all that are suspicious wait behind it.
+_LONG_SECONDS = 5.0
+
 # Longer than a message takes until it comes again and fails again.
 _TOLD_SECONDS = 2 * _DEADLINE_SECONDS
 
@@ -44,9 +47,12 @@ class Trial:
         self._waiting = 0
         self._child: Child | None = None
         self._problem: tuple[float, str] | None = None
+        self._waits_since: float | None = None
 
     async def problem(self) -> str | None:
-        """Say why there was no trial, if one was asked for of late and none has succeeded since."""
+        """Say why there is no trial, or was none of late and none has succeeded since."""
+        if self._waits_since and time.monotonic() - self._waits_since > _LONG_SECONDS:
+            return "the trial waits until a giant patient is answered"
         if self._problem is None or time.monotonic() - self._problem[0] > _TOLD_SECONDS:
             return None
         return self._problem[1]
@@ -103,7 +109,11 @@ class Trial:
         return status
 
     async def _begin(self) -> Child:
-        await self._room.acquire()
+        self._waits_since = time.monotonic()
+        try:
+            await self._room.acquire()
+        finally:
+            self._waits_since = None
         try:
             self._child = await _start()
         except BaseException:
