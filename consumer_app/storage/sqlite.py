@@ -147,7 +147,9 @@ class SqliteBackend:
                 while rows := await self._reader.run(_go_on, cursor):
                     yield [*map(one_of_many, msgspec.convert(rows, _Rows))]
         finally:
-            await self._reader.run(_end, cursor)
+            # After an error there may be no connection, and none is opened for this.
+            if self._reader.is_open:
+                await self._reader.run(_end, cursor)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -242,7 +244,7 @@ def _go_on(_: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[tuple[Any, ...
 
 
 def _end(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> None:
-    # An error has closed the connection that it was of.
+    # An error may have closed the connection that it was of, and another one be open.
     if cursor.connection is connection:
         cursor.close()
 
@@ -255,6 +257,11 @@ class _HeldConnection:
         self._held: AsyncConnection | None = None
         self._driver: aiosqlite.Connection | None = None
         self._opening = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is there already."""
+        return self._driver is not None
 
     async def run(
         self,

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -162,12 +162,11 @@ async def test_an_answer_that_takes_too_much_memory_is_refused_and_the_next_is_g
 
 
 async def test_an_answer_that_takes_too_much_memory_in_its_lane_is_given_in_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    any_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = SqliteFile(tmp_path).url
     little = HAS_LITTLE_MEMORY.replace("True", "sys.argv[1] == 'many'")
     monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", little))
-    async with consumer_with(url, one_medication(40_000)) as consumer:
+    async with consumer_with(any_url, one_medication(40_000)) as consumer:
         answer = await consumer.ask(patient_id="one", explain=True)
         assert len(answer.json()["events"]) == 40_000
 
@@ -258,6 +257,26 @@ async def test_what_is_stored_while_medications_are_read_is_in_none_of_them(url:
             found += medication
         assert len(found) == 40
         assert late in await store.events_of("p")
+
+
+@pytest.mark.usefixtures("parts")
+async def test_what_ends_a_walk_is_told_where_nothing_can_be_opened_any_more(
+    any_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async def open_nothing(_: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    async with EventStore.at(any_url) as store:
+        await store.add(list(events("p", 52)))
+        async with aclosing(store.medications("p")) as medications:
+            await anext(medications)
+            monkeypatch.setattr(sqlite, "_go_on", fail)
+            monkeypatch.setattr(sqlite._HeldConnection, "_open", open_nothing)
+            with pytest.raises(DatabaseUnavailable, match="disk I/O error"):
+                await anext(medications)
 
 
 @pytest.mark.parametrize("named", [[], ["Medication 2"]], ids=str)
