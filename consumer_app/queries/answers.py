@@ -26,7 +26,7 @@ from contracts.described import Described
 
 write_answer = msgspec.json.Encoder().encode
 
-_WRITTEN_AT_ONCE = 1_000
+WRITTEN_AT_ONCE = 1_000
 
 
 class PeriodAnswer(Described, frozen=True):
@@ -109,6 +109,11 @@ def write_periods(
     return write_lists(patient_id, ((name, _written(values)) for name, values in lists))
 
 
+def names_of_lists(*, explain: bool) -> Sequence[str]:
+    """Name the lists that ``lists_of`` yields."""
+    return ("periods", "anomalies", "events") if explain else ("periods", "anomalies")
+
+
 def lists_of(
     found: MedicationPeriods, periods: Iterable[Period], *, explain: bool
 ) -> Iterator[tuple[str, Iterable[PeriodAnswer | AnsweredEvent]]]:
@@ -134,7 +139,7 @@ def write_lists(patient_id: str, lists: Iterable[tuple[str, Iterable[bytes]]]) -
 
 def _written(values: Iterable[Struct]) -> Iterator[bytes]:
     values = iter(values)
-    while some := list(islice(values, _WRITTEN_AT_ONCE)):
+    while some := list(islice(values, WRITTEN_AT_ONCE)):
         yield write_answer(some)[1:-1]
 
 

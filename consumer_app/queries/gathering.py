@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from consumer_app.queries.answers import (
+    WRITTEN_AT_ONCE,
     AnsweredEvent,
     PeriodAnswer,
     lists_of,
+    names_of_lists,
     write_answer,
     write_lists,
 )
@@ -16,7 +18,6 @@ from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.tables import written_time
 from contracts import MedicationEvent
 
-_WRITTEN_AT_ONCE = 1_000
 # Without a name it is a file in the temporary folder, which is gone with the connection.
 _SOMEWHERE = ""
 _SET_UP = """
@@ -45,8 +46,8 @@ class GatheredAnswer:
 
     def parts(self) -> Iterator[bytes]:
         """Yield the body, some at a time."""
-        lists = ((name, self._in_order(name)) for name, _ in self._lists([]))
-        return write_lists(self._query.patient_id, lists)
+        names = names_of_lists(explain=self._query.explain)
+        return write_lists(self._query.patient_id, ((name, self._in_order(name)) for name in names))
 
     def close(self) -> None:
         """Give up the file."""
@@ -60,7 +61,7 @@ class GatheredAnswer:
 
     def _in_order(self, name: str) -> Iterator[bytes]:
         found = self._file.execute(_IN_ORDER, (name,))
-        while rows := found.fetchmany(_WRITTEN_AT_ONCE):
+        while rows := found.fetchmany(WRITTEN_AT_ONCE):
             yield b",".join(body for (body,) in rows)
 
 
