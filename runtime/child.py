@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Self
 
 _ROOT = Path(__file__).parents[1]
-# So much of each thread's stack counts as taken, and by default it is 8 MiB.
-STACK_BYTES = 1024 * 1024
 
 
 class Child:
@@ -28,7 +26,6 @@ class Child:
         self._process = process
         self._questions = process.stdin
         self.answers = process.stdout
-        self.pid = process.pid
 
     @classmethod
     async def start(
@@ -83,8 +80,10 @@ class Child:
 
 def questions() -> Iterator[bytes]:
     """Yield, in the child, what it is asked, until there is no more."""
-    while size := sys.stdin.buffer.readline():
-        yield sys.stdin.buffer.read(int(size))
+    # Not sys.stdin, which Python can't close in its end while a thread reads it.
+    with open(0, "rb", closefd=False) as asked:
+        while size := asked.readline():
+            yield asked.read(int(size))
 
 
 def say(text: bytes) -> None:

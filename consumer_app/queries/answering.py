@@ -5,7 +5,9 @@ parts, each behind a line with its size, and behind the last one `0` and a line 
 """
 
 import asyncio
+import os
 import pickle
+import sqlite3
 import sys
 import threading
 from contextlib import aclosing, closing
@@ -21,13 +23,15 @@ from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
-from runtime.child import STACK_BYTES, limit_memory, questions, say
+from runtime.child import limit_memory, questions, say
 from runtime.settings import load_settings
 
 COMMAND = (sys.executable, "-m", "consumer_app.queries.answering")
 
 # What is read once, from the first event to the last, is of no use in memory.
 _CACHE_BYTES = 2 * 1024 * 1024
+# So much of each thread's stack counts as taken, and by default it is 8 MiB.
+_STACK_BYTES = 1024 * 1024
 
 
 class Lane(StrEnum):
@@ -51,6 +55,8 @@ class End(msgspec.Struct):
     """Whether it was not begun, as it is for the other lane."""
     is_too_much: bool = False
     """Whether there is too little memory, which the process may still hold."""
+    is_too_long: bool = False
+    """Whether the temporary folder can't hold it."""
     unavailable: str | None = None
 
 
@@ -67,14 +73,23 @@ async def _main(lane: Lane) -> None:
         if isinstance(context.get("exception"), MemoryError):
             ran_out.set()
 
-    asyncio.get_running_loop().set_exception_handler(note)
-    asked = questions()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(note)
+    asked: asyncio.Queue[bytes] = asyncio.Queue()
+    threading.Thread(target=_listen, args=(loop, asked), daemon=True).start()
     async with EventStore.at(settings.database_url, settings.terms(), _CACHE_BYTES) as store:
-        while question := await asyncio.to_thread(next, asked, None):
-            query = pickle.loads(question)  # noqa: S301 - of our own parent
+        while True:
+            query = pickle.loads(await asked.get())  # noqa: S301 - of our own parent
             end = await _written(store, query, lane)
             end.is_too_much |= ran_out.is_set()
             say(b"0\n" + _write_end(end) + b"\n")
+
+
+def _listen(loop: asyncio.AbstractEventLoop, asked: asyncio.Queue[bytes]) -> None:
+    """Take questions over, until there is nobody to answer: in the middle of an answer, too."""
+    for question in questions():
+        loop.call_soon_threadsafe(asked.put_nowait, question)
+    os._exit(0)
 
 
 async def _written(store: EventStore, query: PeriodsQuery, lane: Lane) -> End:
@@ -96,6 +111,9 @@ async def _written(store: EventStore, query: PeriodsQuery, lane: Lane) -> End:
         return End(is_unreadable=True)
     except DatabaseUnavailable as error:
         return End(unavailable=str(error))
+    except sqlite3.Error:
+        # Not of the store, which has turned its errors into those above.
+        return End(is_too_long=True)
     except MemoryError:
         return End(is_too_much=True)
     return End(last_received_at=last_received_at)
@@ -107,7 +125,7 @@ def main() -> None:
     most = for_a_giant() if lane is Lane.GIANT else for_many_events()
     if most is not None:
         limit_memory(most)
-    threading.stack_size(STACK_BYTES)
+    threading.stack_size(_STACK_BYTES)
     asyncio.run(_main(lane))
 
 

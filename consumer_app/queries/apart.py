@@ -4,7 +4,9 @@ import asyncio
 import logging
 import os
 import pickle
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from tempfile import TemporaryFile
@@ -32,7 +34,7 @@ class StoredAnswer:
     """An answer in a file that nobody else sees, and that is gone with it."""
 
     def __init__(self) -> None:
-        with TemporaryFile() as file:
+        with _in_the_temporary_folder(), TemporaryFile() as file:
             self._file = os.dup(file.fileno())
         finalize(self, os.close, self._file)
         self.size = 0
@@ -41,7 +43,8 @@ class StoredAnswer:
     def add(self, part: bytes) -> None:
         """Add a part of it."""
         while part:
-            written = os.write(self._file, part)
+            with _in_the_temporary_folder():
+                written = os.write(self._file, part)
             self.size += written
             part = part[written:]
 
@@ -49,6 +52,20 @@ class StoredAnswer:
         """Yield it in parts: it may be read by several, each at a pace of its own."""
         for at in range(0, self.size, _PART_BYTES):
             yield os.pread(self._file, _PART_BYTES, at)
+
+
+@contextmanager
+def _in_the_temporary_folder() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _too_long() from error
+
+
+def _too_long() -> DatabaseUnavailable:
+    why = "the temporary folder can't hold the answer"
+    logger.error(why)
+    return DatabaseUnavailable(why)
 
 
 class TooMuchForMemory(Exception):
@@ -75,7 +92,8 @@ class AnswersApart:
 
         Raises:
             Busy: others are before it, for longer than anybody should wait.
-            DatabaseUnavailable: the database can't be read, or the other process has failed.
+            DatabaseUnavailable: the database can't be read, the temporary folder can't hold the
+                answer, or the other process has failed.
             TooMuchForMemory: it takes more than there is.
             UnreadableEvents: an event that is stored can't be read.
 
@@ -86,13 +104,15 @@ class AnswersApart:
             asked = self._asked[key] = _Asked(asyncio.create_task(self._answer(query)))
             asked.answer.add_done_callback(lambda _: self._forget(key, asked))
         asked.clients += 1
+        if asked.giving_up is not None:
+            asked.giving_up.cancel()
         try:
             return await asyncio.shield(asked.answer)
         finally:
             asked.clients -= 1
             if not asked.clients and not asked.answer.done():
                 loop = asyncio.get_running_loop()
-                loop.call_later(_PATIENCE_SECONDS, self._give_up, key, asked)
+                asked.giving_up = loop.call_later(_PATIENCE_SECONDS, self._give_up, key, asked)
 
     async def close(self) -> None:
         """Give up what is asked, and end the other processes."""
@@ -104,20 +124,22 @@ class AnswersApart:
             await process.dismiss()
 
     def _give_up(self, key: str, asked: "_Asked") -> None:
-        if not asked.clients:
-            self._forget(key, asked)
-            asked.answer.cancel()
+        self._forget(key, asked)
+        asked.answer.cancel()
 
     def _forget(self, key: str, asked: "_Asked") -> None:
         if self._asked.get(key) is asked:
             del self._asked[key]
 
     async def _answer(self, query: PeriodsQuery) -> StoredAnswer:
-        answer, end = await self._many.answer(query)
+        patience = _Patience()
+        answer, end = await self._many.answer(query, patience)
         if end.is_giant or end.is_too_much:
-            answer, end = await self._giant.answer(query)
+            answer, end = await self._giant.answer(query, patience)
         if end.is_too_much:
             raise TooMuchForMemory
+        if end.is_too_long:
+            raise _too_long()
         if end.is_unreadable:
             raise UnreadableEvents
         if end.unavailable is not None:
@@ -131,6 +153,30 @@ class _Asked:
     answer: asyncio.Task[StoredAnswer]
     clients: int = 0
     """Those who wait for it."""
+    giving_up: asyncio.TimerHandle | None = None
+    """Set when the last of them leaves."""
+
+
+class _Patience:
+    """How long a question may wait for its turns, in all lanes together."""
+
+    def __init__(self) -> None:
+        self._seconds: float = _LONGEST_WAIT_SECONDS
+
+    @asynccontextmanager
+    async def turn(self, turns: asyncio.Lock) -> AsyncIterator[None]:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._seconds):
+                await turns.acquire()
+        except TimeoutError:
+            why = "other patients with many events are being answered"
+            raise Busy(why, retry_after_seconds=_LONGEST_WAIT_SECONDS) from None
+        self._seconds -= time.monotonic() - began
+        try:
+            yield
+        finally:
+            turns.release()
 
 
 class _Process:
@@ -142,17 +188,9 @@ class _Process:
         self._turn = turn
         self._child: Child | None = None
 
-    async def answer(self, query: PeriodsQuery) -> tuple[StoredAnswer, End]:
-        try:
-            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
-                await self._turn.acquire()
-        except TimeoutError:
-            why = "other patients with many events are being answered"
-            raise Busy(why, retry_after_seconds=_LONGEST_WAIT_SECONDS) from None
-        try:
+    async def answer(self, query: PeriodsQuery, patience: _Patience) -> tuple[StoredAnswer, End]:
+        async with patience.turn(self._turn):
             return await self._ask_in_time(query)
-        finally:
-            self._turn.release()
 
     async def dismiss(self) -> int | None:
         """End it, where there is one; return its status."""

@@ -157,7 +157,7 @@ async def test_no_process_is_left_behind_by_a_trial_that_is_given_up(
 
     assert await process.wait() == -9
     with pytest.raises(ProcessLookupError):
-        os.kill(process.pid, 0)
+        os.kill(process._process.pid, 0)
 
 
 async def test_a_trial_waits_until_there_is_room_and_leaves_it_with_its_process() -> None:
@@ -171,6 +171,23 @@ async def test_a_trial_waits_until_there_is_room_and_leaves_it_with_its_process(
 
     assert await judged is None
     assert (trial._child, room.locked()) == (None, False)
+
+
+async def test_that_a_trial_waits_for_room_is_told_once_it_has_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = asyncio.Lock()
+    trial = Trial(room)
+    async with asyncio.TaskGroup() as tasks, room:
+        tasks.create_task(trial.judge(GOOD))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert await trial.problem() is None
+
+        monkeypatch.setattr(module, "_LONG_SECONDS", 0.0)
+        assert await trial.problem() == "the trial waits until a giant patient is answered"
+
+    assert await trial.problem() is None
 
 
 @pytest.mark.parametrize("command", [("/nowhere",), (sys.executable, "-c", "exit(1)")])

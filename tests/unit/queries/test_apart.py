@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -16,7 +17,7 @@ from consumer_app.queries.routes import periods_router
 from consumer_app.storage.errors import DatabaseUnavailable, TooManyEvents
 from consumer_app.storage.store import EventStore
 from runtime.child import Child
-from runtime.http.problems import answer_problems
+from runtime.http.problems import Busy, answer_problems
 
 ONE = PeriodsQuery(patient_id="1")
 OTHER = PeriodsQuery(patient_id="2")
@@ -129,10 +130,9 @@ class TooManyEventsOfAll:
         raise TooManyEvents
 
 
-@pytest.mark.fault("clients leave who asked for heavy patients")
-async def test_a_client_that_closes_its_connection_has_left(
-    answers: AnswersApart, asked: list[bytes]
-) -> None:
+@pytest.fixture
+async def port(answers: AnswersApart) -> AsyncIterator[int]:
+    """Give the port of a server that has them answered."""
     api = FastAPI()
     api.include_router(periods_router(cast("EventStore", TooManyEventsOfAll()), answers))
     answer_problems(api, unavailable=DatabaseUnavailable)
@@ -140,17 +140,40 @@ async def test_a_client_that_closes_its_connection_has_left(
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     (port,) = {socket.getsockname()[1] for each in server.servers for socket in each.sockets}
+    yield port
+    server.should_exit = True
+    await serving
 
+
+async def client_of(port: int, patient: bytes) -> asyncio.StreamWriter:
+    _, client = await asyncio.open_connection("127.0.0.1", port)
+    client.write(b"GET /periods?patient_id=%b HTTP/1.1\r\nHost: consumer\r\n\r\n" % patient)
+    return client
+
+
+@pytest.mark.fault("clients leave who asked for heavy patients")
+async def test_a_client_that_closes_its_connection_has_left(
+    answers: AnswersApart, asked: list[bytes], port: int
+) -> None:
     async with answers._many._turn:
-        _, client = await asyncio.open_connection("127.0.0.1", port)
-        client.write(b"GET /periods?patient_id=1 HTTP/1.1\r\nHost: consumer\r\n\r\n")
+        client = await client_of(port, b"1")
         await until(lambda: answers._asked)
         client.close()
         await until(lambda: not answers._asked)
     assert asked == []
 
-    server.should_exit = True
-    await serving
+
+@pytest.mark.fault("clients leave who asked for heavy patients")
+async def test_what_is_in_work_is_given_up_when_its_client_closes_its_connection(
+    answers: AnswersApart, asked: list[bytes], port: int
+) -> None:
+    client = await client_of(port, b"takes%20for%20ever")
+    await until(lambda: asked)
+    child = answers._many._child
+    assert child is not None
+    client.close()
+    await until(lambda: child.has_ended)
+    assert (await answers.answer(ONE)).size == 2
 
 
 @pytest.mark.fault("clients leave who asked for heavy patients")
@@ -178,6 +201,57 @@ async def test_a_giant_waits_for_the_room_and_leaves_it_with_its_process(
 
     assert (await giant).size == 2
     assert (answers._giant._child, room.locked()) == (None, False)
+
+
+async def test_a_giant_waits_in_both_lanes_together_no_longer_than_others_in_one(
+    answers: AnswersApart, room: asyncio.Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "_LONGEST_WAIT_SECONDS", 2)
+    await answers.answer(ONE)
+    loop = asyncio.get_running_loop()
+    async with room:
+        async with answers._many._turn:
+            giant = asyncio.create_task(answers.answer(PeriodsQuery(patient_id="giant")))
+            began = loop.time()
+            await asyncio.sleep(1.8)
+        with pytest.raises(Busy):
+            await giant
+    # 2 s for each lane would be 3.8 s.
+    assert loop.time() - began < 3.5
+
+
+async def test_who_joins_and_leaves_is_waited_for_as_long_as_who_asked_first(
+    answers: AnswersApart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "_PATIENCE_SECONDS", 0.05)
+    async with answers._many._turn:
+        first = asyncio.create_task(answers.answer(ONE))
+        await until(lambda: answers._asked)
+        (question,) = answers._asked.values()
+        await leave(first)
+        second = asyncio.create_task(answers.answer(ONE))
+        await asyncio.sleep(0)
+        monkeypatch.setattr(apart, "_PATIENCE_SECONDS", 60)
+        await leave(second)
+        await asyncio.sleep(0.1)
+        assert not question.answer.done()
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.fixture
+def full_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "TemporaryFile", lambda: FULL.open("wb"))
+
+
+@pytest.mark.usefixtures("full_folder")
+async def test_that_the_temporary_folder_is_full_is_told_and_logged(
+    answers: AnswersApart, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DatabaseUnavailable, match="the temporary folder can't hold the answer"):
+        await answers.answer(ONE)
+    assert caplog.messages == ["the temporary folder can't hold the answer"]
 
 
 async def test_equal_questions_after_one_that_was_given_up_are_asked_anew(
