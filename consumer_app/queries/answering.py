@@ -87,9 +87,11 @@ async def _main(lane: Lane) -> None:
 
 def _listen(loop: asyncio.AbstractEventLoop, asked: asyncio.Queue[bytes]) -> None:
     """Take questions over, until there is nobody to answer: in the middle of an answer, too."""
-    for question in questions():
-        loop.call_soon_threadsafe(asked.put_nowait, question)
-    os._exit(0)
+    try:
+        for question in questions():
+            loop.call_soon_threadsafe(asked.put_nowait, question)
+    finally:
+        os._exit(0)
 
 
 async def _written(store: EventStore, query: PeriodsQuery, lane: Lane) -> End:
