@@ -1,10 +1,14 @@
 """The consumer's processes take together no more memory than their container has."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from consumer_app import memory
+from consumer_app import main, memory
+from consumer_app.queries.apart import AnswersApart
+from consumer_app.settings import ConsumerSettings
+from consumer_app.trial import Trial
 
 MIB = 1024 * 1024
 
@@ -46,3 +50,14 @@ def test_where_nothing_is_limited_only_a_trial_is(limit: Path, told: str | None)
         limit.write_text(told)
     divided = memory.for_many_events(), memory.for_a_giant(), memory.for_a_trial()
     assert divided == (None, None, 256 * MIB)
+
+
+def test_the_consumer_has_one_room_for_giants_and_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials, apart = Mock(wraps=Trial), Mock(wraps=AnswersApart)
+    monkeypatch.setattr(main, "Trial", trials)
+    monkeypatch.setattr(main, "AnswersApart", apart)
+
+    main.make_app(ConsumerSettings())
+
+    ((trial_s_room,), _), ((_, giant_s_room), _) = trials.call_args, apart.call_args
+    assert trial_s_room is giant_s_room

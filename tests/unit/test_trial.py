@@ -3,12 +3,14 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 
 import pytest
 
 from consumer_app import trial as module
 from consumer_app.trial import Trial, TrialFailed
 from contracts import MAX_MESSAGE_BYTES
+from tests.unit.conftest import until_in_line
 
 GOOD = b"[]"
 BAD = b"not json"
@@ -160,16 +162,18 @@ async def test_no_process_is_left_behind_by_a_trial_that_is_given_up(
         os.kill(process._process.pid, 0)
 
 
-async def test_a_trial_waits_until_there_is_room_and_leaves_it_with_its_process() -> None:
+async def test_a_trial_waits_until_there_is_room_and_leaves_it_with_its_process(
+    started: list[Sequence[str]],
+) -> None:
     room = asyncio.Lock()
     trial = Trial(room)
     async with room:
         judged = asyncio.create_task(trial.judge(GOOD))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert trial._child is None
+        await until_in_line(judged, room)
+        assert started == []
 
     assert await judged is None
+    assert started == [module.COMMAND]
     assert (trial._child, room.locked()) == (None, False)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +18,7 @@ from consumer_app.storage.errors import DatabaseUnavailable, TooManyEvents
 from consumer_app.storage.store import EventStore
 from runtime.child import Child
 from runtime.http.problems import Busy, answer_problems
+from tests.unit.conftest import until_in_line
 
 ONE = PeriodsQuery(patient_id="1")
 OTHER = PeriodsQuery(patient_id="2")
@@ -191,15 +192,16 @@ async def test_clients_that_leave_and_ask_again_keep_nobody_waiting(
 
 
 async def test_a_giant_waits_for_the_room_and_leaves_it_with_its_process(
-    answers: AnswersApart, asked: list[bytes], room: asyncio.Lock
+    answers: AnswersApart, started: list[Sequence[str]], room: asyncio.Lock
 ) -> None:
     async with room:
         giant = asyncio.create_task(answers.answer(PeriodsQuery(patient_id="giant")))
-        await until(lambda: asked)
+        await until_in_line(giant, room)
         assert (await answers.answer(ONE)).size == 2
-        assert not giant.done()
+        assert [lane for *_, lane in started] == ["many"]
 
     assert (await giant).size == 2
+    assert [lane for *_, lane in started] == ["many", "giant"]
     assert (answers._giant._child, room.locked()) == (None, False)
 
 
