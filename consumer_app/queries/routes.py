@@ -25,6 +25,7 @@ from runtime.http.problems import BadParameter, Problems, Unavailable, Unreadabl
 
 _JSON = "application/json"
 _FEW_EVENTS = 200
+_TOO_MANY = "has more events than fit in memory"
 LAST_RECEIVED = "X-Last-Event-Received"
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -88,10 +89,17 @@ async def _apart(answered_apart: AnswersApart, query: PeriodsQuery) -> Response:
     try:
         answer = await answered_apart.answer(query)
     except TooMuchForMemory:
-        too_much = "is needed, as all events of the patient take more memory than there is"
-        raise BadParameter("medication_name", too_much, "Heparin") from None
+        raise _too_much(set(query.medication_name)) from None
     headers = {"Content-Length": str(answer.size), **_fresh(answer.last_received_at)}
     return StreamingResponse(answer.parts(), headers=headers, media_type=_JSON)
+
+
+def _too_much(named: set[str]) -> BadParameter:
+    """Say what to name instead: memory is needed for one medication at a time, the largest."""
+    if len(named) == 1:
+        return BadParameter("medication_name", f"names one that {_TOO_MANY}", None)
+    which = "one of these" if named else "one of the patient's medications"
+    return BadParameter("medication_name", f"{which} {_TOO_MANY}: name others", "Heparin")
 
 
 def _fresh(last_received_at: datetime | None) -> dict[str, str]:

@@ -44,9 +44,9 @@ class Unreadable(BaseModel):
 
 
 class BadParameter(Exception):
-    """A parameter that is wrong only together with another."""
+    """A parameter that is wrong together with another, or with what is stored."""
 
-    def __init__(self, parameter: str, reason: str, example: str) -> None:
+    def __init__(self, parameter: str, reason: str, example: str | None) -> None:
         super().__init__(reason)
         self.problem = Problem(parameter=parameter, reason=reason, example=example)
 

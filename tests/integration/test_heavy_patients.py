@@ -157,7 +157,7 @@ async def test_an_answer_that_takes_too_much_memory_is_refused_and_the_next_is_g
         assert refused.status_code == 422, refused.text
         (problem,) = refused.json()["detail"]
         assert problem["parameter"] == "medication_name"
-        assert "take more memory than there is" in problem["reason"]
+        assert "has more events than fit in memory" in problem["reason"]
         assert (await consumer.ask(patient_id="many")).status_code == 200
 
 

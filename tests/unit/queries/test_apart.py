@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
 
 from consumer_app.queries import apart
 from consumer_app.queries.apart import AnswersApart
@@ -30,7 +31,9 @@ from runtime.child import questions, say
 for question in questions():
     if b"takes for ever" in question:
         time.sleep(600)
-    if b"giant" in question and sys.argv[1] == "many":
+    if b"too many" in question:
+        say(b'0\\n{"is_too_much": true}\\n')
+    elif b"giant" in question and sys.argv[1] == "many":
         say(b'0\\n{"is_giant": true}\\n')
     else:
         say(b'2\\n{}0\\n{}\\n')
@@ -132,11 +135,40 @@ class TooManyEventsOfAll:
 
 
 @pytest.fixture
-async def port(answers: AnswersApart) -> AsyncIterator[int]:
+def api(answers: AnswersApart) -> FastAPI:
+    made = FastAPI()
+    made.include_router(periods_router(cast("EventStore", TooManyEventsOfAll()), answers))
+    answer_problems(made, unavailable=DatabaseUnavailable)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("named", "reason", "example"),
+    [
+        (
+            [],
+            "one of the patient's medications has more events than fit in memory: name others",
+            "Heparin",
+        ),
+        (["A", "B"], "one of these has more events than fit in memory: name others", "Heparin"),
+        (["A", "A"], "names one that has more events than fit in memory", None),
+    ],
+)
+async def test_who_asks_for_too_much_is_told_which_medication_to_name_if_any(
+    api: FastAPI, named: list[str], reason: str, example: str | None
+) -> None:
+    async with AsyncClient(transport=ASGITransport(api), base_url="http://consumer") as client:
+        query = {"patient_id": "too many", "medication_name": named}
+        refused = await client.get("/periods", params=query)
+
+    assert refused.status_code == 422
+    (problem,) = refused.json()["detail"]
+    assert problem == {"parameter": "medication_name", "reason": reason, "example": example}
+
+
+@pytest.fixture
+async def port(api: FastAPI) -> AsyncIterator[int]:
     """Give the port of a server that has them answered."""
-    api = FastAPI()
-    api.include_router(periods_router(cast("EventStore", TooManyEventsOfAll()), answers))
-    answer_problems(api, unavailable=DatabaseUnavailable)
     server = uvicorn.Server(uvicorn.Config(api, port=0, lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)
