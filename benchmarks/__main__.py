@@ -90,7 +90,8 @@ def _measure_rounds(bench: Bench, rounds: int, events: int) -> list[Round]:
 
 def _report(bench: Bench, rounds: list[Round], *, full: bool) -> Report:
     _say("memory, heavy patients")
-    bounds = measured_bounds(bench, full=full)
+    with private_postgres() as postgres:
+        bounds = measured_bounds(bench, PostgresDatabase(postgres), full=full)
     _say("batch sizes, history lengths, consumers")
     return Report(
         lines=joined([measured.lines for measured in rounds]),

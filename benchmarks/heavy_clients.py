@@ -1,7 +1,7 @@
-"""Clients that ask for a patient's periods and explanations in turn, each without a pause.
+"""Clients that ask for patients' periods and explanations in turn, each without a pause.
 
-`python -m benchmarks.heavy_clients URL PATIENT CLIENTS SECONDS` prints how often they were answered
-with which status.
+`python -m benchmarks.heavy_clients URL PATIENTS CLIENTS SECONDS` prints how often they were
+answered with which status.
 """
 
 import asyncio
@@ -13,7 +13,12 @@ from collections import Counter
 import aiohttp
 
 
-async def main(url: str, patient: str, clients: int, seconds: float) -> None:
+def heavy_patient(number: int) -> str:
+    """Name one of those that are asked about."""
+    return f"heavy-{number}"
+
+
+async def main(url: str, patients: int, clients: int, seconds: float) -> None:
     """Ask for so long, and print the statuses."""
     answers: Counter[int] = Counter()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(seconds + 150)) as session:
@@ -24,9 +29,9 @@ async def main(url: str, patient: str, clients: int, seconds: float) -> None:
             while time.monotonic() < end:
                 # Of different questions, none of which leaves anything out.
                 query = {
-                    "patient_id": patient,
+                    "patient_id": heavy_patient(client % patients),
                     "explain": ["false", "true"][number % 2],
-                    "from": f"1990-01-01T00:00:{client:02}Z",
+                    "from": f"1990-01-01T00:{client // 60:02}:{client % 60:02}Z",
                 }
                 async with session.get(f"{url}/periods", params=query) as answer:
                     async for _ in answer.content.iter_any():
@@ -40,4 +45,4 @@ async def main(url: str, patient: str, clients: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))

@@ -4,7 +4,7 @@ import json
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -13,8 +13,9 @@ import yaml
 
 from benchmarks.events import write_file
 from benchmarks.machinery import Bench, wait_until_stored
+from consumer_app.memory import MOST_BYTES_IN_HAND
 from contracts.topology import EVENTS_QUEUE
-from tests.databases import SqliteFile
+from tests.databases import Database, SqliteFile
 from tests.faults.system import waiting
 
 _VALUES = Path(__file__).parents[1] / "charts/medication-periods/values.yaml"
@@ -26,9 +27,10 @@ _STEADY_SECONDS = 3
 _SENDING_SECONDS = 10
 
 MESSAGES, MESSAGE_BYTES = 100, int(7.9 * _MEBIBYTE)
-_EVENTS_A_MESSAGE = 1_000
+EVENTS_A_MESSAGE = 1_000
 _NUMBER = b"NUMBER"
 _LONG = "\U00020000"
+_TEXTS = 4
 POSTS, POST_BYTES = 40, 15 * _MEBIBYTE
 
 
@@ -73,44 +75,72 @@ def _held_by(pid: int) -> int:
     return resident + sum(_held_by(int(child)) for each in children for child in each)
 
 
-def held_messages(bench: Bench) -> float:
-    """Let a consumer take as many of the longest messages as it may, and nobody write.
+def held_messages(bench: Bench, bodies: Iterable[bytes], database: Database | None = None) -> float:
+    """Let a consumer take as many of these messages as it may, and nobody write.
 
-    Return its peak, until all are stored.
+    Return its peak, until all are stored: in SQLite, unless another database is named.
     """
-    database = SqliteFile(bench.new_database().with_suffix(""))
-    database.file.parent.mkdir()
+    if database is None:
+        database = SqliteFile(bench.new_database().with_suffix(""))
+        database.file.parent.mkdir()
     with bench.empty_queue(), bench.consumer(bench.environment(database.url)) as consumer:
         consumer.wait_until_ready()
         with peak_of(consumer.process.pid) as peak:
             with database.locked():
-                body = _longest_message()
-                for number in range(MESSAGES):
-                    bench.fill([body.replace(_NUMBER, f"{number:0{len(_NUMBER)}}".encode())])
+                for body in bodies:
+                    bench.fill([body])
                 _until_steady(lambda: waiting(bench.broker, EVENTS_QUEUE.name))
                 _until_steady(lambda: peak.mebibytes)
-            wait_until_stored(database.url, MESSAGES * _EVENTS_A_MESSAGE, poll=2)
+            wait_until_stored(database.url, MESSAGES * EVENTS_A_MESSAGE, poll=2)
     return peak.mebibytes
 
 
-def _longest_message() -> bytes:
-    """Write a message of as many events as it may hold, with texts as long as they may be.
+def longest_messages() -> Iterator[bytes]:
+    """Yield messages that are as long as they may be, one after the other."""
+    return _numbered(longest_message())
 
-    Its patient has a number yet to be given.
-    """
-    events = [
-        {
-            "patient_id": _NUMBER.decode() + _LONG * (128 - len(_NUMBER)),
-            "medication_name": _LONG * 256,
-            "action": "start",
-            "event_time": "2026-01-01T00:00:00Z",
-            "order_id": _LONG * 128,
-            "event_id": f"{event}".rjust(128, _LONG),
-        }
-        for event in range(_EVENTS_A_MESSAGE)
-    ]
+
+def longest_message() -> bytes:
+    """Write as many events as a message may hold, with texts as long as they may be, as escapes."""
+    events = (
+        _event(event, _LONG * (128 - len(_NUMBER)), _LONG * 256, _LONG * 128, (128 - 3) * _LONG)
+        for event in range(EVENTS_A_MESSAGE)
+    )
     # Each character is written as an escape of 12 bytes; what is missing yet are spaces.
-    return json.dumps(events).encode().ljust(MESSAGE_BYTES)
+    return json.dumps([*events]).encode().ljust(MESSAGE_BYTES)
+
+
+def fitting_messages() -> Iterator[bytes]:
+    """Yield the messages that take most memory of those that fit, and are all in hand together.
+
+    A character in each text makes all its others take four bytes, too.
+    """
+    size = MOST_BYTES_IN_HAND // MESSAGES
+    missing = size - len(_wide_message(_LONG))
+    padding = missing // (_TEXTS * EVENTS_A_MESSAGE)
+    return _numbered(_wide_message(_LONG + padding * "x").ljust(size))
+
+
+def _numbered(body: bytes) -> Iterator[bytes]:
+    """Give each message patients of its own."""
+    for number in range(MESSAGES):
+        yield body.replace(_NUMBER, f"{number:0{len(_NUMBER)}}".encode())
+
+
+def _wide_message(text: str) -> bytes:
+    events = [_event(event, text, text, text, text) for event in range(EVENTS_A_MESSAGE)]
+    return json.dumps(events, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _event(number: int, patient: str, medication: str, order: str, event_id: str) -> object:
+    return {
+        "patient_id": _NUMBER.decode() + patient,
+        "medication_name": medication,
+        "action": "start",
+        "event_time": "2026-01-01T00:00:00Z",
+        "order_id": order,
+        "event_id": f"{number:03}{event_id}",
+    }
 
 
 def _until_steady(measured: Callable[[], float]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
+from benchmarks.bounds import Bounds
 from benchmarks.lines import Line
 from benchmarks.throughput import Backfill
 
@@ -21,7 +22,7 @@ _DOCS = Path(__file__).parents[1] / "docs"
 _INTRODUCTION = """\
 # Performance
 
-`make bench` measures this in a quarter of an hour on any machine with Debian's packages, or with
+`make bench` measures this in less than 20 minutes on any machine with Debian's packages, or with
 RabbitMQ, PostgreSQL and wrk on the PATH (`make bench MEMORY=1` adds five million events, seven
 million rows, and a patient with a million events). It writes this page,
 [performance.json](performance.json) and the picture. What counts are the ratios: both sides of each
@@ -33,7 +34,7 @@ times as good as it was.
 """
 _BOUNDS = """\
 What takes most memory, beside the limits that the chart sets; and what others suffer while clients
-ask for the periods and explanations of one patient with very many events, each as fast as it is
+ask for the periods and explanations of patients with very many events, each as fast as it is
 answered.
 """
 _METHOD = """\
@@ -52,11 +53,13 @@ _METHOD = """\
 - The latency is measured at 200 events a second: each tenth from its publish until `GET /periods`,
   asked every half millisecond, shows it; the round trip by the same client through a quorum queue.
 - Memory is what a process and its children hold at once, as resident sets; of the publisher of a
-  file, its own greatest. The held messages are 1,000 events each, whose texts are as long as they
-  may be, every character an escape; the peak is that from the first of them until all are stored.
+  file, its own greatest. The held messages are 1,000 events each. The longest have texts as long as
+  they may be, every character an escape; those that just fit hold in each text one character beyond
+  U+FFFF, with which the others take four bytes each, too. The peak is that from the first of them
+  until all are stored.
 - Others ask about patients with 100 events, 100 times a second; their p99 and the stalls of the
-  event loop are those meanwhile. The answering process is bounded as the chart bounds it, and
-  refuses what needs more.
+  event loop are those meanwhile, idle and not without the first second. 100,000 events are of one
+  medication, a million of ten. The answering processes are bounded as in a container of the chart.
 - Both readers are given the same message of 1,000 plain events: the quick one, which is tried
   first, and the explaining one, which reads what that one leaves.
 """
@@ -67,7 +70,7 @@ class Report:
     """All that was measured."""
 
     lines: list[Line]
-    bounds: list[Line]
+    bounds: Bounds
     longest: Backfill
     by_batch_size: Mapping[int, float]
     by_history_length: Mapping[int, float]
@@ -77,9 +80,10 @@ class Report:
         """Write the page, the JSON and the picture; return the page."""
         page = self._page()
         (_DOCS / "performance.md").write_text(page)
-        lines = {"lines": self.lines, "bounds": self.bounds}
+        lines = {"lines": self.lines, "bounds": self.bounds.lines}
         written = {name: [line.as_json() for line in each] for name, each in lines.items()}
-        found = asdict(self) | written | {"machine": _machine()}
+        statuses = {"statuses": self.bounds.statuses}
+        found = asdict(self) | written | statuses | {"machine": _machine()}
         (_DOCS / "performance.json").write_text(json.dumps(found, indent=2) + "\n")
         self._draw(_DOCS / "performance.svg")
         return page
@@ -99,7 +103,8 @@ class Report:
                 *_table("consumers on PostgreSQL", "events/s, stored", self.by_consumers),
                 "## Memory and heavy patients\n",
                 _BOUNDS,
-                *_lines(self.bounds),
+                *_lines(self.bounds.lines),
+                *_statuses(self.bounds.statuses),
                 "![Throughput by batch size; query time by history length](performance.svg)\n",
                 "## How\n",
                 _METHOD,
@@ -127,6 +132,14 @@ def _lines(lines: Sequence[Line]) -> Sequence[str]:
         *map(str, lines),
         "",
     ]
+
+
+def _statuses(by_load: Mapping[str, Mapping[str, int]]) -> Sequence[str]:
+    rows = [
+        f"| {load} | {statuses.get('200', 0):,} | {statuses.get('503', 0):,} |"
+        for load, statuses in by_load.items()
+    ]
+    return ["| clients | answered | told to ask again (503) |", "|---|---:|---:|", *rows, ""]
 
 
 def _table(first: str, second: str, figures: Mapping[int, float]) -> Sequence[str]:

@@ -1,19 +1,24 @@
 """The consumer, which also notes when and for how long its event loop stood still.
 
 Each such time is a line in the file that `STALLS` names: when it was over, and its milliseconds.
+What it has others answer is bounded as in a container: see `benchmarks.bounded_answering`.
 """
 
 import asyncio
 import os
+import sys
 import time
 from pathlib import Path
 
 from consumer_app.main import app
+from consumer_app.queries import apart
 
 __all__ = ["app"]
 
 _PAUSE_SECONDS = 0.005
 _tasks: list[asyncio.Task[None]] = []
+
+apart.COMMAND = (sys.executable, "-m", "benchmarks.bounded_answering")  # type: ignore[attr-defined]
 
 
 @app.after_startup

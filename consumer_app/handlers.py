@@ -7,6 +7,7 @@ from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
 
 from consumer_app.dead_letters import DeadLetterHeaders, DeadLetters
 from consumer_app.deliveries import Deliveries
+from consumer_app.memory import MOST_BYTES_IN_HAND
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
 from contracts import MedicationEvents, MessageHeaders, read_message, run_of_message
@@ -19,8 +20,6 @@ OPERATIONS: Operations = {
 }
 """What is done on each channel, with which headers, as the AsyncAPI document has it."""
 
-# With what is made of them, up to six times as much: see docs/decisions/0021.
-_MOST_BYTES_IN_HAND = 32 * 1024 * 1024
 _SUSPICIOUS_DELIVERIES = 5
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -33,7 +32,7 @@ def handle_events(
     trial: Trial,
 ) -> None:
     """Subscribe to the events: each is acknowledged when it is stored, and not before."""
-    deliveries = Deliveries(_MOST_BYTES_IN_HAND)
+    deliveries = Deliveries(MOST_BYTES_IN_HAND)
 
     @broker.subscriber(
         EVENTS_QUEUE,

@@ -8,22 +8,31 @@ room holds its lock, and leaves with its process.
 from pathlib import Path
 
 _MB = 1024 * 1024
-# Of 512 MiB, the chart's limit, 112 are for many events, and 176 for the room.
-SERVICE_BYTES = 224 * _MB
-_OF_THE_REST_FOR_MANY_EVENTS = 7 / 18
-# With less no process begins.
+
+MOST_BYTES_IN_HAND = 20_000_000
+"""How many bytes of messages the service keeps: of what is made of them, see docs/decisions/0021.
+
+100 messages, which it takes by default, of 1,000 events of 200 bytes fit.
+"""
+
+SERVICE_BYTES = 288 * _MB
+"""What the service takes at most, with as many messages in hand as it keeps."""
+
+# Most that there may be of a single medication that is no giant take 144.
+_MOST_BYTES_FOR_MANY_EVENTS = 160 * _MB
+# With less no process begins, and a trial could not read each message that may be good.
 _LEAST_BYTES = 96 * _MB
-_CGROUP_LIMITS = tuple(
+CGROUP_LIMITS = tuple(
     Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory/memory.limit_in_bytes")
 )
-# Where nothing else bounds it: the largest message takes 70 MB.
+# Where nothing else bounds it.
 _TRIAL_BYTES = 256 * _MB
 
 
 def for_many_events() -> int | None:
     """Say how many bytes the process may take that answers about many events; None: any."""
     rest = _beside_the_service()
-    return None if rest is None else max(_LEAST_BYTES, int(rest * _OF_THE_REST_FOR_MANY_EVENTS))
+    return None if rest is None else max(_LEAST_BYTES, min(_MOST_BYTES_FOR_MANY_EVENTS, rest // 2))
 
 
 def for_a_giant() -> int | None:
@@ -38,7 +47,7 @@ def for_a_trial() -> int:
 
 
 def _beside_the_service() -> int | None:
-    limits = [int(text) for each in _CGROUP_LIMITS if (text := _read(each)).isdecimal()]
+    limits = [int(text) for each in CGROUP_LIMITS if (text := _read(each)).isdecimal()]
     return min(limits) - SERVICE_BYTES if limits else None
 
 

@@ -434,7 +434,7 @@ async def test_no_more_messages_are_taken_than_the_prefetch_limit(rabbitmq_url: 
 @pytest.fixture
 def room_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a consumer have no more than one message in hand."""
-    monkeypatch.setattr(handlers, "_MOST_BYTES_IN_HAND", 1)
+    monkeypatch.setattr(handlers, "MOST_BYTES_IN_HAND", 1)
     monkeypatch.setattr(deliveries, "_QUIET_SECONDS", 0.1)
 
 

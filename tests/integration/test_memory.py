@@ -8,15 +8,15 @@ import aio_pika
 import pytest
 
 from benchmarks.machinery import peak_megabytes, stored
+from benchmarks.memory import EVENTS_A_MESSAGE, MESSAGES, fitting_messages
+from consumer_app.memory import SERVICE_BYTES
 from contracts import MAX_MESSAGE_BYTES
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, EVENTS_QUEUE, ROUTING_KEY
 from local.broker import private_broker
-from tests.databases import SqliteFile
+from tests.databases import Database, PostgresDatabase, SqliteFile
 from tests.services import ServiceProcess, eventually
 
-MESSAGES = 40
-# All at once would take 370 MB or more. The chart allows 512 MiB, and 100 messages.
-MEMORY_MEGABYTES = 260
+LARGE = 40
 
 
 @pytest.fixture
@@ -26,24 +26,42 @@ def rabbitmq_url(tmp_path: Path) -> Iterator[str]:
         yield broker.url
 
 
-@pytest.mark.fault("database locked, more large messages than memory holds")
-def test_more_large_messages_than_fit_are_all_stored_once_the_database_can_be_written(
-    rabbitmq_url: str, tmp_path: Path
+@pytest.fixture(params=["sqlite, large", "sqlite, fitting", "postgresql, fitting"])
+def held(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Database, list[bytes], int]:
+    """Give a database, messages that a consumer holds for it, and the number of their events.
+
+    The large ones come one after the other; of the others all are held, which take most memory
+    while they are written.
+    """
+    kind, which = request.param.split(", ")
+    database = (
+        SqliteFile(tmp_path)
+        if kind == "sqlite"
+        else PostgresDatabase(request.getfixturevalue("postgres"))
+    )
+    if which == "large":
+        return database, [large_message(number) for number in range(LARGE)], LARGE
+    return database, [*fitting_messages()], MESSAGES * EVENTS_A_MESSAGE
+
+
+@pytest.mark.fault("database locked, more messages than memory holds")
+def test_what_is_held_while_the_database_is_locked_is_bounded_and_all_stored_once_it_is_not(
+    rabbitmq_url: str, held: tuple[Database, list[bytes], int], tmp_path: Path
 ) -> None:
-    database = SqliteFile(tmp_path)
+    database, messages, events = held
     environment = {"RABBITMQ_URL": rabbitmq_url, "DATABASE_URL": database.url}
     consumer = ServiceProcess("consumer", environment, tmp_path, anew=True)
     try:
         consumer.wait_until_ready()
         with database.locked():
-            asyncio.run(publish(rabbitmq_url, map(large_message, range(MESSAGES))))
+            asyncio.run(publish(rabbitmq_url, messages))
             eventually(lambda: ready_in(rabbitmq_url, EVENTS_QUEUE.name) == 0)
-        eventually(lambda: stored(database.url) == MESSAGES)
-        peak = peak_megabytes(consumer.process.pid)
+        eventually(lambda: stored(database.url) == events)
+        peak = peak_megabytes(consumer.process.pid) * 1024 * 1024
     finally:
         consumer.stop()
 
-    assert 0 < peak < MEMORY_MEGABYTES
+    assert 0 < peak < SERVICE_BYTES
     # What it had not acknowledged would be ready again.
     assert ready_in(rabbitmq_url, EVENTS_QUEUE.name) == 0
     assert ready_in(rabbitmq_url, DEAD_LETTER_QUEUE.name) == 0

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from benchmarks.memory import longest_message
+from consumer_app import memory
 from consumer_app import trial as module
 from consumer_app.trial import Trial, TrialFailed
 from contracts import MAX_MESSAGE_BYTES
+from runtime.child import Child
 from tests.unit.conftest import until_in_line
 
 GOOD = b"[]"
@@ -45,6 +48,16 @@ async def test_what_can_be_read_is_not_at_fault_whether_it_keeps_the_contract_or
 ) -> None:
     large = b" " * (MAX_MESSAGE_BYTES - 1) + b"1"
     assert [await trial.judge(body) for body in (GOOD, BAD, large, b"")] == [None] * 4
+
+
+async def test_the_least_memory_that_a_trial_has_is_enough_for_the_longest_messages(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up = f"import consumer_app.trial as t; t.for_a_trial = lambda: {memory._LEAST_BYTES}"
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-c", f"{set_up}; t.main()"))
+    longest = longest_message()
+    salvaged = longest.replace(b'"start"', b'"pause"', 1)
+    assert [await trial.judge(body) for body in (longest, salvaged)] == [None] * 2
 
 
 @pytest.mark.parametrize(
@@ -83,9 +96,15 @@ async def test_a_stalled_machine_blames_no_message(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "COMMAND", reader("time.sleep(600)"))
-    await trial.judge(GOOD)
-    monkeypatch.setattr(module, "_DEADLINE_SECONDS", 2.0)
-    with pytest.raises(TrialFailed, match="took longer than 2 s"):
+    start = module._start
+
+    async def start_and_hurry() -> Child:
+        child = await start()
+        monkeypatch.setattr(module, "_DEADLINE_SECONDS", 1.0)
+        return child
+
+    monkeypatch.setattr(module, "_start", start_and_hurry)
+    with pytest.raises(TrialFailed, match="took longer than 1 s"):
         await trial.judge(b"poison")
 
 
