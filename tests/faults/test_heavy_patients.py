@@ -15,6 +15,7 @@ from tests.faults.conftest import FULL
 _LONGEST_STALL_MILLISECONDS = 2_000
 
 
+@pytest.mark.fault("many ask of heavy patients, and of giants")
 @pytest.mark.skipif(not FULL, reason="takes minutes: make faults")
 @pytest.mark.parametrize(
     "load",

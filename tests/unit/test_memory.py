@@ -21,7 +21,7 @@ def limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-@pytest.mark.parametrize("mebibytes", [472, 512, 600, 1024, 4096])
+@pytest.mark.parametrize("mebibytes", [480, 512, 600, 1024, 4096])
 def test_all_that_run_at_once_find_room_beside_the_service(limit: Path, mebibytes: int) -> None:
     limit.write_text(f"{mebibytes * MIB}\n")
     many, giant, trial = memory.for_many_events(), memory.for_a_giant(), memory.for_a_trial()
@@ -35,7 +35,12 @@ def test_all_that_run_at_once_find_room_beside_the_service(limit: Path, mebibyte
 def test_the_chart_s_limit_is_divided(limit: Path) -> None:
     limit.write_text(f"{512 * MIB}\n")
     divided = memory.for_many_events(), memory.for_a_giant(), memory.for_a_trial()
-    assert divided == (112 * MIB, 120 * MIB, 120 * MIB)
+    assert divided == (112 * MIB, 112 * MIB, 112 * MIB)
+
+
+def test_what_many_events_can_t_use_is_for_giants(limit: Path) -> None:
+    limit.write_text(f"{1024 * MIB}\n")
+    assert (memory.for_many_events(), memory.for_a_giant()) == (160 * MIB, 576 * MIB)
 
 
 def test_where_there_is_little_each_has_what_it_takes_to_begin(limit: Path) -> None:
