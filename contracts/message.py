@@ -1,12 +1,13 @@
 """The message: what one delivery from RabbitMQ carries, and how it is read and written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, from_json
+from pydantic import Field, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
 from pydantic_core.core_schema import bytes_schema, json_or_python_schema
 
+from contracts.elements import Elements, NotJson, fields_of
 from contracts.event import MedicationEvent, reasons
 from contracts.reading import explain_event, read_plain_events
 
@@ -15,7 +16,6 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """Room for MAX_EVENTS events whose every character is written as an escape."""
 
 _MAX_REASONS = 10
-_FIRST_BYTES = 64 * 1024
 
 _Events = MedicationEvent | Annotated[list[MedicationEvent], Field(max_length=MAX_EVENTS)]
 
@@ -56,8 +56,8 @@ class ReadMessage(NamedTuple):
     refusal: str | None = None
 
 
-_EVENT = TypeAdapter(MedicationEvent)
-_EVENTS = TypeAdapter(list[MedicationEvent])
+# A few more, as it is worth to be told by how many somebody missed.
+_elements = Elements(2 * MAX_EVENTS)
 
 
 def read_message(body: bytes) -> ReadMessage:
@@ -72,59 +72,44 @@ def read_message(body: bytes) -> ReadMessage:
 
 def explain_message(body: bytes) -> ReadMessage:
     """Read a body that need not be written plainly, or say what is wrong with it."""
-    # Before pydantic, which tells what is wrong with each of millions of elements.
-    if _begins_with_too_many(body):
-        return _refused(f"more than {MAX_EVENTS}")
-    elements = _list(body)
-    if too_many := _too_many(elements):
-        return too_many
     try:
-        if body.lstrip()[:1] != b"[":
-            return ReadMessage([_EVENT.validate_json(body)])
-        return ReadMessage(_EVENTS.validate_json(body))
-    except ValidationError as error:
-        return _salvage(elements) if elements else ReadMessage([], reasons(error))
-
-
-def _begins_with_too_many(body: bytes) -> bool:
-    """Look for it in ever longer beginnings: millions take thirty times the memory of the body."""
-    size = _FIRST_BYTES
-    while size < len(body):
-        if len(_list(body[:size], allow_partial=True)) > MAX_EVENTS:
-            return True
-        size *= 2
-    return False
-
-
-def _list(body: bytes, *, allow_partial: bool = False) -> Sequence[object]:
-    try:
-        found = from_json(body, allow_partial=allow_partial)
-    except ValueError:
-        return []
-    return found if isinstance(found, list) else []
+        elements = _elements.of(body)
+        if elements is None:
+            return _explain_event(fields_of(body))
+        return _too_many(elements) or _explain_events(elements)
+    except NotJson as error:
+        return ReadMessage([], f"Invalid JSON: {error}")
 
 
 def _too_many(events: Sequence[object]) -> ReadMessage | None:
     if len(events) <= MAX_EVENTS:
         return None
-    return _refused(str(len(events)))
+    count = len(events) if len(events) < 2 * MAX_EVENTS else f"more than {MAX_EVENTS}"
+    return ReadMessage([], f"a list of {count} events: a message holds up to {MAX_EVENTS}")
 
 
-def _refused(events: str) -> ReadMessage:
-    return ReadMessage([], f"a list of {events} events: a message holds up to {MAX_EVENTS}")
+def _explain_event(fields: Mapping[str, object] | None) -> ReadMessage:
+    if fields is None:
+        return ReadMessage([], "Input should be an object")
+    try:
+        return ReadMessage([explain_event(fields)])
+    except ValidationError as error:
+        return ReadMessage([], reasons(error))
 
 
-def _salvage(elements: Sequence[object]) -> ReadMessage:
-    """Take the good events out of a list that holds bad ones too."""
+def _explain_events(elements: Iterable[bytes]) -> ReadMessage:
+    """Take the good events out of a list that may hold bad ones too."""
     good: list[MedicationEvent] = []
     refusals = list(_sort_out(elements, good))
+    if not refusals:
+        return ReadMessage(good)
     more = f"; and {len(refusals) - _MAX_REASONS} more" if len(refusals) > _MAX_REASONS else ""
     return ReadMessage(good, "; ".join(refusals[:_MAX_REASONS]) + more)
 
 
-def _sort_out(elements: Sequence[object], good: list[MedicationEvent]) -> Iterator[str]:
+def _sort_out(elements: Iterable[bytes], good: list[MedicationEvent]) -> Iterator[str]:
     for index, element in enumerate(elements):
         try:
-            good.append(explain_event(element))
+            good.append(explain_event(fields_of(element)))
         except ValidationError as error:
             yield f"element {index}: {reasons(error)}"
