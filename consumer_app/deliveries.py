@@ -27,7 +27,7 @@ class Deliveries:
         self._channel: AbstractChannel | None = None
         """The channel of those that wait or are given back, if there have been any."""
         self._quiet: asyncio.TimerHandle | None = None
-        self._giving_back: asyncio.Task[None] | None = None
+        self._giving_back = set[asyncio.Task[None]]()
 
     @asynccontextmanager
     async def in_hand(self, message: IncomingMessage) -> AsyncIterator[None]:
@@ -43,8 +43,11 @@ class Deliveries:
             yield
         finally:
             self._forget_what_is_gone()
-            # Before the settlement, which lets in what comes for the first time.
-            await self._give_back(self._room.leave(message.body_size))
+            if tags := self._room.leave(message.body_size):
+                # Before the settlement, which lets in what comes for the first time; all of them,
+                # though this message be given up meanwhile.
+                await asyncio.shield(self._give_back(tags))
+            self._await_quiet()
 
     def _take(self, message: IncomingMessage) -> bool:
         self._forget_what_is_gone()
@@ -64,13 +67,11 @@ class Deliveries:
             self._channel = None
             self._room.forget()
 
-    async def _give_back(self, tags: Iterable[int]) -> None:
-        channel = self._channel
-        if channel is not None:
-            with suppress(ChannelInvalidStateError):
-                for tag in tags:
-                    await channel.basic_nack(tag, requeue=True, wait=False)
-        self._await_quiet()
+    def _give_back(self, tags: Iterable[int]) -> asyncio.Task[None]:
+        giving_back = asyncio.create_task(_give_back(self._channel, tags))
+        self._giving_back.add(giving_back)
+        giving_back.add_done_callback(self._giving_back.discard)
+        return giving_back
 
     def _await_quiet(self) -> None:
         """See to those who wait, should nothing come and nothing leave.
@@ -88,4 +89,13 @@ class Deliveries:
         self._quiet = None
         self._forget_what_is_gone()
         if tags := self._room.expect_no_more():
-            self._giving_back = asyncio.create_task(self._give_back(tags))
+            self._give_back(tags)
+        self._await_quiet()
+
+
+async def _give_back(channel: AbstractChannel | None, tags: Iterable[int]) -> None:
+    """Give deliveries of a channel back, which has done so itself where it is closed."""
+    if channel is not None:
+        with suppress(ChannelInvalidStateError):
+            for tag in tags:
+                await channel.basic_nack(tag, requeue=True, wait=False)

@@ -49,16 +49,17 @@ class Room(Generic[Delivery]):
     def leave(self, size: int) -> list[Delivery]:
         """Free the room of a message; return those to give back to the queue."""
         self._used -= size
-        return self._next() if self._waiting else []
+        return self._next(len(self._waiting))
 
     def expect_no_more(self) -> list[Delivery]:
-        """Hear that none of those that were given back comes; return those to give back now.
+        """Hear that none of those that were given back comes; return the next to give back.
 
-        As where the queue has handed them to another consumer.
+        As where the queue has handed them to another consumer. It is one alone: should they be only
+        late, little more than what there is room for is under way.
         """
         self._used -= sum(self._given_back)
         self._given_back.clear()
-        return self._next()
+        return self._next(1)
 
     def forget(self) -> None:
         """Hear that the queue has taken back all that wait; those in hand have still to leave."""
@@ -68,9 +69,9 @@ class Room(Generic[Delivery]):
     def _fits(self, size: int) -> bool:
         return not self._used or self._used + size <= self._limit
 
-    def _next(self) -> list[Delivery]:
-        given_back = []
-        while self._waiting and self._fits(self._waiting[0].size):
+    def _next(self, most: int) -> list[Delivery]:
+        given_back: list[Delivery] = []
+        while self._waiting and len(given_back) < most and self._fits(self._waiting[0].size):
             size, delivery = self._waiting.popleft()
             self._used += size
             self._given_back.append(size)

@@ -25,6 +25,20 @@ class Channel:
         self.given_back.append(tag)
 
 
+class SlowChannel(Channel):
+    """Takes nothing until it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def basic_nack(self, tag: int, **_: object) -> None:
+        self.is_asked.set()
+        await self.goes_on.wait()
+        await super().basic_nack(tag)
+
+
 class Message:
     """A message of a size, as aio-pika delivers it."""
 
@@ -83,6 +97,38 @@ async def test_what_waits_is_forgotten_with_its_channel() -> None:
             await let_wait(deliveries, channel, 2, 60)
     assert former.given_back == []
     assert channel.given_back == [2]
+
+
+async def test_all_that_fit_are_given_back_though_what_they_waited_for_is_given_up() -> None:
+    deliveries, channel = Deliveries(100), SlowChannel()
+
+    async def leave() -> None:
+        async with in_hand(deliveries, channel, 1, 100):
+            await let_wait(deliveries, channel, 2, 50)
+            await let_wait(deliveries, channel, 3, 50)
+
+    leaving = asyncio.create_task(leave())
+    async with asyncio.timeout(10):
+        await channel.is_asked.wait()
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        channel.goes_on.set()
+        while channel.given_back != [2, 3]:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
+
+
+async def test_what_waited_on_a_channel_is_not_given_back_on_the_next() -> None:
+    deliveries, former, channel = Deliveries(100), Channel(), Channel()
+    async with in_hand(deliveries, former, 1, 100):
+        await let_wait(deliveries, former, 2, 100)
+        await let_wait(deliveries, former, 3, 100)
+    deliveries._expect_no_more()  # as the timer does
+    former.is_closed = True
+    async with in_hand(deliveries, channel, 1, 100):
+        await let_wait(deliveries, channel, 2, 100)
+        await asyncio.sleep(0)
+        assert (former.given_back, channel.given_back) == ([2], [])
 
 
 async def test_all_that_wait_are_given_back_in_time_though_nothing_comes_again(

@@ -71,10 +71,22 @@ def test_room_is_not_kept_for_what_does_not_come_again() -> None:
     taken(room, a=100, b=80, c=80, d=20)
     assert room.leave(100) == ["b"]
 
-    assert room.expect_no_more() == ["c", "d"]
+    assert room.expect_no_more() == ["c"]
+    assert room.expect_no_more() == ["d"]
     assert room.expect_no_more() == []
     assert not room.is_waited_for
     assert taken(room, e=100) == {"e"}
+
+
+def test_what_comes_late_has_brought_no_more_than_one_other_under_way() -> None:
+    room = Room[str](LIMIT)
+    taken(room, a=100, b=50, c=50, d=50, e=50)
+    assert room.leave(100) == ["b", "c"]
+
+    assert room.expect_no_more() == ["d"]
+    assert not room.take(51, "b", comes_again=True)
+    assert room.take(50, "d", comes_again=True)
+    assert room.leave(50) == ["e"]
 
 
 def test_what_the_queue_has_taken_back_is_forgotten_but_what_is_in_hand_has_to_leave() -> None:
