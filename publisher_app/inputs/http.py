@@ -1,7 +1,7 @@
 """HTTP: events posted to the publisher."""
 
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -62,12 +62,14 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
         """Publish one event, a list, or JSON Lines, and answer once RabbitMQ has confirmed.
 
         The body may be packed: `Content-Encoding: gzip`. JSON, fields and times are read as in
-        files. What is no event is reported by its index; the others are published. Repeating a
-        request is always safe.
+        files. What is no event is reported by its index; the others are published, unless more than
+        10,000 are none. Repeating a request is always safe.
         """
         rejected: list[RejectedEvent] = []
 
         def reject(record: Record, reason: str) -> None:
+            if len(rejected) == _MAX_REJECTED:
+                raise BadParameter("body", f"{_TOO_MANY_REJECTED}: {_FORMS}", _EXAMPLE)
             rejected.append(RejectedEvent(index=record.place, reason=reason))
 
         outcome = Outcome(run)
@@ -79,6 +81,9 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
     return router
 
 
+# Each takes a hundred times what its element may have taken in the body.
+_MAX_REJECTED = 10_000
+_TOO_MANY_REJECTED = f"holds more than {_MAX_REJECTED:,} elements that are no events"
 _FORMS = "post an event, a list of events, or JSON Lines"
 _EXAMPLE = (
     '{"patient_id": "2", "medication_name": "Heparin", "action": "start", '
@@ -102,19 +107,26 @@ async def _body_of(request: Request, bodies: Bodies) -> AsyncIterator[bytes]:
         raise Busy(str(error), retry_after_seconds=5) from None
 
 
-def _records(body: bytes, columns: Columns) -> Sequence[Record]:
-    """Take a body apart: all of it, so that nothing of a broken one is published."""
+def _records(body: bytes, columns: Columns) -> Iterator[Record]:
+    """Take a body apart; what is wrong with it as a whole is told at the end at the latest.
+
+    Nothing of it is to be published before.
+    """
+    names: dict[str, None] = {}
+    index = -1
     try:
-        contents = _one_event(body, columns) or _all(body, columns)
+        for index, record in enumerate(_one_event(body, columns) or _all(body, columns)):
+            if isinstance(record.content, dict):
+                names.update(dict.fromkeys(record.content))
+            yield record._replace(place=index)
     except UnreadableInput as error:
         raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
-    if not contents:
+    if index < 0:
         raise BadParameter("body", f"holds no event: {_FORMS}", _EXAMPLE)
     try:
-        columns.check_posted(contents)
+        columns.check_posted([Record(0, names)])
     except UnreadableInput as error:
         raise BadParameter("body", str(error), _EXAMPLE) from None
-    return [record._replace(place=index) for index, record in enumerate(contents)]
 
 
 def _one_event(body: bytes, columns: Columns) -> Sequence[Record]:
@@ -130,8 +142,8 @@ def _one_event(body: bytes, columns: Columns) -> Sequence[Record]:
     return [Record(0, content)] if is_event else []
 
 
-def _all(body: bytes, columns: Columns) -> Sequence[Record]:
-    return list(json_records_of(as_text(buffered(io.BytesIO(body))), columns))
+def _all(body: bytes, columns: Columns) -> Iterator[Record]:
+    return json_records_of(as_text(buffered(io.BytesIO(body))), columns)
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {

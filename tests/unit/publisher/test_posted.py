@@ -180,3 +180,16 @@ def test_once_a_mapped_name_was_posted_nothing_is_logged_where_it_is_absent(
     columns.check_posted([Record(0, {**EVENT, "EID": None})])
     columns.check_posted([Record(0, EVENT)])
     assert caplog.messages == []
+
+
+async def test_of_up_to_10_000_elements_that_are_no_events_each_is_told() -> None:
+    answer, messages = await post(f"[{'0,' * 10_000}{ONE}]")
+    assert answer.status_code == 202
+    assert len(answer.json()["rejected"]) == 10_000
+    assert messages == [["2"]]
+
+
+async def test_a_body_with_more_of_them_is_refused_whole() -> None:
+    answer, messages = await post(f"[{ONE},{'0,' * 10_000}0]")
+    assert reason(answer).startswith("holds more than 10,000 elements that are no events")
+    assert messages == []
