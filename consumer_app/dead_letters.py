@@ -1,6 +1,7 @@
 """Dead letters: messages that can never be stored, kept whole with the reason beside them."""
 
 import logging
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,6 +23,10 @@ TIME_HEADER = "dead-letter-time"
 ORIGIN_HEADER = "dead-letter-origin"
 
 _CONFIRM_TIMEOUT_SECONDS = 30.0
+# For so long a letter keeps its room in memory from others.
+_TRYING_SECONDS = 5.0
+# Longer than one takes that has gone back to its queue until it comes and fails again.
+_TOLD_SECONDS = 120.0
 _MAX_RUN_BYTES = 1024
 
 
@@ -103,21 +108,20 @@ class DeadLetters:
             title=DEAD_LETTER_EXCHANGE.name,
             description="Messages that can never be stored, with the reason in their headers.",
         )
-        self._moving = 0
-        self._problem: str | None = None
+        self._problem: tuple[float, str] | None = None
 
     async def problem(self) -> str | None:
-        """Say why some message can't be moved, if any waits for it."""
-        return self._problem
+        """Say why a message could not be moved, if that was of late and none has been since."""
+        if self._problem is None or time.monotonic() - self._problem[0] > _TOLD_SECONDS:
+            return None
+        return self._problem[1]
 
     async def take(self, message: RabbitMessage, reason: str) -> None:
         """Move a message, its body untouched; return once that is confirmed.
 
-        Goes on trying for as long as no queue takes it, and holds the message meanwhile, one of
-        those that the prefetch limit lets in.
-
         Raises:
-            BrokerUnavailable: with its channel the message has gone back to its queue.
+            BrokerUnavailable: no queue takes it for some seconds: it is to be tried again when the
+                message comes again.
 
         """
         if message.headers.get(RUN_HEADER) is not None and not kept_headers(message.headers):
@@ -126,15 +130,10 @@ class DeadLetters:
         def is_held(error: Exception) -> bool:
             return isinstance(error, BrokerUnavailable) and _is_ours(message)
 
-        self._moving += 1
-        try:
-            async for attempt in stamina.retry_context(is_held, attempts=None, timeout=None):
-                with attempt:
-                    await self._move(message, reason)
-        finally:
-            self._moving -= 1
-            if not self._moving:
-                self._problem = None
+        trying = stamina.retry_context(is_held, attempts=None, timeout=_TRYING_SECONDS)
+        async for attempt in trying:
+            with attempt:
+                await self._move(message, reason)
         logger.warning("a message is a dead letter now: %s", reason)
 
     async def _move(self, message: RabbitMessage, reason: str) -> None:
@@ -168,6 +167,6 @@ class DeadLetters:
             await restore_dead_letters(await self._broker.connect())
 
     def _tell(self, problem: str) -> None:
-        if problem != self._problem:
+        if self._problem is None or problem != self._problem[1]:
             logger.warning("%s; trying again", problem)
-            self._problem = problem
+        self._problem = time.monotonic(), problem

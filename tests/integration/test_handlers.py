@@ -16,7 +16,7 @@ from aio_pika.exceptions import DeliveryError
 from faststream.rabbit import RabbitBroker
 from pydantic import AmqpDsn
 
-from consumer_app import deliveries, handlers, trial
+from consumer_app import dead_letters, deliveries, handlers, trial
 from consumer_app import former_queue as former_queue_module
 from consumer_app.dead_letters import DeadLetters, Death
 from consumer_app.handlers import handle_events
@@ -143,6 +143,24 @@ async def test_a_dead_letter_that_can_not_be_moved_is_held_and_told_and_stops_no
         await consumer.broker.stop()
         # What it had taken and not acknowledged would be ready again.
         assert await _is_empty(channel, EVENTS_QUEUE.name)
+
+
+async def test_a_dead_letter_that_can_not_be_moved_leaves_its_room_to_other_messages(
+    rabbitmq_url: str, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "_MOST_BYTES_IN_HAND", 1)  # room for one message
+    monkeypatch.setattr(dead_letters, "_TRYING_SECONDS", 0.1)
+    async with channel_to(rabbitmq_url) as channel:
+        async with handling(rabbitmq_url, store):
+            events = await channel.get_exchange(EVENTS_EXCHANGE.name)
+            await channel.queue_delete(DEAD_LETTER_QUEUE.name)
+            # With these arguments nobody can declare ours.
+            await channel.declare_queue(DEAD_LETTER_QUEUE.name, durable=True)
+            for body in (b"bad", json.dumps(START).encode(), json.dumps(STOP).encode()):
+                await events.publish(aio_pika.Message(body), ROUTING_KEY)
+            await until_stored_in(store, START, STOP)
+        await channel.queue_delete(DEAD_LETTER_QUEUE.name)
+        await (await channel.get_queue(EVENTS_QUEUE.name)).purge()
 
 
 async def returned(channel: aio_pika.abc.AbstractChannel, body: bytes, times: int) -> None:
