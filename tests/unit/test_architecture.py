@@ -88,7 +88,7 @@ ROOMS = {
     "publisher_app/inputs": {"failures", "formats", "intake", "rejects", "runs"},
     "consumer_app/rules": set(),
     "consumer_app/storage": set(),
-    "consumer_app/handlers": {"dead_letters", "deliveries", "storage", "trial"},
+    "consumer_app/handlers": {"dead_letters", "deliveries", "memory", "storage", "trial"},
     "consumer_app/queries": {"durations", "memory", "rules", "settings", "storage"},
     "consumer_app/upkeep": {"dead_letters", "durations", "rules", "settings", "storage"},
 }
