@@ -54,7 +54,7 @@ kubernetes: install ## run the chart's modes on the cluster that KUBECONFIG name
 	@$(BIN)/pytest tests/kubernetes
 
 RUNS ?= 1
-faults: install programs ## break everything in full, RUNS times with different seeds, and print the table
+faults: install programs .venv/bench ## break everything in full, RUNS times with different seeds, and print the table
 	@$(BIN)/python -m tests.faults $(RUNS)
 
 # Of each operation. The seed of a run is told, and repeats it: make fuzz SEED=1

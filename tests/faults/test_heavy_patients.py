@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("aiohttp", reason="make faults installs what the benchmark asks with")
+
 from benchmarks.heavy_patients import Load, heavy_patients
 from benchmarks.machinery import Bench
 from benchmarks.memory import chart_limit

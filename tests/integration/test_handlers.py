@@ -148,7 +148,7 @@ async def test_a_dead_letter_that_can_not_be_moved_is_held_and_told_and_stops_no
 async def test_a_dead_letter_that_can_not_be_moved_leaves_its_room_to_other_messages(
     rabbitmq_url: str, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "_MOST_BYTES_IN_HAND", 1)  # room for one message
+    monkeypatch.setattr(handlers, "MOST_BYTES_IN_HAND", 1)  # room for one message
     monkeypatch.setattr(dead_letters, "_TRYING_SECONDS", 0.1)
     async with channel_to(rabbitmq_url) as channel:
         async with handling(rabbitmq_url, store):
@@ -375,19 +375,18 @@ async def test_what_today_s_queue_refuses_for_long_is_held_and_no_dead_letter(
         full = await channel.declare_queue(
             EVENTS_QUEUE.name,
             durable=True,
-            arguments={"x-max-length": 0, "x-overflow": "reject-publish"},
+            arguments={"x-max-length": 1, "x-overflow": "reject-publish"},
         )
+        await channel.default_exchange.publish(aio_pika.Message(b"first"), EVENTS_QUEUE.name)
         async with emptying(rabbitmq_url):
             await eventually(is_refused_more_often_than_the_former_queue_s_limit)
-            await full.delete()
-            taking = await channel.declare_queue(EVENTS_QUEUE.name, durable=True)
-            async with asyncio.timeout(30), taking.iterator(no_ack=True) as moved:
-                assert [(await anext(moved)).body for _ in bodies] == bodies
+            async with asyncio.timeout(30), full.iterator(no_ack=True) as taken:
+                assert [(await anext(taken)).body for _ in range(4)] == [b"first", *bodies]
             await until_all_is_acknowledged(caplog)
 
         assert await _is_empty(channel, DEAD_LETTER_QUEUE.name)
         assert await _is_empty(channel, FORMER_EVENTS_QUEUE)
-        await taking.delete()
+        await full.delete()
 
 
 async def test_emptying_ends_where_there_is_no_queue_of_1_0_0(rabbitmq_url: str) -> None:
