@@ -138,7 +138,7 @@ def stored(database_url: str) -> int:
     file = database_url.removeprefix("sqlite+aiosqlite:///")
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-            count: int = connection.execute("SELECT count(*) FROM medication_event").fetchone()[0]
+            count: int = connection.execute("SELECT count(*) FROM event").fetchone()[0]
             return count
     except sqlite3.OperationalError:  # the consumer has not made it yet
         return 0
@@ -147,7 +147,7 @@ def stored(database_url: str) -> int:
 async def _stored_in_postgres(url: str) -> int:
     connection = await asyncpg.connect(url)
     try:
-        count: int = await connection.fetchval("SELECT count(*) FROM medication_event")
+        count: int = await connection.fetchval("SELECT count(*) FROM event")
         return count
     except asyncpg.UndefinedTableError:
         return 0

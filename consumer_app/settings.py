@@ -23,7 +23,7 @@ class ConsumerSettings(ServiceSettings):
     database_backed_up_before: Annotated[
         str | None, Field(validation_alias="DATABASE_BACKED_UP_BEFORE")
     ] = None
-    """The version before whose migration you have made a backup; it is asked for where needed."""
+    """PostgreSQL: the version before whose migration you have made a backup, where it asks."""
     prefetch: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Messages that are taken from the queue before they are acknowledged."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -50,7 +50,7 @@ class PostgresDatabase:
         with asyncio.Runner() as runner:
             connection = runner.run(connect(self.url))
             runner.run(connection.execute("BEGIN"))
-            runner.run(connection.execute("LOCK TABLE medication_event IN EXCLUSIVE MODE"))
+            runner.run(connection.execute("LOCK TABLE event IN EXCLUSIVE MODE"))
             yield
             runner.run(connection.close())
 

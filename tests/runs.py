@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from consumer_app.storage.runs import Run
 from consumer_app.storage.store import EventStore
-from consumer_app.storage.tables import RUNS, TABLE
+from consumer_app.storage.tables import EVENTS, PATIENTS, RUNS
 from consumer_app.upkeep.retraction import Retracted, retract_run
 from contracts import MedicationEvent, explain_event
 
@@ -137,7 +137,9 @@ async def _runs(store: EventStore, name: str) -> list[Run]:
 async def _stored(engine: AsyncEngine, name: str) -> dict[int, Brought]:
     async with engine.connect() as connection:
         names = {run.id: run.name for run in await connection.execute(select(RUNS))}
-        found = await connection.execute(select(TABLE).where(TABLE.c.patient_id.startswith(name)))
+        of_patient = EVENTS.join(PATIENTS, EVENTS.c.patient == PATIENTS.c.number)
+        named = PATIENTS.c.patient_id.startswith(name)
+        found = await connection.execute(select(EVENTS).select_from(of_patient).where(named))
         return {
             row.event_time.hour: Brought(
                 names[abs(row.run)].removeprefix(name) if row.run else None, shared=row.run < 0

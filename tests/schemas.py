@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import SQLModel
 
 from consumer_app.storage.database import migrate, open_database
-from consumer_app.storage.tables import TABLE
+from consumer_app.storage.tables import EVENTS
 
 
 async def differences(engine: AsyncEngine) -> list[object]:
@@ -25,8 +25,8 @@ async def differences(engine: AsyncEngine) -> list[object]:
 def _differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     found: list[object] = list(compare_metadata(context, SQLModel.metadata))
-    key = inspect(connection).get_pk_constraint(TABLE.name)["constrained_columns"]
-    declared = [column.name for column in TABLE.primary_key]
+    key = inspect(connection).get_pk_constraint(EVENTS.name)["constrained_columns"]
+    declared = [column.name for column in EVENTS.primary_key]
     return found if key == declared else [*found, ("key", key, declared)]
 
 

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 from consumer_app.queries.answers import (
     WRITTEN_AT_ONCE,
@@ -15,7 +14,7 @@ from consumer_app.queries.answers import (
 )
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.rules.periods import medication_periods
-from consumer_app.storage.tables import written_time
+from consumer_app.storage.tables import microseconds
 from contracts import MedicationEvent
 
 # Without a name it is a file in the temporary folder, which is gone with the connection.
@@ -23,11 +22,11 @@ _SOMEWHERE = ""
 _SET_UP = """
     PRAGMA cache_size = -4096;
     PRAGMA journal_mode = OFF;
-    CREATE TABLE part (list TEXT, time TEXT, body BLOB);
+    CREATE TABLE part (list TEXT, time INTEGER, medication TEXT, body BLOB);
 """
-_ADD = "INSERT INTO part VALUES (?, ?, ?)"
-# Of one time, as they came.
-_IN_ORDER = "SELECT body FROM part WHERE list = ? ORDER BY time, rowid"
+_ADD = "INSERT INTO part VALUES (?, ?, ?, ?)"
+# Of one time and medication, as they came.
+_IN_ORDER = "SELECT body FROM part WHERE list = ? ORDER BY time, medication, rowid"
 
 
 class GatheredAnswer:
@@ -39,9 +38,9 @@ class GatheredAnswer:
         self._file.executescript(_SET_UP)
 
     def add(self, events: Sequence[MedicationEvent]) -> None:
-        """Add all events of a medication; the medications come by their names."""
+        """Add all events of a medication; the medications come in any order."""
         for name, values in self._lists(events):
-            rows = ((name, written_time(_time(value)), write_answer(value)) for value in values)
+            rows = ((name, *_place(value), write_answer(value)) for value in values)
             self._file.executemany(_ADD, rows)
 
     def parts(self) -> Iterator[bytes]:
@@ -65,5 +64,6 @@ class GatheredAnswer:
             yield b",".join(body for (body,) in rows)
 
 
-def _time(value: PeriodAnswer | AnsweredEvent) -> datetime:
-    return value.start if isinstance(value, PeriodAnswer) else value.event_time
+def _place(value: PeriodAnswer | AnsweredEvent) -> tuple[int, str]:
+    time = value.start if isinstance(value, PeriodAnswer) else value.event_time
+    return microseconds(time), value.medication_name

@@ -19,7 +19,6 @@ from consumer_app.queries.apart import AnswersApart, TooMuchForMemory
 from consumer_app.queries.parameters import EventsQuery, PeriodsQuery
 from consumer_app.storage.errors import TooManyEvents
 from consumer_app.storage.store import EventStore
-from consumer_app.storage.tables import written_time
 from runtime.http.leaving import unless_gone
 from runtime.http.problems import BadParameter, Problems, Unavailable, Unreadable
 
@@ -103,4 +102,5 @@ def _too_much(named: set[str]) -> BadParameter:
 
 
 def _fresh(last_received_at: datetime | None) -> dict[str, str]:
-    return {} if last_received_at is None else {LAST_RECEIVED: written_time(last_received_at)}
+    at = last_received_at
+    return {} if at is None else {LAST_RECEIVED: f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"}

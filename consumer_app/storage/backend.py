@@ -7,24 +7,29 @@ of a SQLite connection. All other statements go through SQLAlchemy.
 import sys
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from consumer_app.storage.errors import DatabaseUnavailable, TooManyEvents, UnreadableEvents
-from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE
-from contracts import Action, MedicationEvent
+from consumer_app.storage.tables import (
+    CONSUMERS,
+    EVENTS,
+    KEY,
+    NUMBER_OF_ACTION,
+    RUNS,
+)
+from contracts import MedicationEvent
 
 COLUMNS = (*KEY, "received_at", "run")
-INTO_TABLE = f"INTO {TABLE} ({', '.join(COLUMNS)})"
+INTO_TABLE = f"INTO {EVENTS} ({', '.join(COLUMNS)})"
 INSERT = f"INSERT {INTO_TABLE}"
 # A run counts as another one for what a retracted run brought and that is not deleted yet, too:
 # it is then as if the retracted one had never brought it.
 ON_CONFLICT = f"""
     ON CONFLICT ({", ".join(KEY)}) DO UPDATE SET run = CASE
-        WHEN (SELECT retracted_at IS NULL FROM {RUNS} WHERE id = {TABLE}.run) THEN -{TABLE}.run
+        WHEN (SELECT retracted_at IS NULL FROM {RUNS} WHERE id = {EVENTS}.run) THEN -{EVENTS}.run
         ELSE excluded.run
     END
-    WHERE {TABLE}.run > 0 AND {TABLE}.run <> excluded.run
+    WHERE {EVENTS}.run > 0 AND {EVENTS}.run <> excluded.run
 """  # noqa: S608 - words of ours alone
 ON_NEXT_COMMIT = f"""
     ON CONFLICT (id) DO UPDATE
@@ -33,9 +38,9 @@ ON_NEXT_COMMIT = f"""
 LAST_RECEIVED = f"SELECT max(last_received_at) FROM {CONSUMERS}"  # noqa: S608 - ours too
 
 Row = tuple[Any, ...]
-"""The values of COLUMNS, for the run its name; absent ones are None."""
+"""The values of COLUMNS; for patient, medication and run their names, None for no run."""
 
-Numbers = Mapping[str | None, int]
+RunNumbers = Mapping[str | None, int]
 """The numbers of runs by their names; that of none is 0."""
 
 
@@ -74,7 +79,7 @@ class Backend(Protocol):
     ) -> list[Row]:
         """Write the events of a run, or of none, as rows."""
 
-    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
+    async def insert(self, rows: Sequence[Row], numbers: RunNumbers) -> Sequence[Row]:
         """Store rows durably; return those that are not, as some run is not open by its number.
 
         Of one that is there already only the run may change: see ``tables``. Where it returns no
@@ -110,13 +115,15 @@ def one_of_many(values: Iterable[Any]) -> MedicationEvent:
     return MedicationEvent(*kept)
 
 
-_before_time = attrgetter(*KEY[: KEY.index("event_time")])
-_optional = attrgetter(*OPTIONAL)
-# A member's own `value` takes six times as long as this in Python 3.11, four times in 3.14.
-_WORDS = {action: action.value for action in Action}
-
-
 def row(event: MedicationEvent, event_time: object, received_at: object, run: str | None) -> Row:
     """Write an event as a row, the times as the driver takes them."""
-    action = _WORDS[event.action]
-    return (*_before_time(event), event_time, action, *_optional(event), received_at, run)
+    return (
+        event.patient_id,
+        event.medication_name,
+        event_time,
+        NUMBER_OF_ACTION[event.action],
+        event.order_id or "",
+        event.event_id or "",
+        received_at,
+        run,
+    )

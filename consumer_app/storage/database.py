@@ -1,14 +1,17 @@
 """The database: how it is opened, made durable, and brought to the newest schema in turn."""
 
+import asyncio
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from consumer_app.storage.replacing import is_of_1_0_0, replace
 from consumer_app.storage.schema import USUAL_TERMS, Terms, no_database, upgrade
 
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
@@ -61,7 +64,9 @@ def open_database(url: str, cache_bytes: int = USUAL_CACHE_BYTES) -> AsyncEngine
         return create_async_engine(
             address, hide_parameters=True, pool_pre_ping=True, connect_args=_POSTGRES_LIMITS
         )
-    engine = create_async_engine(address, hide_parameters=True)
+    # The statements of as many sizes as there are: see SqliteBackend.
+    prepared = {"cached_statements": 256}
+    engine = create_async_engine(address, hide_parameters=True, connect_args=prepared)
     pragmas = (*_PRAGMAS, f"PRAGMA cache_size = -{cache_bytes // 1024}")
     event.listen(engine.sync_engine, "connect", partial(_set_up_connection, pragmas))
     event.listen(engine.sync_engine, "begin", _begin)
@@ -94,7 +99,15 @@ async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
 
     """
     if engine.dialect.name == "sqlite" and engine.url.database:
-        _look_for(engine.url.database, terms)
+        file = Path(engine.url.database)
+        _look_for(file, terms)
+        if await asyncio.to_thread(is_of_1_0_0, file):
+            stopped = Event()
+            try:
+                await asyncio.to_thread(replace, file, terms, stopped.is_set)
+            finally:
+                # Given up, it goes on in its thread.
+                stopped.set()
     async with engine.connect() as connection:
         try:
             # Begun here, it is not Alembic's, and a migration may commit what it has done so far.
@@ -106,8 +119,8 @@ async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
             await connection.invalidate()
 
 
-def _look_for(file: str, terms: Terms) -> None:
+def _look_for(file: Path, terms: Terms) -> None:
     # To open it would make it.
-    if terms.must_exist and not Path(file).exists():
-        raise no_database(file)
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    if terms.must_exist and not file.exists():
+        raise no_database(str(file))
+    file.parent.mkdir(parents=True, exist_ok=True)

@@ -18,71 +18,126 @@ from consumer_app.storage.backend import (
     ON_NEXT_COMMIT,
     Events,
     Found,
-    Numbers,
     Row,
+    RunNumbers,
     one_of_many,
     row,
 )
 from consumer_app.storage.errors import TooManyEvents, UnreadableEvents, standby
-from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE
-from contracts import FIELDS, Action, MedicationEvent
+from consumer_app.storage.tables import (
+    ACTIONS,
+    CONSUMERS,
+    EVENTS,
+    KEY,
+    MEDICATIONS,
+    NUMBERED,
+    NUMBERING,
+    OPTIONAL,
+    PATIENTS,
+    RUNS,
+)
+from contracts import FIELDS, MedicationEvent
 
-_TYPES = {"event_time": "timestamptz", "received_at": "timestamptz", "run": "int"}
+_TYPES = {
+    **dict.fromkeys(NUMBERED.values(), "int"),
+    "event_time": "timestamptz",
+    "action": "smallint",
+    "received_at": "timestamptz",
+    "run": "int",
+}
 _ARRAYS = ", ".join(
     f"${number}::{_TYPES.get(name, 'text')}[]" for number, name in enumerate(COLUMNS, start=1)
 )
-_GIVEN = ", ".join(f"coalesce({name}, '')" if name in OPTIONAL else name for name in COLUMNS)
-_KNOWN_NAMES, _KNOWN_NUMBERS, _CONSUMER, _NOW = (f"${len(COLUMNS) + n}" for n in (1, 2, 3, 4))
-# The lock makes a retraction wait for what is being stored of the run, and shows what comes behind
-# it that it was. Two writers that take the same rows in the same order can't deadlock.
+_PATIENTS, _MEDICATIONS, _KNOWN_RUNS, _NUMBERS_OF_RUNS, _CONSUMER, _NOW = (
+    f"${len(COLUMNS) + n}" for n in (1, 2, 3, 4, 5, 6)
+)
+# What is given of patients and medications are places in lists of their names, from 1. The locks
+# make a retraction wait for what is being stored of the run, and who gives numbers up for what is
+# being stored under them; and they show what comes behind it that it was: a row that is locked is
+# the newest, and others are as they were when the statement began. Two writers that take the same
+# rows in the same order can't deadlock.
 _WRITE = f"""
     WITH found AS (
         SELECT FROM {RUNS}
-        JOIN unnest({_KNOWN_NAMES}::text[], {_KNOWN_NUMBERS}::int[]) AS known(name, id)
+        JOIN unnest({_KNOWN_RUNS}::text[], {_NUMBERS_OF_RUNS}::int[]) AS known(name, id)
         USING (name, id)
         WHERE retracted_at IS NULL FOR SHARE OF {RUNS}
-    ), as_expected AS (
-        SELECT count(*) = cardinality({_KNOWN_NAMES}) AS it_is FROM found
+    ), locked AS (
+        SELECT given_up FROM {NUMBERING} FOR SHARE
+    ), patients AS (
+        SELECT array_agg(number ORDER BY place) AS numbers,
+        count(*) = cardinality({_PATIENTS}) AS are_all
+        FROM unnest({_PATIENTS}::text[]) WITH ORDINALITY AS named(name, place)
+        JOIN {PATIENTS} ON patient_id = named.name COLLATE "C"
+    ), medications AS (
+        SELECT array_agg(number ORDER BY place) AS numbers,
+        count(*) = cardinality({_MEDICATIONS}) AS are_all
+        FROM unnest({_MEDICATIONS}::text[]) WITH ORDINALITY AS named(name, place)
+        JOIN {MEDICATIONS} ON medication_name = named.name COLLATE "C"
+    ), known AS (
+        SELECT (SELECT given_up FROM locked) = (SELECT given_up FROM {NUMBERING})
+        AND patients.are_all AND medications.are_all AS are_names,
+        (SELECT count(*) FROM found) = cardinality({_KNOWN_RUNS}) AS are_runs
+        FROM patients, medications
     ), written AS (
         {INSERT}
-        SELECT {_GIVEN} FROM unnest({_ARRAYS}) AS given({", ".join(COLUMNS)})
-        WHERE (SELECT it_is FROM as_expected)
+        SELECT
+            (SELECT numbers FROM patients)[patient], (SELECT numbers FROM medications)[medication],
+            {", ".join(COLUMNS[2:])}
+        FROM unnest({_ARRAYS}) AS given({", ".join(COLUMNS)})
+        WHERE (SELECT are_names AND are_runs FROM known)
         ORDER BY {", ".join(str(place) for place, _ in enumerate(KEY, start=1))}
         {ON_CONFLICT}
     ), committed AS (
         INSERT INTO {CONSUMERS}
-        SELECT {_CONSUMER}::text, {_NOW}::timestamptz, 1 FROM as_expected WHERE it_is
+        SELECT {_CONSUMER}::text, {_NOW}::timestamptz, 1 FROM known WHERE are_names AND are_runs
         {ON_NEXT_COMMIT}
     )
-    SELECT it_is FROM as_expected
+    SELECT are_names, are_runs FROM known
 """  # noqa: S608 - words of ours alone
-# An older version stored times at the ends of Python's as infinite ones, which come back without
+# All who do it take the names in one order, and so can't deadlock.
+_ADD_NAMES = tuple(
+    f"INSERT INTO {table} ({name}) SELECT unnest($1::text[]) ON CONFLICT ({name}) DO NOTHING"
+    for table, name in ((PATIENTS, "patient_id"), (MEDICATIONS, "medication_name"))
+)
+# PostgreSQL's driver writes times at the ends of Python's as infinite ones, which come back without
 # their zone.
 _READ_AS = {
     "event_time": "greatest('0001-01-01T00:00Z', least(event_time, '9999-12-31T23:59:59.999999Z'))",
     **{name: f"nullif({name}, '')" for name in OPTIONAL},
 }
-_STORED = ", ".join(_READ_AS.get(name, name) for name in FIELDS)
+_IN_EVENT = [name for name in FIELDS if name not in NUMBERED]
+_STORED = ", ".join(_READ_AS.get(name, name) for name in _IN_EVENT)
 # In the row of no patient, as the time of its event, is when any consumer last stored anything.
 _NEWEST = ", ".join(f"({LAST_RECEIVED})" if name == "event_time" else "NULL" for name in FIELDS)
 _READ = f"""
     SELECT {_NEWEST} UNION ALL (
-        SELECT event.* FROM unnest($1::text[]) AS asked(patient), LATERAL (
-            SELECT {_STORED} FROM {TABLE}
-            WHERE patient_id = asked.patient COLLATE "C"
-            -- By the key: with a limit alone the whole table may seem the shorter way.
-            ORDER BY {", ".join(f"{TABLE}.{name}" for name in KEY[1:])} LIMIT {MOST_EVENTS + 1}
-        ) AS event
-        LIMIT {EVENTS_A_TRIP + 1}
+        SELECT patient_id, medication_name, {", ".join(_IN_EVENT)}
+        FROM (
+            SELECT patient_id, event.*
+            FROM unnest($1::text[]) AS asked(name)
+            JOIN {PATIENTS} ON patient_id = asked.name COLLATE "C", LATERAL (
+                SELECT medication, {_STORED} FROM {EVENTS}
+                WHERE patient = {PATIENTS}.number
+                -- By the key: with a limit alone the whole table may seem the shorter way.
+                ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
+                LIMIT {MOST_EVENTS + 1}
+            ) AS event({", ".join(["medication", *_IN_EVENT])})
+            LIMIT {EVENTS_A_TRIP + 1}
+        ) AS found LEFT JOIN {MEDICATIONS} ON number = medication
     )
 """  # noqa: S608 - ours too
 _WALK = f"""
-    SELECT {_STORED} FROM {TABLE}
-    WHERE patient_id = $1 AND (cardinality($2::text[]) = 0 OR medication_name = ANY($2))
-    ORDER BY {", ".join(f"{TABLE}.{name}" for name in KEY[1:])}
+    SELECT $1::text, medication_name, {_STORED}
+    FROM {EVENTS} LEFT JOIN {MEDICATIONS} ON number = medication
+    WHERE patient = (SELECT number FROM {PATIENTS} WHERE patient_id = $1)
+    AND (cardinality($2::text[]) = 0 OR medication_name = ANY($2))
+    ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
 """  # noqa: S608 - ours too
+# To make a statement of more holds up the event loop for longer, and gains little.
+_ROWS_A_COMMIT = 16_384
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
-_ACTIONS = {action.value: action for action in Action}
+_ACTIONS = dict(enumerate(ACTIONS))
 _WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
 """The function of PostgreSQL that waits; what it reports is in the server's language."""
 
@@ -105,16 +160,32 @@ class PostgresBackend:
         if read_only:
             raise standby()
 
-    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
-        # A statement can't change a row twice.
-        columns = [*map(list, zip(*_each_once(rows, numbers), strict=True))] or [[]] * len(COLUMNS)
-        runs = {run: number for run, number in numbers.items() if run is not None}
-        commit = self._consumer, datetime.now(UTC)
+    async def insert(self, rows: Sequence[Row], numbers: RunNumbers) -> Sequence[Row]:
         async with self._engine.connect() as connection:
             driver = await _driver(connection)
+            # Each part is durable when it returns.
+            for at in range(0, len(rows) or 1, _ROWS_A_COMMIT):
+                if not await self._insert(driver, rows[at : at + _ROWS_A_COMMIT], numbers):
+                    return rows[at:]
+        return []
+
+    async def _insert(self, driver: Any, rows: Sequence[Row], numbers: RunNumbers) -> bool:  # noqa: ANN401
+        """Store rows; do nothing where a run is not open."""
+        patients, medications = _places(row[0] for row in rows), _places(row[1] for row in rows)
+        numbered = (
+            (patients[patient], medications[medication], *others, numbers[run])
+            for patient, medication, *others, run in rows
+        )
+        # A statement can't change a row twice.
+        columns = [*map(list, zip(*_each_once(numbered), strict=True))] or [[]] * len(COLUMNS)
+        runs = {run: number for run, number in numbers.items() if run is not None}
+        given = [*columns, [*patients], [*medications], [*runs], [*runs.values()], self._consumer]
+        while True:
             with _standby_waited_for(driver):
-                stored = await driver.fetchval(_WRITE, *columns, [*runs], [*runs.values()], *commit)
-        return [] if stored else rows
+                are_names, are_runs = await driver.fetchrow(_WRITE, *given, datetime.now(UTC))
+            if are_names:
+                return bool(are_runs)
+            await _add_names(driver, patients, medications)
 
     async def read(self, patient_ids: Sequence[str]) -> Found:
         asked = list(dict.fromkeys(patient_ids))
@@ -128,12 +199,11 @@ class PostgresBackend:
                 last_received_at = event_time
                 continue
             events = found.setdefault(patient_id, [])
-            try:
-                named = _ACTIONS[action]
-            except KeyError:
+            if action not in _ACTIONS or medication_name is None:
                 unreadable[patient_id] = UnreadableEvents()
                 continue
-            events.append(MedicationEvent(patient_id, medication_name, named, event_time, *others))
+            values = (medication_name, _ACTIONS[action], event_time, *others)
+            events.append(MedicationEvent(patient_id, *values))
         if len(rows) > EVENTS_A_TRIP:
             # Of the last one the rest may be missing, and of others all.
             asked = [patient_id for patient_id in found if patient_id != rows[-1][0]]
@@ -158,7 +228,7 @@ class PostgresBackend:
 
 def _walked(row: Iterable[Any]) -> MedicationEvent:
     patient_id, medication_name, action, *others = row
-    if action not in _ACTIONS:
+    if action not in _ACTIONS or medication_name is None:
         raise UnreadableEvents
     return one_of_many((patient_id, medication_name, _ACTIONS[action], *others))
 
@@ -192,12 +262,25 @@ def _standby_waited_for(driver: Any) -> Iterator[None]:  # noqa: ANN401 - asyncp
         raise OSError(cancelled[0])
 
 
-def _each_once(rows: Iterable[Row], numbers: Numbers) -> Iterable[list[Any]]:
-    """Give rows the numbers of their runs, and make equal events one: see ``tables``."""
+def _places(names: Iterable[str]) -> dict[str, int]:
+    """Give each name a place, from 1."""
+    return {name: place for place, name in enumerate(dict.fromkeys(names), start=1)}
+
+
+async def _add_names(driver: Any, *names: Iterable[str]) -> None:  # noqa: ANN401 - has no types
+    async with driver.transaction():
+        # What stores the events waits for all that was written before.
+        await driver.execute("SET LOCAL synchronous_commit = off")
+        for statement, added in zip(_ADD_NAMES, names, strict=True):
+            await driver.execute(statement, sorted(added))
+
+
+def _each_once(rows: Iterable[Row]) -> Iterable[list[Any]]:
+    """Make equal events one: see ``tables``."""
     events: dict[Row, list[Any]] = {}
     for each in rows:
-        number = numbers[each[-1]]
-        first = events.setdefault(each[: len(KEY)], [*each[:-1], number])
+        number = each[-1]
+        first = events.setdefault(each[: len(KEY)], [*each])
         if abs(first[-1]) != number:
             first[-1] = -abs(first[-1])
     return events.values()

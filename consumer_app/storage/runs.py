@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from consumer_app.storage.tables import RUNS, TABLE
+from consumer_app.storage.tables import EVENTS, RUNS
 
 _EVENTS_AT_ONCE = 10_000
 
@@ -34,10 +34,10 @@ class Run(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A part of the patients: behind one, up to another and with it, or to the end."""
+    """A part of the patients by number: behind one, up to another and with it, or to the end."""
 
-    after: str
-    last: str | None
+    after: int
+    last: int | None
 
 
 class Counted(NamedTuple):
@@ -80,25 +80,25 @@ def late_arrival(name: str, events: int) -> Update:
     return update(RUNS).where(RUNS.c.name == name).values(late_events=late)
 
 
-def end_of_span(after: str) -> Select[Any]:
+def end_of_span(after: int) -> Select[Any]:
     """Select the patient with whom a span ends: none where it is the last."""
-    column = TABLE.c.patient_id
+    column = EVENTS.c.patient
     return select(column).where(column > after).order_by(column).offset(_EVENTS_AT_ONCE).limit(1)
 
 
 def counts(span: Span) -> Select[Any]:
     """Count events and patients by what stands for their run in the events."""
     events = func.count().label("events")
-    patients = func.count(TABLE.c.patient_id.distinct()).label("patients")
-    return select(TABLE.c.run, events, patients).where(*_in(span)).group_by(TABLE.c.run)
+    patients = func.count(EVENTS.c.patient.distinct()).label("patients")
+    return select(EVENTS.c.run, events, patients).where(*_in(span)).group_by(EVENTS.c.run)
 
 
 def deletion(run: Run, span: Span) -> Delete:
     """Delete what a run alone has brought."""
-    return delete(TABLE).where(TABLE.c.run == run.id, *_in(span))
+    return delete(EVENTS).where(EVENTS.c.run == run.id, *_in(span))
 
 
 def _in(span: Span) -> list[ColumnElement[bool]]:
-    column = TABLE.c.patient_id
+    column = EVENTS.c.patient
     behind = column > span.after
     return [behind] if span.last is None else [behind, column <= span.last]

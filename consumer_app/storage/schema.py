@@ -1,10 +1,7 @@
 """The schema: whether it is one for this program, and how it is brought to its newest version."""
 
 import logging
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
 from alembic import command
@@ -14,7 +11,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
 from consumer_app.storage.errors import UnusableDatabase, standby
-from consumer_app.storage.files import put_in_place
+from consumer_app.storage.migrations.events_of_1_0_0 import Progress
 from consumer_app.storage.tables import REQUIREMENT
 from runtime.version import VERSION
 
@@ -33,7 +30,10 @@ class Terms(NamedTuple):
     """Where there is no schema, make none."""
 
     backed_up_before: str | None = None
-    """The version before whose first migration the operator has made a backup."""
+    """The version before whose first migration the operator has made a backup of PostgreSQL."""
+
+    progress: Progress | None = None
+    """Is told how far the copying of the events is, in place of the log."""
 
 
 USUAL_TERMS = Terms()
@@ -62,6 +62,7 @@ def upgrade(connection: Connection, terms: Terms) -> None:
     configuration.set_main_option("script_location", "consumer_app.storage:migrations")
     configuration.attributes["connection"] = connection
     configuration.attributes["partitions"] = terms.partitions
+    configuration.attributes["progress"] = terms.progress
     newest, *older = ScriptDirectory.from_config(configuration).walk_revisions()
     current = MigrationContext.configure(connection).get_current_revision()
     if current == newest.revision:
@@ -76,7 +77,7 @@ def upgrade(connection: Connection, terms: Terms) -> None:
     else:
         _check_primary(connection)
         if _is_older(script.module.oldest_program, newest.module.oldest_program):
-            _keep_a_way_back(connection, newest.module.oldest_program, terms)
+            _see_that_there_is_a_backup(newest.module.oldest_program, terms)
     command.upgrade(configuration, "head")
     connection.execute(delete(REQUIREMENT))
     connection.execute(insert(REQUIREMENT).values(oldest_program=newest.module.oldest_program))
@@ -119,45 +120,15 @@ def _check_requirement(connection: Connection) -> None:
         )
 
 
-def _keep_a_way_back(connection: Connection, version: str, terms: Terms) -> None:
-    """See that there is a backup before a migration shuts all programs before a version out."""
-    way_back = "the backup that DATABASE_BACKED_UP_BEFORE says you have made"
+def _see_that_there_is_a_backup(version: str, terms: Terms) -> None:
+    """See that there is one before a migration shuts all programs before a version out."""
     if terms.backed_up_before != version:
-        if connection.dialect.name != "sqlite":
-            raise UnusableDatabase(
-                f"a migration would shut out all versions before {version}, for good: make a "
-                f"backup with pg_dump, then set DATABASE_BACKED_UP_BEFORE={version}"
-            )
-        way_back = str(_back_up(Path(str(connection.engine.url.database)), version))
+        raise UnusableDatabase(
+            f"a migration would shut out all versions before {version}, for good: make a "
+            f"backup with pg_dump, then set DATABASE_BACKED_UP_BEFORE={version}"
+        )
     logger.warning(
         "versions before %s can't use the database any more once it is migrated; the way back is "
-        "%s",
+        "the backup that DATABASE_BACKED_UP_BEFORE says you have made",
         version,
-        way_back,
     )
-
-
-def _back_up(database: Path, version: str) -> Path:
-    """Copy a SQLite file that nobody else can write to now; return what the copy is called."""
-    backup = database.with_name(f"{database.name}.before-{version}")
-    unfinished = backup.with_name(f"{backup.name}.unfinished")
-    try:
-        # It names patients: nobody else may read it.
-        unfinished.unlink(missing_ok=True)
-        unfinished.touch(mode=0o600)
-        with (
-            closing(sqlite3.connect(database)) as source,
-            closing(sqlite3.connect(unfinished)) as copy,
-        ):
-            source.backup(copy)
-            # In WAL mode, the copy could have to be kept together with a second file.
-            copy.execute("PRAGMA journal_mode = DELETE")
-        put_in_place(unfinished, backup)
-    except (OSError, sqlite3.Error) as error:
-        unfinished.unlink(missing_ok=True)
-        raise UnusableDatabase(
-            f"a migration would shut out all versions before {version}, and the backup that leads "
-            f"back can't be made: {backup}: {error}; to go on without, make one elsewhere and set "
-            f"DATABASE_BACKED_UP_BEFORE={version}"
-        ) from error
-    return backup

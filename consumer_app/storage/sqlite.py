@@ -9,16 +9,19 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
+    Set,
 )
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache, partial
 from itertools import chain, starmap
-from operator import itemgetter
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
 import aiosqlite
 import msgspec
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from consumer_app.storage.backend import (
@@ -33,73 +36,98 @@ from consumer_app.storage.backend import (
     ON_NEXT_COMMIT,
     Events,
     Found,
-    Numbers,
     Row,
+    RunNumbers,
     one_of_many,
     row,
 )
 from consumer_app.storage.errors import TooManyEvents, UnreadableEvents
-from consumer_app.storage.tables import CONSUMERS, KEY, OPTIONAL, RUNS, TABLE, written_time
+from consumer_app.storage.tables import (
+    CONSUMERS,
+    EVENTS,
+    KEY,
+    MEDICATIONS,
+    NUMBER_OF_ACTION,
+    NUMBERED,
+    OPTIONAL,
+    PATIENTS,
+    RUNS,
+    TIME_IN_WORDS,
+    microseconds,
+    time_of,
+)
 from contracts import FIELDS, MedicationEvent
 
-VALUES = ", ".join("ifnull(?, '')" if name in OPTIONAL else "?" for name in COLUMNS[:-1])
-# SQLite takes up to 32,766 values in a statement.
-_ROWS_AT_ONCE = 4_000
-_RUN = slice(len(COLUMNS) - 1, None, len(COLUMNS))
-"""Where among the values of many rows, one behind the other, those of their runs are."""
+_VALUES = ", ".join("?" * len(COLUMNS))
+_ROWS_A_COMMIT = 131_072
+# SQLite takes up to 32,766 values in a statement. What is prepared once is used again.
+_BLOCKS = (1_024, 128)
 _COMMIT = f"INSERT INTO {CONSUMERS} VALUES (?, ?, 1) {ON_NEXT_COMMIT}"  # noqa: S608 - ours
 
-_STORED = ", ".join(f"nullif({name}, '')" if name in OPTIONAL else name for name in FIELDS)
+_WORDS = " ".join(f"WHEN {number} THEN '{action}'" for action, number in NUMBER_OF_ACTION.items())
+_READ_AS = {
+    "action": f"CASE action {_WORDS} END",
+    # In seconds, which are read fastest; where there are parts of a second, as RFC 3339 has it.
+    "event_time": f"""
+        CASE WHEN event_time % 1000000 THEN {TIME_IN_WORDS.format("event_time")}
+        WHEN typeof(event_time) = 'integer' THEN event_time / 1000000 END
+    """,
+    **{name: f"nullif({name}, '')" for name in OPTIONAL},
+}
+_IN_EVENT = [name for name in FIELDS if name not in NUMBERED]
+_STORED = f"json_group_array(json_array({', '.join(_READ_AS[name] for name in _IN_EVENT)}))"
 # One row for all patients: see SqliteBackend. Those of whom there is too much have null, and those
 # who are not reached are not in it. Events are counted no further than they are read.
 _READ = f"""
     WITH asked AS MATERIALIZED (
-        SELECT key AS place, value AS patient, (
+        SELECT key AS place, value AS name, number, (
             SELECT count(*) FROM (
-                SELECT 1 FROM {TABLE} WHERE patient_id = value LIMIT {MOST_EVENTS + 1}
+                SELECT 1 FROM {EVENTS} WHERE patient = number LIMIT {MOST_EVENTS + 1}
             )
         ) AS events
-        FROM json_each(?)
+        FROM json_each(?) LEFT JOIN {PATIENTS} ON patient_id = value
     ), reached AS MATERIALIZED (
         SELECT *, sum(iif(events > {MOST_EVENTS}, 0, events)) OVER (ORDER BY place) AS so_far
         FROM asked
     )
-    SELECT '{{' || group_concat(json_quote(patient) || ':' || iif(events > {MOST_EVENTS}, 'null', (
-        SELECT json_group_array(json_array({_STORED})) FROM {TABLE} WHERE patient_id = patient
+    SELECT '{{' || group_concat(json_quote(name) || ':' || iif(events > {MOST_EVENTS}, 'null', (
+        SELECT '[' || ifnull(
+            group_concat('[' || json_quote(medication_name) || ',' || stored || ']'), ''
+        ) || ']'
+        FROM (
+            SELECT medication, {_STORED} AS stored
+            FROM {EVENTS} WHERE patient = reached.number GROUP BY medication
+        ) LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
     ))) || '}}', ({LAST_RECEIVED})
     FROM reached WHERE so_far <= {EVENTS_A_TRIP}
 """  # noqa: S608 - words of ours alone
 _OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(?))"
 _WALK = f"""
-    SELECT {_STORED} FROM {TABLE} WHERE patient_id = ? {{}} ORDER BY {", ".join(KEY[1:])}
+    SELECT ?, medication_name, {", ".join(_READ_AS[name] for name in _IN_EVENT)}
+    FROM {EVENTS} LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
+    WHERE patient = (SELECT number FROM {PATIENTS} WHERE patient_id = ?) {{}}
+    ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
 """  # noqa: S608 - ours too
 _HINTS = get_type_hints(MedicationEvent)
 _Rows: Any = list[tuple[*(_HINTS[name] for name in FIELDS)]]  # type: ignore[misc]
-_Patient: Any = _Rows | None
-_read_patients = msgspec.json.Decoder(dict[str, _Patient]).decode
+_Events: Any = list[tuple[*(_HINTS[name] for name in _IN_EVENT)]]  # type: ignore[misc]
+_Patient: Any = list[tuple[str, _Events]] | None
+# Not strict: a number of seconds is a time.
+_read_patients = msgspec.json.Decoder(dict[str, _Patient], strict=False).decode
 _part_patients = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_read_patient = msgspec.json.Decoder(_Patient).decode
+_read_patient = msgspec.json.Decoder(_Patient, strict=False).decode
+_read_numbers = msgspec.json.Decoder(dict[str, int]).decode
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-class _Batch(NamedTuple):
-    """Rows of one transaction: the numbers of their runs, and their marks with the values."""
-
-    runs: Sequence[int]
-    marks: str
-    values: Sequence[object]
-    rows_given: int
-
-
 class SqliteBackend:
     """One connection that writes, and one that reads.
 
-    While the event loop is busy, a connection's thread waits 5 ms or more for Python's lock, so
-    what is done at once is one trip to it. Many rows go in with one statement, which takes the
-    processor a fifth less than a step for each, and all come out as one JSON text, which takes it
-    half as long.
+    While the event loop is busy, a connection's thread waits 5 ms or more for Python's lock, at
+    each step of a statement. So many rows go in with one statement, which is prepared once, and all
+    come out as one JSON text, which takes the processor half as long as a step for each.
     """
 
     def __init__(self, engine: AsyncEngine, consumer: str) -> None:
@@ -110,42 +138,38 @@ class SqliteBackend:
     def rows(
         self, events: Iterable[MedicationEvent], received_at: datetime, run: str | None
     ) -> list[Row]:
-        at = written_time(received_at)
-        return [row(event, written_time(event.event_time), at, run) for event in events]
+        at = microseconds(received_at)
+        return [row(event, microseconds(event.event_time), at, run) for event in events]
 
     async def prepare(self) -> None:
         """Bring what a killed process has left in the log to the disk, and into the file."""
         # Where another process has the file open, it stays in the log, which is no fault.
         await self._writer.run(_fetch, "PRAGMA wal_checkpoint(TRUNCATE)")
 
-    async def insert(self, rows: Sequence[Row], numbers: Numbers) -> Sequence[Row]:
-        # A patient's rows lie together, so in this order fewer pages change. To sort by the rest
-        # of the key would hold the event loop up four times as long.
-        rows = sorted(rows, key=itemgetter(0))
-        # Each batch is durable when it returns.
-        for at in range(0, len(rows) or 1, _ROWS_AT_ONCE):
-            batch = _batch(rows[at : at + _ROWS_AT_ONCE], numbers)
-            commit = self._consumer, written_time(datetime.now(UTC))
-            if not await self._writer.run(_insert, batch, commit):
+    async def insert(self, rows: Sequence[Row], numbers: RunNumbers) -> Sequence[Row]:
+        # Each part is durable when it returns.
+        for at in range(0, len(rows) or 1, _ROWS_A_COMMIT):
+            part = rows[at : at + _ROWS_A_COMMIT]
+            commit = self._consumer, microseconds(datetime.now(UTC))
+            if not await self._writer.run(_insert, part, numbers, commit):
                 return rows[at:]
         return []
 
     async def read(self, patient_ids: Sequence[str]) -> Found:
-        asked = msgspec.json.encode([*dict.fromkeys(patient_ids)]).decode()
         with _unreadable_events():
-            [[found, last]] = await self._reader.run(_fetch, _READ, asked)
-        return Found(_events(found), None if last is None else datetime.fromisoformat(last))
+            [[found, last]] = await self._reader.run(_fetch, _READ, _json(patient_ids))
+        return Found(_events(found), _time(last))
 
     async def walk(
         self, patient_id: str, medication_names: Collection[str]
     ) -> AsyncGenerator[Sequence[MedicationEvent], None]:
-        named = [msgspec.json.encode([*medication_names]).decode()] if medication_names else []
+        named = [_json(medication_names)] if medication_names else []
         statement = _WALK.format(_OF_MEDICATIONS if named else "")
-        cursor = await self._reader.run(_begin, statement, patient_id, *named)
+        cursor = await self._reader.run(_begin, statement, patient_id, patient_id, *named)
         try:
             with _unreadable_events():
                 while rows := await self._reader.run(_go_on, cursor):
-                    yield [*map(one_of_many, msgspec.convert(rows, _Rows))]
+                    yield [*map(one_of_many, msgspec.convert(rows, _Rows, strict=False))]
         finally:
             # After an error there may be no connection, and none is opened for this.
             if self._reader.is_open:
@@ -169,57 +193,110 @@ def _unreadable_events() -> Iterator[None]:
         raise
 
 
+def _json(texts: Iterable[str]) -> str:
+    return msgspec.json.encode([*dict.fromkeys(texts)]).decode()
+
+
+def _time(found: int | None) -> datetime | None:
+    return None if found is None else time_of(found)
+
+
 def _events(found: str) -> dict[str, Events]:
     try:
         read = _read_patients(found)
     except msgspec.ValidationError:
-        return {patient: _events_of(part) for patient, part in _part_patients(found).items()}
-    return {patient: _made(rows) for patient, rows in read.items()}
+        return {name: _events_of(name, part) for name, part in _part_patients(found).items()}
+    return {name: _made(name, medications) for name, medications in read.items()}
 
 
-def _events_of(part: msgspec.Raw) -> Events:
+def _events_of(patient_id: str, part: msgspec.Raw) -> Events:
     try:
-        return _made(_read_patient(part))
+        return _made(patient_id, _read_patient(part))
     except msgspec.ValidationError:
         return UnreadableEvents()
 
 
-def _made(rows: Iterable[tuple[Any, ...]] | None) -> Events:
-    return TooManyEvents() if rows is None else list(starmap(MedicationEvent, rows))
+def _made(patient_id: str, medications: Any) -> Events:  # noqa: ANN401 - see _Patient
+    if medications is None:
+        return TooManyEvents()
+    events: list[MedicationEvent] = []
+    for medication_name, stored in medications:
+        events += starmap(partial(MedicationEvent, patient_id, medication_name), stored)
+    return events
 
 
-def _batch(rows: Sequence[Row], numbers: Numbers) -> _Batch:
-    # All in C, a list and a slice at a time: the event loop waits for it.
-    values = [*chain.from_iterable(rows)]
-    named = values[_RUN]
-    del values[_RUN]
-    of_run = {run: f"({VALUES}, {numbers[run]})" for run in set(named)}
-    return _Batch(
-        runs=[numbers[run] for run in of_run if run is not None],
-        marks=", ".join(map(of_run.__getitem__, named)),
-        values=values,
-        rows_given=len(rows),
-    )
-
-
-def _insert(connection: sqlite3.Connection, batch: _Batch, commit: tuple[str, str]) -> bool:
+def _insert(
+    connection: sqlite3.Connection,
+    rows: Sequence[Row],
+    numbers: RunNumbers,
+    commit: tuple[str, int],
+) -> bool:
     """Store rows, and that they are, in one transaction; do nothing where a run is not open."""
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        if batch.runs and not _are_open(connection, batch.runs):
+        runs = {row[-1] for row in rows} - {None}
+        if runs and not _are_open(connection, [numbers[run] for run in runs]):
             return False
-        if batch.values:
-            _insert_rows(connection, batch)
+        if rows:
+            _insert_rows(connection, _numbered(connection, rows, numbers))
         connection.execute(_COMMIT, commit)
     return True
 
 
-def _insert_rows(connection: sqlite3.Connection, batch: _Batch) -> None:
+def _numbered(
+    connection: sqlite3.Connection, rows: Sequence[Row], numbers: RunNumbers
+) -> list[tuple[Any, ...]]:
+    """Put numbers where names are, and all in the order of the key: so fewer pages change."""
+    patients = _numbers(connection, PATIENTS, {row[0] for row in rows})
+    medications = _numbers(connection, MEDICATIONS, {row[1] for row in rows})
+    return sorted(
+        (patients[patient], medications[medication], *others, numbers[run])
+        for patient, medication, *others, run in rows
+    )
+
+
+def _numbers(connection: sqlite3.Connection, table: Table, names: Set[str]) -> Mapping[str, int]:
+    """Find the numbers that stand for names; those that have none yet are given one."""
+    name = table.c[1].name
+    finding = f"""
+        SELECT json_group_object(value, number)
+        FROM json_each(?) CROSS JOIN {table} ON {name} = value
+    """  # noqa: S608 - ours
+    numbers: dict[str, int] = _read_numbers(
+        connection.execute(finding, [_json(names)]).fetchone()[0]
+    )
+    if new := names - numbers.keys():
+        asked = [_json(sorted(new))]
+        adding = f"INSERT INTO {table} ({name}) SELECT value FROM json_each(?)"  # noqa: S608 - ours
+        connection.execute(adding, asked)
+        numbers |= _read_numbers(connection.execute(finding, asked).fetchone()[0])
+    return numbers
+
+
+def _insert_rows(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    at = 0
+    while size := len(rows) - at:
+        size = next((block for block in _BLOCKS if block <= size), size)
+        values = [*chain.from_iterable(rows[at : at + size])]
+        if connection.execute(_inserting(size), values).rowcount < size:
+            connection.execute(_inserting_again(size), values)
+        at += size
+
+
+@cache
+def _inserting(rows: int) -> str:
     # Unlike what may change a row, this keeps no copy of each page to undo the statement alone,
     # which would take the processor a third more. Nearly always it is all that there is to do.
-    new = f"INSERT OR ROLLBACK {INTO_TABLE} VALUES {batch.marks} ON CONFLICT DO NOTHING"  # noqa: S608
-    if connection.execute(new, batch.values).rowcount < batch.rows_given:
-        connection.execute(f"{INSERT} VALUES {batch.marks} {ON_CONFLICT}", batch.values)
+    return f"INSERT OR ROLLBACK {INTO_TABLE} VALUES {_marks(rows)} ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+@cache
+def _inserting_again(rows: int) -> str:
+    return f"{INSERT} VALUES {_marks(rows)} {ON_CONFLICT}"
+
+
+def _marks(rows: int) -> str:
+    return ", ".join([f"({_VALUES})"] * rows)
 
 
 def _are_open(connection: sqlite3.Connection, runs: Sequence[int]) -> bool:

@@ -18,11 +18,14 @@ from sqlalchemy import (
     Select,
     and_,
     delete,
+    exists,
     func,
     literal,
     select,
     text,
+    true,
     tuple_,
+    update,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -35,7 +38,15 @@ from consumer_app.storage.postgres import PostgresBackend
 from consumer_app.storage.runs import Counted, Run, Span
 from consumer_app.storage.schema import USUAL_TERMS, Terms
 from consumer_app.storage.sqlite import SqliteBackend
-from consumer_app.storage.tables import CONSUMERS, KEY, TABLE
+from consumer_app.storage.tables import (
+    CONSUMERS,
+    EVENTS,
+    KEY,
+    MEDICATIONS,
+    NUMBERED,
+    NUMBERING,
+    PATIENTS,
+)
 from consumer_app.storage.writing import Writer
 from contracts import FIELDS, MedicationEvent
 
@@ -45,7 +56,12 @@ PAGE_ORDER = ("event_time", *(n for n in FIELDS if n not in {"patient_id", "even
 Place = tuple[Any, ...]
 """The values of PAGE_ORDER: behind the event that has them a page ends."""
 
-_ANSWERED = [TABLE.c[name] for name in (*FIELDS, "received_at")]
+_COLUMNS = {
+    "medication_name": MEDICATIONS.c.medication_name,
+    **{name: column for name, column in EVENTS.c.items() if name not in NUMBERED.values()},
+}
+_NAMED = EVENTS.outerjoin(MEDICATIONS, EVENTS.c.medication == MEDICATIONS.c.number)
+_ANSWERED = [_COLUMNS[name] for name in (*PAGE_ORDER, "received_at")]
 _NEWEST = select(func.max(CONSUMERS.c.last_received_at).label("at"))
 _LAST_RECEIVED = _NEWEST.subquery()
 # Each consumer that is still there has its row again with its next commit.
@@ -160,7 +176,7 @@ class EventStore:
     ) -> AsyncGenerator[list[MedicationEvent], None]:
         """Yield a patient's events, however many they are: those of one medication at a time.
 
-        They come by the names of the medications, all as they were at one time.
+        They come in no set order of the medications, all as they were at one time.
 
         Raises:
             UnreadableEvents: one of them can't be read.
@@ -183,11 +199,12 @@ class EventStore:
         self, most: int, patient_id: str, medication_names: Collection[str] = ()
     ) -> bool:
         """Say whether a patient has more events, of all medications or of those named."""
-        chosen = TABLE.c.patient_id == patient_id
+        chosen = _is_patient(patient_id)
         if medication_names:
-            chosen &= TABLE.c.medication_name.in_(medication_names)
+            named = MEDICATIONS.c.medication_name.in_(medication_names)
+            chosen &= EVENTS.c.medication.in_(select(MEDICATIONS.c.number).where(named))
         # By the key: see what PostgreSQL does else, in its backend.
-        ordered = select(literal(1)).where(chosen).order_by(*(TABLE.c[name] for name in KEY[1:]))
+        ordered = select(literal(1)).where(chosen).order_by(*(EVENTS.c[name] for name in KEY[1:]))
         return bool(await self._read(ordered.offset(most).limit(1)))
 
     async def last_received_at(self) -> datetime | None:
@@ -204,22 +221,26 @@ class EventStore:
         self, patient_id: str, limit: int, after: Place | None = None
     ) -> Reading[ReceivedEvent]:
         """Read up to ``limit`` of a patient's events in ``PAGE_ORDER``, from behind ``after``."""
-        columns = [TABLE.c[name] for name in PAGE_ORDER]
-        chosen = TABLE.c.patient_id == patient_id
+        columns = [_COLUMNS[name] for name in PAGE_ORDER]
+        chosen = select(*_ANSWERED).select_from(_NAMED).where(_is_patient(patient_id))
         if after is not None:
             pairs = zip(columns, after, strict=True)
             key = (literal(value, column.type) for column, value in pairs)
-            chosen &= tuple_(*columns) > tuple_(*key)
+            chosen = chosen.where(tuple_(*columns) > tuple_(*key))
+        page = chosen.order_by(*columns).limit(limit).subquery()
         # In one statement, and so of one time; the first column is there without any event, too.
-        joined = _LAST_RECEIVED.outerjoin(TABLE, chosen)
-        statement = select(_LAST_RECEIVED.c.at, *_ANSWERED).select_from(joined)
+        joined = _LAST_RECEIVED.outerjoin(page, true())
+        statement = select(_LAST_RECEIVED.c.at, page).select_from(joined)
         with _unreadable_events():
-            rows = await self._read(statement.order_by(*columns).limit(limit))
+            rows = await self._read(statement.order_by(*(page.c[name] for name in PAGE_ORDER)))
         events = []
         for values in map(dict, rows):
             last_received_at = values.pop("at")
-            if values["patient_id"] is not None:
-                events.append(ReceivedEvent(**values))
+            if values["action"] is None:
+                continue
+            if values["medication_name"] is None:
+                raise UnreadableEvents
+            events.append(ReceivedEvent(patient_id=patient_id, **values))
         return Reading(events, last_received_at)
 
     async def patients_before(self, before: datetime) -> AsyncIterator[str]:
@@ -227,19 +248,19 @@ class EventStore:
 
         They are read in parts: a read that lasts keeps the database from reusing its log.
         """
-        column = TABLE.c.patient_id
-        patients = (
-            select(column)
-            .group_by(column)
-            .having(func.min(TABLE.c.event_time) < before)
-            .order_by(column)
+        number = EVENTS.c.patient
+        old = (
+            select(number)
+            .group_by(number)
+            .having(func.min(EVENTS.c.event_time) < before)
+            .order_by(number)
             .limit(_PATIENTS_AT_ONCE)
         )
-        part = await self._read(patients)
-        while part:
+        after = 0
+        while part := await self._read(_patients(old.where(number > after))):
             for row in part:
-                yield row[column]
-            part = await self._read(patients.where(column > part[-1][column]))
+                yield row[PATIENTS.c.patient_id]
+            after = part[-1][PATIENTS.c.number]
 
     async def delete(self, histories: Mapping[HistoryKey, int]) -> Collection[HistoryKey]:
         """Delete histories that hold so many events; return which were deleted.
@@ -253,6 +274,28 @@ class EventStore:
                     for key, events in histories.items()
                     if (await connection.execute(_deletion(key, events))).rowcount
                 ]
+
+    async def forget_patients(self) -> int:
+        """Delete the identifiers of patients who have no events; return how many those were.
+
+        Those who come meanwhile are left alone, or are given another number.
+        """
+        number = PATIENTS.c.number
+        (row,) = await self._read(select(func.coalesce(func.max(number), 0).label("last")))
+        forgotten = 0
+        for after in range(0, row["last"], _PATIENTS_AT_ONCE):
+            of_nobody = number.between(after + 1, after + _PATIENTS_AT_ONCE), ~_has_events()
+            if await self._read(select(number).where(*of_nobody).limit(1)):
+                forgotten += await self._forget(*of_nobody)
+        return forgotten
+
+    async def _forget(self, *of_nobody: ColumnElement[bool]) -> int:
+        with database_errors("written"):
+            async with self._engine.begin() as connection:
+                # Waits for what is being stored, and tells those who store behind it.
+                given_up = {NUMBERING.c.given_up: NUMBERING.c.given_up + 1}
+                await connection.execute(update(NUMBERING).values(given_up))
+                return (await connection.execute(delete(PATIENTS).where(*of_nobody))).rowcount
 
     async def runs(self) -> list[Run]:
         """List the runs of which anything has arrived, in that order."""
@@ -269,10 +312,10 @@ class EventStore:
 
     async def spans(self) -> AsyncIterator[Span]:
         """Part the patients into spans with some thousand events each."""
-        after: str | None = ""
+        after: int | None = 0
         while after is not None:
             found = await self._read(runs.end_of_span(after))
-            last = found[0][TABLE.c.patient_id] if found else None
+            last = found[0][EVENTS.c.patient] if found else None
             yield Span(after, last)
             after = last
 
@@ -289,7 +332,7 @@ class EventStore:
 
     async def partitions(self) -> int:
         """Count the partitions of the table, in PostgreSQL."""
-        counting = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'medication_event'::regclass"
+        counting = f"SELECT count(*) FROM pg_inherits WHERE inhparent = '{EVENTS}'::regclass"  # noqa: S608
         with database_errors("read"):
             async with self._engine.connect() as connection:
                 count: int = await connection.scalar(text(counting))
@@ -299,7 +342,7 @@ class EventStore:
         """Say why events can't be read now, or None."""
         try:
             # No field of an event: whether it can be read is a matter of its patient.
-            await self._read(select(TABLE.c.run).limit(1))
+            await self._read(select(EVENTS.c.run).limit(1))
         except DatabaseUnavailable as error:
             return str(error)
         return None
@@ -393,12 +436,31 @@ def _reading(found: Found, patient_id: str) -> Reading[MedicationEvent]:
     return Reading(events, found.last_received_at)
 
 
+def _patients(numbers: Select[Any]) -> Select[Any]:
+    return select(PATIENTS).where(PATIENTS.c.number.in_(numbers)).order_by(PATIENTS.c.number)
+
+
+def _has_events() -> ColumnElement[bool]:
+    return exists().where(EVENTS.c.patient == PATIENTS.c.number)
+
+
+def _is_patient(patient_id: str) -> ColumnElement[bool]:
+    number = select(PATIENTS.c.number).where(PATIENTS.c.patient_id == patient_id)
+    return EVENTS.c.patient == number.scalar_subquery()
+
+
 def _deletion(history: HistoryKey, events: int) -> Delete:
-    count = select(func.count()).select_from(TABLE).where(_is(history))
-    return delete(TABLE).where(_is(history), count.scalar_subquery() == events)
+    count = select(func.count()).select_from(EVENTS).where(_is(history))
+    return delete(EVENTS).where(_is(history), count.scalar_subquery() == events)
 
 
 def _is(history: HistoryKey) -> ColumnElement[bool]:
-    # The key's columns are bound as such, which turns an absent order into the key's "".
-    columns = ((TABLE.c[name], value) for name, value in history._asdict().items())
-    return and_(*(column == literal(value, column.type) for column, value in columns))
+    name = MEDICATIONS.c.medication_name
+    number = select(MEDICATIONS.c.number).where(name == history.medication_name)
+    order = EVENTS.c.order_id
+    return and_(
+        _is_patient(history.patient_id),
+        EVENTS.c.medication == number.scalar_subquery(),
+        # Bound as the column's, which turns an absent order into the key's "".
+        order == literal(history.order_id, order.type),
+    )

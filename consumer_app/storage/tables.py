@@ -1,43 +1,77 @@
-"""The tables: events as they were reported, the runs that brought them, and who stores them."""
+"""The tables: events as they were reported, the runs that brought them, and who stores them.
 
-from datetime import UTC, datetime
+Patients and medications stand once each; in the events are their numbers, which are known to the
+storage alone. The view ``medication_event`` shows the events in words.
+"""
+
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, get_type_hints
 
-import msgspec
 from pydantic import create_model
-from sqlalchemy import BigInteger, DateTime, Dialect, String
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, SmallInteger, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
 from contracts import FIELDS, Action, MedicationEvent
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
-def written_time(time: datetime) -> str:
-    """Write a time in UTC with all its digits, so that texts sort as times do."""
-    text: str = msgspec.to_builtins(time)
-    return text if "." in text else f"{text[:-1]}.000000Z"
+ACTIONS = (Action.START, Action.STOP, Action.CANCEL_START, Action.CANCEL_STOP)
+"""The actions in the order of the numbers that stand for them, from 0."""
+NUMBER_OF_ACTION = {action: number for number, action in enumerate(ACTIONS)}
+
+
+def microseconds(time: datetime) -> int:
+    """Write a time as SQLite has it: in microseconds since 1970, in UTC."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def time_of(microseconds_: int) -> datetime:
+    """Read what ``microseconds`` has written.
+
+    Raises:
+        OverflowError: it is no time that Python has.
+
+    """
+    return _EPOCH + timedelta(0, 0, microseconds_)
+
+
+# SQLite divides towards zero, and a remainder has the sign of what is divided.
+_PARTS = "({0} % 1000000 + 1000000) % 1000000"
+TIME_IN_WORDS = (
+    f"strftime('%Y-%m-%dT%H:%M:%S', ({{0}} - {_PARTS}) / 1000000, 'unixepoch')"
+    f" || '.' || substr(1000000 + {_PARTS}, 2) || 'Z'"
+)
+"""What makes of SQLite's microseconds in ``{0}`` a time as RFC 3339 has it."""
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A time in UTC to the microsecond: on SQLite, which has no times, a text of fixed length."""
+    """A time in UTC to the microsecond: on SQLite, which has no times, in microseconds."""
 
-    impl = String
+    impl = BigInteger
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        kind: TypeEngine[Any] = String() if dialect.name == "sqlite" else DateTime(timezone=True)
+        kind: TypeEngine[Any]
+        kind = BigInteger() if dialect.name == "sqlite" else DateTime(timezone=True)
         return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> object:
         if value is None or dialect.name != "sqlite":
             return value
-        return written_time(value)
+        return microseconds(value)
 
-    def process_result_value(self, value: object, dialect: Dialect) -> datetime | None:
-        if isinstance(value, str):
-            return datetime.fromisoformat(value)
-        # PostgreSQL's driver gives times in UTC; infinite ones, of an older version, without it.
-        return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            # PostgreSQL's driver gives times in UTC, infinite ones without it.
+            return value.replace(tzinfo=UTC)
+        try:
+            return time_of(value)
+        except (OverflowError, TypeError) as error:
+            raise ValueError("no time") from error
 
 
 class _Text(TypeDecorator[Any]):
@@ -63,19 +97,48 @@ class OptionalText(_Text):
         return value or None
 
 
-class ActionText(_Text):
-    """An action as its word."""
+class ActionNumber(TypeDecorator[Any]):
+    """An action as its number."""
 
+    impl = SmallInteger
     cache_ok = True
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Action | None:
-        return None if value is None else Action(value)
+    def process_bind_param(self, value: Action | None, dialect: Dialect) -> int | None:
+        return None if value is None else NUMBER_OF_ACTION[value]
 
+    def process_result_value(self, value: Any, dialect: Dialect) -> Action | None:  # noqa: ANN401
+        if value is None:
+            return None
+        if value not in range(len(ACTIONS)):
+            raise ValueError("no action has such a number")
+        return ACTIONS[value]
+
+
+class Patient(SQLModel, table=True):
+    """Patients: an identifier, and the number that stands for it in the events."""
+
+    __tablename__ = "patient"
+
+    number: int | None = Field(default=None, primary_key=True)
+    patient_id: str = Field(sa_type=_Text, unique=True)
+
+
+class Medication(SQLModel, table=True):
+    """Medications: a name, and the number that stands for it in the events."""
+
+    __tablename__ = "medication"
+
+    number: int | None = Field(default=None, primary_key=True)
+    medication_name: str = Field(sa_type=_Text, unique=True)
+
+
+PATIENTS = SQLModel.metadata.tables["patient"]
+MEDICATIONS = SQLModel.metadata.tables["medication"]
 
 _TYPES: dict[Any, type[TypeEngine[Any]]] = {
-    str: _Text,
+    int: Integer,
     str | None: OptionalText,
-    Action: ActionText,
+    Action: ActionNumber,
     datetime: UtcTime,
 }
 _HINTS = get_type_hints(MedicationEvent)
@@ -83,8 +146,11 @@ _HINTS = get_type_hints(MedicationEvent)
 OPTIONAL = tuple(name for name in FIELDS if _HINTS[name] == str | None)
 """The fields that may be absent; the table then holds an empty text."""
 
+NUMBERED = {"patient_id": "patient", "medication_name": "medication"}
+"""The fields that are numbers in the table, by which name there."""
+
 # A patient's events lie together, and those of a medication in the order of time.
-KEY = ("patient_id", "medication_name", "event_time", "action", *OPTIONAL)
+FIELDS_IN_KEY = (*NUMBERED, "event_time", "action", *OPTIONAL)
 """All fields of an event, in the order of the table's key."""
 
 
@@ -95,12 +161,16 @@ class _Table(SQLModel):
     negative, once another run has brought it too.
     """
 
-    __tablename__ = "medication_event"
+    __tablename__ = "event"
     __table_args__: ClassVar = {"sqlite_with_rowid": False}
 
 
+_kinds: dict[str, Any] = {
+    NUMBERED.get(name, name): int if name in NUMBERED else _HINTS[name] for name in FIELDS_IN_KEY
+}
+KEY = tuple(_kinds)
 _columns: dict[str, Any] = {
-    name: (_HINTS[name], Field(primary_key=True, sa_type=_TYPES[_HINTS[name]])) for name in KEY
+    name: (kind, Field(primary_key=True, sa_type=_TYPES[kind])) for name, kind in _kinds.items()
 }
 StoredEvent = create_model(
     "StoredEvent",
@@ -110,7 +180,7 @@ StoredEvent = create_model(
     received_at=(datetime, Field(sa_type=UtcTime)),
     run=(int, Field()),
 )
-TABLE = SQLModel.metadata.tables["medication_event"]
+EVENTS = SQLModel.metadata.tables["event"]
 
 
 class PublisherRun(SQLModel, table=True):
@@ -143,6 +213,20 @@ class Consumer(SQLModel, table=True):
 
 
 CONSUMERS = SQLModel.metadata.tables["consumer"]
+
+
+class Numbering(SQLModel, table=True):
+    """How often numbers of patients were given up, in the only row.
+
+    Who stores on PostgreSQL holds a share lock on it, and sees by it whether numbers hold.
+    """
+
+    __tablename__ = "numbering"
+
+    given_up: int = Field(primary_key=True, sa_type=BigInteger)
+
+
+NUMBERING = SQLModel.metadata.tables["numbering"]
 
 
 class SchemaRequirement(SQLModel, table=True):

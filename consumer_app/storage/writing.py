@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from consumer_app.storage import runs
-from consumer_app.storage.backend import Backend, Numbers, Row
+from consumer_app.storage.backend import Backend, Row, RunNumbers
 
 logger = logging.getLogger(__name__)
 
-_NO_RUN: Numbers = {None: 0}
+_NO_RUN: RunNumbers = {None: 0}
 _RUNS_KEPT = 1_000
 
 

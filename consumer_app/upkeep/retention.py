@@ -70,6 +70,8 @@ async def purge_histories(
         purged.histories += len(deleted)
         purged.events += sum(found[key] for key in deleted)
         purged.kept += kept + len(found) - len(deleted)
+    if not dry_run:
+        await store.forget_patients()
 
 
 def expired(events: Iterable[MedicationEvent], before: datetime, merge_gap: timedelta) -> Expired:

@@ -65,6 +65,8 @@ async def retract_run(store: EventStore, run: Run, retracted: Retracted, *, dry_
         deleting = alone.events and not dry_run
         retracted.events += await store.delete_run(run, span) if deleting else alone.events
         retracted.patients += alone.patients
+    if not dry_run:
+        await store.forget_patients()
 
 
 async def events_by_run(store: EventStore) -> Counter[int]:

@@ -10,6 +10,7 @@ from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
+from consumer_app.upkeep.progress import progress_bar
 from runtime.settings import load_settings
 
 
@@ -76,7 +77,7 @@ def with_store(
         DatabaseUnavailable: it can't be opened, or what the command raises.
 
     """
-    terms = load_settings(ConsumerSettings).terms(partitions)
+    terms = load_settings(ConsumerSettings).terms(partitions)._replace(progress=progress_bar())
 
     async def run() -> None:
         async with EventStore.at(url, terms) as store:

@@ -179,6 +179,8 @@ def test_what_another_program_has_not_synced_is_synced_before_it_is_acknowledged
     (report,) = system.reports.take(1)
     with closing(sqlite3.connect(_file_of(system), isolation_level=None)) as other:
         other.execute("PRAGMA synchronous = OFF")
+        other.execute("INSERT INTO patient (patient_id) VALUES (?)", report[:1])
+        other.execute("INSERT INTO medication (medication_name) VALUES (?)", report[1:2])
         other.execute(_INSERT, report)
         begun = len([*steps(trace)])
         send(system.broker, report.line)
@@ -191,9 +193,11 @@ def test_what_another_program_has_not_synced_is_synced_before_it_is_acknowledged
 
 
 _INSERT = """
-    INSERT INTO medication_event
-    (patient_id, medication_name, action, event_time, order_id, event_id, received_at, run)
-    VALUES (?, ?, ?, replace(?, 'Z', '.000000Z'), ifnull(?, ''), ?, '2026-01-01T00:00:00Z', 0)
+    INSERT INTO event
+    (patient, medication, action, event_time, order_id, event_id, received_at, run)
+    SELECT patient.number, medication.number, iif(?3 = 'start', 0, 1),
+    strftime('%s', ?4) * 1000000, ifnull(?5, ''), ?6, 1800000000000000, 0
+    FROM patient, medication WHERE patient_id = ?1 AND medication_name = ?2
 """
 
 

@@ -195,7 +195,10 @@ async def spoil(url: str, patient: str) -> None:
     engine = open_database(url)
     async with engine.begin() as connection:
         await connection.execute(
-            text("UPDATE medication_event SET action = 'pause' WHERE patient_id = :patient"),
+            text(
+                "UPDATE event SET action = 9"
+                " WHERE patient = (SELECT number FROM patient WHERE patient_id = :patient)"
+            ),
             {"patient": patient},
         )
     await engine.dispose()
@@ -349,8 +352,10 @@ async def test_no_text_that_can_t_be_read_is_repeated(tmp_path: Path, wrong: str
         with closing(sqlite3.connect(database.file)) as connection:
             for patient in ("bad", "many"):
                 connection.execute(
-                    f"UPDATE medication_event SET order_id = {wrong}"
-                    f" WHERE patient_id = '{patient}' AND medication_name = 'Medication 0'"
+                    f"UPDATE event SET order_id = {wrong}"
+                    f" WHERE patient = (SELECT number FROM patient WHERE patient_id = '{patient}')"
+                    " AND medication IN (SELECT number FROM medication WHERE medication_name ="
+                    " 'Medication 0')"
                 )
             connection.commit()
         patients = ["good", "bad", "many"]

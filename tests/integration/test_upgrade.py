@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
+import os
 import re
 import sqlite3
+import subprocess
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -84,17 +88,20 @@ def as_stored(number: int, fields: dict[str, str]) -> Row:
     return (*(texts.get(name, times[0]) for name in KEY), times[1])
 
 
+def written(time: datetime) -> str:
+    return f"{time.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
 async def in_sqlite(folder: Path, rows: Iterable[Row]) -> str:
     database = SqliteFile(folder)
-    written = [
-        tuple(f"{each:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(each, datetime) else each for each in r)
-        for r in rows
+    texts = [
+        tuple(written(each) if isinstance(each, datetime) else each for each in r) for r in rows
     ]
     with closing(sqlite3.connect(database.file)) as connection:
         connection.executescript(
             SCHEMA.format(collation="", time="VARCHAR", storage=" WITHOUT ROWID", partitions="")
         )
-        connection.executemany("INSERT INTO medication_event VALUES (?,?,?,?,?,?,?)", written)
+        connection.executemany("INSERT INTO medication_event VALUES (?,?,?,?,?,?,?)", texts)
         connection.commit()
     return database.url
 
@@ -164,15 +171,19 @@ async def test_a_file_that_was_stored_by_1_0_0_counts_once_when_it_is_published_
     assert after == before
     assert {of(event) for found in after.values() for event in found} == {*again}
     assert [len(found) for found in after.values()] == [5, 1, 1, 1]
-    way_back = "the backup that DATABASE_BACKED_UP_BEFORE says you have made"
-    assert [each.getMessage() for each in caplog.records] == [SHUT_OUT + way_back, REPORT]
+    *shut_out, copied, report = (each.getMessage() for each in caplog.records)
+    assert shut_out == ([SHUT_OUT] if url.startswith("postgresql") else [])
+    assert copied.startswith(COPIED)
+    assert report == REPORT
 
 
 SHUT_OUT = (
     "versions before 2.0.0 can't use the database any more once it is migrated; the way back is "
+    "the backup that DATABASE_BACKED_UP_BEFORE says you have made"
 )
+COPIED = "12 events are copied "
 REPORT = (
-    "of about 12 stored events 8 had texts with spaces or invisible characters and are "
+    "of 12 stored events 8 had texts with spaces or invisible characters and are "
     "rewritten: 3 had invisible characters in an identifier, 1 became equal to another event"
 )
 
@@ -181,8 +192,12 @@ def test_the_command_that_migrates_tells_what_it_has_rewritten(tmp_path: Path) -
     url = asyncio.run(in_sqlite(tmp_path, (as_stored(*each) for each in enumerate(FILE))))
     done = run_module("consumer_app", ["database", "migrate"], {"DATABASE_URL": url})
     done.check_returncode()
-    told = f"{SHUT_OUT}{tmp_path}/events.db.before-2.0.0\n{REPORT}\n"
-    assert (done.stdout, done.stderr) == ("the schema is the newest\n", told)
+    copied, report = done.stderr.splitlines()
+    assert copied.startswith(COPIED)
+    assert copied.endswith(
+        f"versions before 2.0.0 can't use it, and the way back is {tmp_path}/events.db.before-2.0.0"
+    )
+    assert (done.stdout, report) == ("the schema is the newest\n", REPORT)
 
 
 def mode_of(file: Path) -> int:
@@ -203,8 +218,60 @@ async def test_a_migration_that_shuts_the_release_before_out_leaves_what_leads_b
     assert mode_of(tmp_path / "events.db.before-2.0.0") == 0o600
 
 
-@pytest.mark.fault("migration without room for the backup")
-def test_a_backup_that_can_not_be_made_keeps_the_release_before(tmp_path: Path) -> None:
+async def test_the_way_back_is_put_back_by_the_command_that_restores(tmp_path: Path) -> None:
+    url = await in_sqlite(tmp_path, (as_stored(*each) for each in enumerate(FILE)))
+    before = await execute(url, both(EVENTS_OF_1_0_0))
+    async with upgraded(url) as store:
+        assert await store.problem() is None
+    way_back = tmp_path / "events.db.before-2.0.0"
+    restored = await asyncio.to_thread(
+        run_module, "consumer_app", ["database", "restore", str(way_back)], {"DATABASE_URL": url}
+    )
+    assert restored.returncode == 0, restored.stderr
+    assert await execute(url, both(EVENTS_OF_1_0_0)) == before
+
+    async with upgraded(url) as store:
+        with pytest.raises(UnusableDatabase, match="there is something of that name"):
+            await store.prepare()
+        way_back.unlink()
+        await store.prepare()
+    assert await execute(url, REVISION) == [("0006",)]
+
+
+async def test_a_view_that_would_fail_the_migration_at_its_end_is_named_before(
+    postgres_url: str,
+) -> None:
+    url = await in_postgresql(postgres_url, many(20), partitions=0)
+    await execute(url, both("CREATE VIEW of_the_ward AS SELECT * FROM medication_event"))
+    async with upgraded(url) as store:
+        with pytest.raises(UnusableDatabase, match="on which of_the_ward depends: drop that"):
+            await store.prepare()
+        await execute(url, both("DROP VIEW of_the_ward"))
+        await store.prepare()
+
+
+def beside(file: Path) -> list[Path]:
+    return [*file.parent.glob(f"{file.name}.*")]
+
+
+async def test_a_migration_that_is_stopped_changes_nothing(tmp_path: Path) -> None:
+    url = await in_sqlite(tmp_path, many(60_000))
+    unfinished = tmp_path / "events.db.unfinished"
+    async with asyncio.timeout(60), upgraded(url) as store:
+        preparing = asyncio.create_task(store.prepare())
+        while not unfinished.exists():  # noqa: ASYNC110 - a thread makes it
+            await asyncio.sleep(0.01)
+        preparing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await preparing
+        while unfinished.exists():  # noqa: ASYNC110 - a thread takes it away
+            await asyncio.sleep(0.01)
+    assert await execute(url, REVISION) == [("0001",)]
+    assert not beside(tmp_path / "events.db")
+
+
+@pytest.mark.fault("migration whose way back can't be kept")
+def test_a_way_back_that_can_not_be_kept_keeps_the_release_before(tmp_path: Path) -> None:
     url = asyncio.run(in_sqlite(tmp_path, (as_stored(*each) for each in enumerate(FILE))))
     (tmp_path / "events.db.before-2.0.0").mkdir()
 
@@ -212,8 +279,8 @@ def test_a_backup_that_can_not_be_made_keeps_the_release_before(tmp_path: Path) 
 
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
-    assert "the backup that leads back can't be made" in line
-    assert line.endswith("set DATABASE_BACKED_UP_BEFORE=2.0.0")
+    assert f"the way back would be {tmp_path}/events.db.before-2.0.0, and" in line
+    assert line.endswith("there is something of that name: move it away")
     revision = asyncio.run(execute(url, both("SELECT * FROM alembic_version")))
     assert revision == [("0001",)]
     assert not [*tmp_path.glob("*.unfinished")]
@@ -245,6 +312,16 @@ async def test_of_events_that_become_equal_the_first_arrival_stays(database: Fil
         (event,) = await stored(store, "1")
 
     assert (event.medication_name, event.received_at) == ("Insulin aspart", early)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+async def test_a_time_at_the_ends_of_time_is_copied(database: Fill, time: str) -> None:
+    """PostgreSQL's driver made infinite ones of them."""
+    stored_then = as_stored(0, row("1", "Heparin", event_time=time))
+    async with upgraded(await database([stored_then])) as store:
+        (event,) = await stored(store, "1")
+
+    assert event.event_time == datetime.fromisoformat(time)
 
 
 async def test_what_is_refused_in_an_identifier_today_is_left_out_of_a_stored_one(
@@ -294,26 +371,9 @@ def both(statement: str) -> Statements:
     return {"sqlite": [statement], "postgresql": [statement]}
 
 
-REFUSE = {
-    "sqlite": [
-        """
-        CREATE TRIGGER refuse BEFORE DELETE ON medication_event WHEN old.patient_id = '01249'
-        BEGIN SELECT RAISE(ABORT, 'interrupted'); END
-    """
-    ],
-    "postgresql": [
-        "CREATE FUNCTION interrupted() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$BEGIN RAISE EXCEPTION 'interrupted'; END$$",
-        "CREATE TRIGGER refuse BEFORE DELETE ON medication_event FOR EACH ROW"
-        " WHEN (old.patient_id = '01249') EXECUTE FUNCTION interrupted()",
-    ],
-}
-ALLOW = {
-    "sqlite": ["DROP TRIGGER refuse"],
-    "postgresql": ["DROP TRIGGER refuse ON medication_event"],
-}
 ALL = both("SELECT count(*) FROM medication_event")
 IN_THE_OLD_FORM = both("SELECT count(*) FROM medication_event WHERE medication_name LIKE '%  %'")
+REVISION = both("SELECT version_num FROM alembic_version")
 
 
 async def execute(url: str, statements: Statements) -> list[Any]:
@@ -327,20 +387,72 @@ async def execute(url: str, statements: Statements) -> list[Any]:
     return rows
 
 
-@pytest.mark.fault("migration interrupted")
-async def test_a_migration_that_is_interrupted_keeps_what_is_done_and_goes_on(
-    database: Fill,
-) -> None:
-    url = await database(many(25_000))
-    await execute(url, REFUSE)
+@pytest.mark.fault("migration that fails")
+async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(database: Fill) -> None:
+    strange = (*as_stored(0, row("9", "Heparin", "pause")),)
+    url = await database([*many(25_000), strange])
+    before = await execute(url, both(EVENTS_OF_1_0_0))
     async with upgraded(url) as store:
-        assert "interrupted" in (await store.problem() or "")
-    assert await execute(url, IN_THE_OLD_FORM) == [(250,)]
+        with pytest.raises(UnusableDatabase, match="an event has an action that is none"):
+            await store.prepare()
+    assert await execute(url, both(EVENTS_OF_1_0_0)) == before
+    assert await execute(url, REVISION) == [("0001",)]
 
-    await execute(url, ALLOW)
+    await execute(url, both("DELETE FROM medication_event WHERE action = 'pause'"))
     async with upgraded(url) as store:
         assert await store.problem() is None
     assert await execute(url, IN_THE_OLD_FORM) == [(0,)]
+    assert await execute(url, ALL) == [(25_000,)]
+
+
+EVENTS_OF_1_0_0 = "SELECT * FROM medication_event ORDER BY 1, 2, 3, 4, 5, 6"
+
+
+@pytest.mark.fault("migration killed (-9)")
+def test_a_migration_that_is_killed_anywhere_loses_nothing(database: Fill) -> None:
+    url = asyncio.run(database(many(30_000)))
+    command = [sys.executable, "-m", "consumer_app", "database", "migrate"]
+    environment = {**os.environ, "DATABASE_URL": url, "DATABASE_BACKED_UP_BEFORE": "2.0.0"}
+
+    def found(statements: Statements) -> list[Any]:
+        return asyncio.run(execute(url, statements))
+
+    for seconds in (1.2, 1.6):
+        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+            time.sleep(seconds)
+            process.kill()
+        assert found(ALL) == [(30_000,)]
+
+    subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=True)
+
+    assert found(REVISION) == [("0006",)]
+    assert found(ALL) == [(30_000,)]
+    assert found(IN_THE_OLD_FORM) == [(0,)]
+
+
+async def test_a_file_that_another_program_has_open_is_not_migrated(tmp_path: Path) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    with closing(sqlite3.connect(tmp_path / "events.db")) as older:
+        older.execute("PRAGMA journal_mode = WAL")
+        older.execute("SELECT count(*) FROM medication_event").fetchone()
+        async with upgraded(url) as store:
+            assert "locked" in (await store.problem() or "")
+    async with upgraded(url) as store:
+        assert await store.problem() is None
+
+
+@pytest.mark.fault("migration without room for the new file")
+async def test_a_migration_for_which_there_is_no_room_says_so_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await in_sqlite(tmp_path, many(20_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000))
+    async with upgraded(url) as store:
+        with pytest.raises(
+            UnusableDatabase, match=r"there is no room for it: \S+ needs about [01] MB"
+        ):
+            await store.prepare()
+    assert await execute(url, REVISION) == [("0001",)]
 
 
 @pytest.mark.fault("equal rows as 1.0.0 numbered them")
@@ -407,7 +519,7 @@ async def test_a_consumer_of_1_0_0_can_store_nothing_behind_the_migration(
     await statement.executemany([as_stored(0, row("1", "Heparin"))])
     async with upgraded(url) as store:
         assert await store.problem() is None
-        with pytest.raises(asyncpg.NotNullViolationError):
+        with pytest.raises(asyncpg.PostgresError):
             await statement.executemany([as_stored(0, row("1", "Insulin  aspart"))])
         assert [event.medication_name for event in await stored(store, "1")] == ["Heparin"]
     await older.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from consumer_app.__main__ import main
-from consumer_app.storage.tables import TABLE
+from consumer_app.storage.tables import EVENTS
 from local.ports import free_port
 from tests.schemas import migrated_by_a_newer_program
 
@@ -137,7 +137,7 @@ def test_a_database_of_a_newer_program_is_refused(
 def only_root_may_read(tmp_path: Path) -> Iterator[Path]:
     file = tmp_path / "events.db"
     with closing(sqlite3.connect(file)) as database:
-        database.execute(f"CREATE TABLE {TABLE.name} (patient_id)")
+        database.execute(f"CREATE TABLE {EVENTS.name} (patient_id)")
     file.chmod(0)
     yield file
     file.chmod(0o600)
@@ -166,8 +166,8 @@ def small_disk(large_backup: Path) -> Iterator[None]:  # noqa: ARG001 - made bef
 def large_backup(tmp_path: Path) -> Path:
     file = tmp_path / "backup.db"
     with closing(sqlite3.connect(file)) as database, database:
-        database.execute(f"CREATE TABLE {TABLE.name} (patient_id)")
-        database.execute(f"INSERT INTO {TABLE.name} VALUES (zeroblob(1000000))")
+        database.execute(f"CREATE TABLE {EVENTS.name} (patient_id)")
+        database.execute(f"INSERT INTO {EVENTS.name} VALUES (zeroblob(1000000))")
     return file
 
 

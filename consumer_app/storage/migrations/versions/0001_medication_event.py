@@ -1,9 +1,7 @@
-"""The table of events."""
+"""The table of events, as version 1.0.0 had it."""
 
 import sqlalchemy as sa
 from alembic import context, op
-
-from consumer_app.storage.tables import UtcTime
 
 revision = "0001"
 down_revision = None
@@ -14,6 +12,9 @@ oldest_program = "1.0.0"
 # PostgreSQL then compares bytes as SQLite does: fast, and independent of the system's locales.
 _TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
+# On SQLite a text of fixed length.
+_TIME = sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")
+
 
 def upgrade() -> None:
     partitions = context.config.attributes["partitions"]
@@ -21,11 +22,11 @@ def upgrade() -> None:
         "medication_event",
         sa.Column("patient_id", _TEXT, primary_key=True),
         sa.Column("medication_name", _TEXT, primary_key=True),
-        sa.Column("event_time", UtcTime(), primary_key=True),
+        sa.Column("event_time", _TIME, primary_key=True),
         sa.Column("action", _TEXT, primary_key=True),
         sa.Column("order_id", _TEXT, primary_key=True),
         sa.Column("event_id", _TEXT, primary_key=True),
-        sa.Column("received_at", UtcTime(), nullable=False),
+        sa.Column("received_at", _TIME, nullable=False),
         sqlite_with_rowid=False,
         postgresql_partition_by="HASH (patient_id)" if partitions else None,
     )
