@@ -110,7 +110,7 @@ async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
                 stopped.set()
     async with engine.connect() as connection:
         try:
-            # Begun here, it is not Alembic's, and a migration may commit what it has done so far.
+            # Begun here, it is not Alembic's: what it does is one transaction.
             await connection.begin()
             await connection.run_sync(upgrade, terms)
             await connection.commit()

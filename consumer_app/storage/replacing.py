@@ -64,9 +64,12 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
     former = file.stat()
     progress = terms.progress or progress_in_the_log()
 
-    def go_on(copied: int, total: int) -> None:
+    def unless_stopped() -> None:
         if is_stopped():
             raise OSError("the migration was stopped, and has changed nothing")
+
+    def go_on(copied: int, total: int) -> None:
+        unless_stopped()
         progress(copied, total)
 
     try:
@@ -82,6 +85,7 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
                 _make(unfinished, former, terms)
                 _copy(connection, unfinished, go_on)
                 _sync(unfinished)
+                unless_stopped()
                 _keep(file)
                 put_in_place(unfinished, file)
                 # It names patients, and nothing works with it any more.

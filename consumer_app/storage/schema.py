@@ -48,7 +48,7 @@ def no_database(name: str) -> UnusableDatabase:
 
 
 def upgrade(connection: Connection, terms: Terms) -> None:
-    """Migrate within the transaction that is begun, which a migration may commit.
+    """Migrate within the transaction that is begun.
 
     Raises:
         UnusableDatabase: this program can't work with it, or may not migrate it.
