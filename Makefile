@@ -20,7 +20,7 @@ run: .venv/installed ## start everything on this machine, show the sample query,
 # Much of a test is waiting: there are more workers than cores. What tests need of Debian is
 # installed before, in one go: workers would get in each other's way.
 WORKERS ?= 3
-test: ## run every test, the real broker included
+test: ## run every test but the long ones, the real broker included
 	@$(MAKE) --silent --jobs=2 install programs
 	@$(BIN)/$(MEASURE)pytest --numprocesses=$(WORKERS) --dist=loadscope
 

@@ -1,6 +1,7 @@
 """What tests of several kinds stand on."""
 
 import re
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
@@ -34,10 +35,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByServe
     return ByServers(config, log) if config.getoption("dist") == "loadscope" else None
 
 
+def pytest_configure() -> None:
+    """Heed what ends a process, and let what is started from here: nohup and `&` ignore it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Have the report of a test name the fault, for the table of `make faults`."""
     if fault := item.get_closest_marker("fault"):
         item.user_properties.append(("fault", fault.args[0]))
+    elif item.get_closest_marker("long"):
+        raise pytest.UsageError(f"{item.nodeid}: nobody runs a long test that is no fault")
 
 
 @pytest.hookimpl(wrapper=True)

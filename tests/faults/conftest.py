@@ -27,9 +27,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.fault says what it breaks")
 
 
-def over(*databases: str) -> pytest.MarkDecorator:
-    """Run a test over these databases in any case."""
-    return pytest.mark.parametrize("database", databases, indirect=True)
+def over(first: str, *others: str) -> pytest.MarkDecorator:
+    """Run a test over the first database in any case, and over all in `make faults`."""
+    further = [pytest.param(each, marks=pytest.mark.long) for each in others]
+    return pytest.mark.parametrize("database", [first, *further], indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,10 @@ async def _declare(broker: PrivateBroker) -> None:
         pytest.param(
             PrivateBroker.stop,
             id="stopped",
-            marks=pytest.mark.fault("RabbitMQ stopped and started under load, and asked"),
+            marks=[
+                pytest.mark.long,
+                pytest.mark.fault("RabbitMQ stopped and started under load, and asked"),
+            ],
         ),
         pytest.param(
             PrivateBroker.kill,
@@ -89,6 +92,7 @@ def _still_answers_while_the_broker_is_away(consumer: ServiceProcess) -> None:
     assert httpx.get(f"{consumer.url}/health/receiving", timeout=30).status_code == 503
 
 
+@pytest.mark.long
 @pytest.mark.fault("RabbitMQ killed (-9) before it confirms what was posted, posted again")
 def test_a_request_without_a_confirm_is_answered_503_and_may_be_repeated(
     system: System, record: Record

@@ -39,6 +39,7 @@ def test_a_consumer_killed_again_and_again_under_load_loses_and_doubles_nothing(
     record(kills, system, consumer)
 
 
+@pytest.mark.long
 @pytest.mark.fault("consumer told to end (SIGTERM) under load")
 def test_a_consumer_told_to_end_under_load_finishes_what_it_has_and_no_more(
     system: System, chance: random.Random, full: bool, record: Record

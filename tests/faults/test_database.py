@@ -60,7 +60,10 @@ def own_postgres() -> Iterator[PrivatePostgres]:
         pytest.param(
             PrivatePostgres.stop,
             id="stopped",
-            marks=pytest.mark.fault("PostgreSQL stopped and started under load"),
+            marks=[
+                pytest.mark.long,
+                pytest.mark.fault("PostgreSQL stopped and started under load"),
+            ],
         ),
         pytest.param(
             PrivatePostgres.kill,

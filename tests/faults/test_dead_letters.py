@@ -15,6 +15,7 @@ from tests.processes import ModuleProcess
 from tests.services import eventually
 
 
+@pytest.mark.long
 @pytest.mark.fault("replay of dead letters killed (-9)")
 def test_a_replay_killed_again_and_again_loses_and_doubles_nothing(
     system: System, chance: random.Random, full: bool, record: Record

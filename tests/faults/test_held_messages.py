@@ -66,6 +66,7 @@ def test_messages_stay_with_the_consumer_while_the_database_is_away_as_the_queue
     record(1, impatient, consumer)
 
 
+@pytest.mark.long
 @pytest.mark.fault("connections broken while the database is locked")
 def test_messages_whose_connection_breaks_often_while_the_database_is_locked_are_no_dead_letters(
     system: System, full: bool, record: Record

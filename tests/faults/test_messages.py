@@ -32,6 +32,7 @@ def test_messages_delivered_twice_and_in_reverse_order_are_stored_once(
     record(messages, system, consumer)
 
 
+@pytest.mark.long
 @pytest.mark.fault("hostile messages among good ones")
 def test_every_good_message_among_hostile_ones_is_stored_and_every_bad_one_is_a_dead_letter(
     system: System, chance: random.Random, full: bool, record: Record

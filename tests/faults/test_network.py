@@ -30,6 +30,7 @@ def proxy(broker: PrivateBroker) -> Iterator[Proxy]:
     made.close()
 
 
+@pytest.mark.long
 @pytest.mark.fault("connections reset, half-open, delayed")
 def test_connections_that_are_cut_hang_or_crawl_lose_and_double_nothing(
     system: System, proxy: Proxy, chance: random.Random, full: bool, record: Record

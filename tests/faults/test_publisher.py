@@ -16,6 +16,7 @@ from tests.faults.system import System
 from tests.services import eventually
 
 
+@pytest.mark.long
 @pytest.mark.fault("publisher killed (-9) in a file, the file again")
 def test_a_file_published_again_after_kills_in_its_middle_loses_and_doubles_nothing(
     system: System, chance: random.Random, full: bool, record: Record, tmp_path: Path

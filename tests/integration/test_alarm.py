@@ -57,6 +57,7 @@ def test_a_publisher_that_is_blocked_gives_up_when_its_time_is_up(
     assert GIVE_UP_AFTER_SECONDS <= float(said[1]) < NO_LONGER_THAN_SECONDS
 
 
+@pytest.mark.long
 @pytest.mark.fault("RabbitMQ short of memory")
 async def test_a_consumer_that_moves_what_1_0_0_has_left_still_stores_and_acknowledges_and_ends(
     broker: PrivateBroker, tmp_path: Path

@@ -26,7 +26,13 @@ def rabbitmq_url(tmp_path: Path) -> Iterator[str]:
         yield broker.url
 
 
-@pytest.fixture(params=["sqlite, large", "sqlite, fitting", "postgresql, fitting"])
+@pytest.fixture(
+    params=[
+        "sqlite, large",
+        "sqlite, fitting",
+        pytest.param("postgresql, fitting", marks=pytest.mark.long),
+    ]
+)
 def held(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Database, list[bytes], int]:
     """Give a database, messages that a consumer holds for it, and the number of their events.
 
