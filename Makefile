@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install assets run test coverage unit integration browser chart e2e kubernetes faults fuzz bench lint format docs version lock clean programs
+.PHONY: help install assets run test coverage unit integration browser chart e2e kubernetes faults fuzz bench growth lint format docs version lock clean programs
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -64,6 +64,12 @@ fuzz: install programs ## ask both HTTP interfaces for thousands of things, CASE
 
 bench: install .venv/bench ## measure the speed and write docs/performance.md, or compare with AGAINST=REVISION
 	@$(BIN)/python -m benchmarks $(if $(MEMORY),--memory) $(if $(AGAINST),--against $(AGAINST))
+
+EVENTS ?= 27_000_000
+DATABASE ?= sqlite
+CONSUMERS ?= 1
+growth: install .venv/bench ## put a hospital's whole history in while queries are answered, and write docs/growth.md
+	@$(BIN)/python -m benchmarks.growth --events $(EVENTS) --database $(DATABASE) --consumers $(CONSUMERS)
 
 lint: .venv/installed node_modules/installed ## check style, formatting and types
 	@$(BIN)/ruff check .

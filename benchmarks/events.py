@@ -13,12 +13,13 @@ _MEDICATIONS = [f"Medication {number} 100 mg" for number in range(200)]
 _BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _EVENTS_A_PATIENT = 500
 _ORDERS_A_PATIENT = 25
+_FIRST_PATIENT = 10_000_000
 
 
 def lines(count: int, *, event_ids: bool = True) -> Iterator[str]:
     """Yield so many events as JSON, always the same: starts and stops in turn in each order."""
     choose = random.Random(1)
-    patients = max(count // _EVENTS_A_PATIENT, 1)
+    patients = _count_of_patients(count)
     started: set[int] = set()
     for number in range(count):
         order = choose.randrange(patients * _ORDERS_A_PATIENT)
@@ -27,11 +28,20 @@ def lines(count: int, *, event_ids: bool = True) -> Iterator[str]:
         time = _BEGIN + timedelta(seconds=number * 20)
         event_id = f',"event_id":"emar-{number}"' if event_ids else ""
         yield (
-            f'{{"patient_id":"{10_000_000 + order % patients}",'
+            f'{{"patient_id":"{_FIRST_PATIENT + order % patients}",'
             f'"medication_name":"{_MEDICATIONS[order % 199]}","action":"{action}",'
             f'"event_time":"{time:%Y-%m-%dT%H:%M:%SZ}",'
             f'"order_id":"{30_000_000 + order}"{event_id}}}'
         )
+
+
+def patients_of(count: int) -> list[str]:
+    """Name the patients that so many events are of."""
+    return [str(_FIRST_PATIENT + number) for number in range(_count_of_patients(count))]
+
+
+def _count_of_patients(count: int) -> int:
+    return max(count // _EVENTS_A_PATIENT, 1)
 
 
 def write_file(file: Path, count: int, *, event_ids: bool = True) -> Path:

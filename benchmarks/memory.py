@@ -53,7 +53,7 @@ def peak_of(pid: int) -> Iterator[Peak]:
 
     def watch() -> None:
         while not ended.wait(_SAMPLE_SECONDS):
-            peak.mebibytes = max(peak.mebibytes, _held_by(pid) / _MEBIBYTE)
+            peak.mebibytes = max(peak.mebibytes, held_by(pid) / _MEBIBYTE)
 
     watching = Thread(target=watch)
     watching.start()
@@ -64,15 +64,18 @@ def peak_of(pid: int) -> Iterator[Peak]:
         watching.join()
 
 
-def _held_by(pid: int) -> int:
-    """Add it up, straight from /proc: psutil would look at all processes to find the children."""
+def held_by(pid: int) -> int:
+    """Return the bytes that a process and its children hold.
+
+    They are added up, straight from /proc: psutil would look at all processes for the children.
+    """
     process = Path(f"/proc/{pid}")
     try:
         resident = int((process / "statm").read_text().split()[1]) * _PAGE_BYTES
         children = [each.read_text().split() for each in process.glob("task/*/children")]
     except OSError:  # it has just ended
         return 0
-    return resident + sum(_held_by(int(child)) for each in children for child in each)
+    return resident + sum(held_by(int(child)) for each in children for child in each)
 
 
 def held_messages(bench: Bench, bodies: Iterable[bytes], database: Database | None = None) -> float:

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from benchmarks.events import events, lines, write_file
 from benchmarks.machinery import (
@@ -20,23 +20,11 @@ from benchmarks.machinery import (
     stored,
     wait_until_stored,
 )
-from consumer_app.storage.backend import INSERT, Row
+from consumer_app.storage.backend import COLUMNS, INTO_TABLE, Row
 from consumer_app.storage.database import migrate, open_database
 from consumer_app.storage.sqlite import SqliteBackend
-from publisher_app.formats.columns import Columns
-from publisher_app.formats.mapping import FieldMapping
-from publisher_app.inputs.files import open_file
-from publisher_app.repeats import Repeats
 
-_ROWS_A_COMMIT = 1_000
-_INSERT = f"""
-    {INSERT} VALUES (
-        (SELECT number FROM patient WHERE patient_id = ?),
-        (SELECT number FROM medication WHERE medication_name = ?),
-        ?, ?, ?, ?, ?, ?
-    )
-"""  # noqa: S608 - words of ours alone
-_NUMBER = "INSERT OR IGNORE INTO {} VALUES (NULL, ?)"
+_ROWS_A_STATEMENT, _ROWS_A_COMMIT = 1_024, 65_536
 
 
 class Backfill(NamedTuple):
@@ -61,26 +49,40 @@ def backfill(bench: Bench, file: Path, count: int, **settings: str) -> Backfill:
     return Backfill(count, count / (end - begin), published.peak_megabytes, memory)
 
 
-def executemany(bench: Bench, count: int) -> float:
-    """Insert the same rows into the same table from one process, a commit per 1,000 rows."""
+def raw_insert(bench: Bench, count: int) -> float:
+    """Insert such rows, made before, into the same table from one process.
+
+    With the same statements: many rows each, in the order of the key, in large commits.
+    """
     file = bench.new_database()
     engine = open_database(f"sqlite+aiosqlite:///{file}")
     made = events(count)
-    rows = SqliteBackend(engine, consumer="").rows(made, made[0].event_time, None)
+    rows = _numbered(SqliteBackend(engine, consumer="").rows(made, made[0].event_time, None))
     asyncio.run(_migrate(engine))
-    with closing(sqlite3.connect(file)) as connection:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         begin = time.monotonic()
         for at in range(0, count, _ROWS_A_COMMIT):
-            _insert(connection, rows[at : at + _ROWS_A_COMMIT])
-            connection.commit()
+            connection.execute("BEGIN IMMEDIATE")
+            _insert(connection, sorted(rows[at : at + _ROWS_A_COMMIT]))
+            connection.execute("COMMIT")
         return count / (time.monotonic() - begin)
 
 
+def _numbered(rows: Sequence[Row]) -> list[Row]:
+    patients = {row[0]: number for number, row in enumerate(rows)}
+    medications = {row[1]: number for number, row in enumerate(rows)}
+    return [(patients[row[0]], medications[row[1]], *row[2:-1], 0) for row in rows]
+
+
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    connection.executemany(_NUMBER.format("patient"), {row[:1] for row in rows})
-    connection.executemany(_NUMBER.format("medication"), {row[1:2] for row in rows})
-    connection.executemany(_INSERT, [(*row[:-1], 0) for row in rows])
+    for at in range(0, len(rows), _ROWS_A_STATEMENT):
+        some = rows[at : at + _ROWS_A_STATEMENT]
+        marks = ", ".join([f"({', '.join('?' * len(COLUMNS))})"] * len(some))
+        connection.execute(
+            f"INSERT OR ROLLBACK {INTO_TABLE} VALUES {marks} ON CONFLICT DO NOTHING",  # noqa: S608
+            [*chain.from_iterable(some)],
+        )
 
 
 async def _migrate(engine: object) -> None:
@@ -135,15 +137,10 @@ def publish_alone(bench: Bench, file: Path) -> float:
     return published.events / published.seconds
 
 
-def parse_alone(file: Path) -> float:
-    """Parse and validate the same file without a broker."""
-    begin = time.monotonic()
-    with open_file(str(file)) as opened:
-        columns = Columns({})
-        event_of, number = FieldMapping(columns, ZoneInfo("UTC")).event_of, Repeats().number
-        records = columns.checked(opened.records(columns))
-        count = sum(1 for _ in map(number, map(event_of, records)))
-    return count / (time.monotonic() - begin)
+def publish_barely(bench: Bench, file: Path) -> float:
+    """Let the bare loop publish the same file while nobody consumes."""
+    with bench.empty_queue():
+        return _printed_rate(["-m", "benchmarks.bare_publisher", str(file)], bench.environment())
 
 
 def consumers_on_postgres(bench: Bench, database_url: str, count: int, consumers: int) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Self
 
@@ -25,6 +25,9 @@ logger = logging.getLogger("publisher_app")
 
 OPERATIONS = {EVENTS_EXCHANGE.name: ("publishMedicationEvents", MessageHeaders)}
 """What is done on each channel, with which headers, as the AsyncAPI document has it."""
+
+MOST_MESSAGE_BYTES = 1_000_000
+"""What is more than that goes out in several messages: what they take in memory stays small."""
 
 _CONFIRM_TIMEOUT_SECONDS = 10.0
 _FAREWELL_TIMEOUT_SECONDS = 1.0
@@ -82,7 +85,7 @@ class EventPublisher:
             raise NotConfirmed(str(unavailable)) from unavailable
 
     async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
-        """Publish up to 1,000 events as one message; return once it is confirmed.
+        """Publish up to 1,000 events as a message, or as several; return once it is confirmed.
 
         They belong to a ``run``, or to none.
 
@@ -90,7 +93,10 @@ class EventPublisher:
             NotConfirmed: no queue took it, or no confirmation came, until the time was up.
 
         """
-        body = write_message(events)
+        for body in bodies_of(events):
+            await self._publish(body, run)
+
+    async def _publish(self, body: bytes, run: str | None) -> None:
         last = NotConfirmed(f"RabbitMQ has not confirmed: no answer in {self._give_up_after:g} s")
 
         def was_not_confirmed(error: Exception) -> bool:
@@ -121,3 +127,14 @@ class EventPublisher:
                     )
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable
+
+
+def bodies_of(events: Sequence[MedicationEvent]) -> Iterator[bytes]:
+    """Write events as one message, or as several of up to MOST_MESSAGE_BYTES."""
+    body = write_message(events)
+    if len(body) <= MOST_MESSAGE_BYTES or len(events) == 1:
+        yield body
+    else:
+        half = len(events) // 2
+        yield from bodies_of(events[:half])
+        yield from bodies_of(events[half:])

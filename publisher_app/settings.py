@@ -114,8 +114,8 @@ class PublisherSettings(ServiceSettings):
     run: Annotated[str | None, BeforeValidator(read_run)] = None
     """The run that an input file is; by default its name, size and time of change. A request names
     its own, or belongs to none."""
-    batch_size: Annotated[int, Field(ge=1, le=1_000)] = 500
-    """Events in a message at most."""
+    batch_size: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+    """Events in a message at most; fewer where they are more than a megabyte."""
     window: Annotated[int, Field(ge=1, le=1_000)] = 16
     """Messages that wait for RabbitMQ's confirmation at once."""
     give_up_after: Annotated[float, Field(gt=0)] = 30.0

@@ -1,5 +1,6 @@
 """PostgreSQL, straight through asyncpg."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -134,8 +135,9 @@ _WALK = f"""
     AND (cardinality($2::text[]) = 0 OR medication_name = ANY($2))
     ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
 """  # noqa: S608 - ours too
-# To make a statement of more holds up the event loop for longer, and gains little.
+# To send a statement of more holds up the event loop for longer, and gains little.
 _ROWS_A_COMMIT = 16_384
+_FEW_ROWS = 1_024
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ACTIONS = dict(enumerate(ACTIONS))
 _WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
@@ -171,15 +173,13 @@ class PostgresBackend:
 
     async def _insert(self, driver: Any, rows: Sequence[Row], numbers: RunNumbers) -> bool:  # noqa: ANN401
         """Store rows; do nothing where a run is not open."""
-        patients, medications = _places(row[0] for row in rows), _places(row[1] for row in rows)
-        numbered = (
-            (patients[patient], medications[medication], *others, numbers[run])
-            for patient, medication, *others, run in rows
-        )
-        # A statement can't change a row twice.
-        columns = [*map(list, zip(*_each_once(numbered), strict=True))] or [[]] * len(COLUMNS)
+        if len(rows) <= _FEW_ROWS:
+            columns, patients, medications = _columns(rows, numbers)
+        else:
+            # It takes 50 ms, in which the event loop goes on.
+            columns, patients, medications = await asyncio.to_thread(_columns, rows, numbers)
         runs = {run: number for run, number in numbers.items() if run is not None}
-        given = [*columns, [*patients], [*medications], [*runs], [*runs.values()], self._consumer]
+        given = [*columns, patients, medications, [*runs], [*runs.values()], self._consumer]
         while True:
             with _standby_waited_for(driver):
                 are_names, are_runs = await driver.fetchrow(_WRITE, *given, datetime.now(UTC))
@@ -260,6 +260,22 @@ def _standby_waited_for(driver: Any) -> Iterator[None]:  # noqa: ANN401 - asyncp
         driver.remove_log_listener(listen)
     if cancelled:
         raise OSError(cancelled[0])
+
+
+def _columns(
+    rows: Sequence[Row], numbers: RunNumbers
+) -> tuple[list[list[Any]], list[str], list[str]]:
+    """Make columns of rows, each event once: a statement can't change a row twice.
+
+    Return the patients and medications, too, whose places in these lists stand in the columns.
+    """
+    patients, medications = _places(row[0] for row in rows), _places(row[1] for row in rows)
+    numbered = (
+        (patients[patient], medications[medication], *others, numbers[run])
+        for patient, medication, *others, run in rows
+    )
+    columns = [*map(list, zip(*_each_once(numbered), strict=True))] or [[]] * len(COLUMNS)
+    return columns, [*patients], [*medications]
 
 
 def _places(names: Iterable[str]) -> dict[str, int]:

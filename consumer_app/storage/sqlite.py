@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import defaultdict
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
@@ -16,7 +17,7 @@ from collections.abc import (
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
-from itertools import chain, starmap
+from itertools import chain, islice, starmap
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
 import aiosqlite
@@ -245,14 +246,23 @@ def _insert(
 
 def _numbered(
     connection: sqlite3.Connection, rows: Sequence[Row], numbers: RunNumbers
-) -> list[tuple[Any, ...]]:
-    """Put numbers where names are, and all in the order of the key: so fewer pages change."""
+) -> Iterator[tuple[Any, ...]]:
+    """Put numbers where names are, and all in the order of the key: so fewer pages change.
+
+    They are sorted in parts, each when it is reached: to sort all at once would hold Python's lock,
+    and with it the event loop, for too long.
+    """
     patients = _numbers(connection, PATIENTS, {row[0] for row in rows})
     medications = _numbers(connection, MEDICATIONS, {row[1] for row in rows})
-    return sorted(
-        (patients[patient], medications[medication], *others, numbers[run])
-        for patient, medication, *others, run in rows
-    )
+    first, last = min(patients.values()), max(patients.values())
+    patients_a_part = (last - first) * _BLOCKS[0] // len(rows) + 1
+    parts: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for patient, medication, *others, run in rows:
+        number = patients[patient]
+        numbered = (number, medications[medication], *others, numbers[run])
+        parts[(number - first) // patients_a_part].append(numbered)
+    for _, part in sorted(parts.items()):
+        yield from sorted(part)
 
 
 def _numbers(connection: sqlite3.Connection, table: Table, names: Set[str]) -> Mapping[str, int]:
@@ -273,14 +283,15 @@ def _numbers(connection: sqlite3.Connection, table: Table, names: Set[str]) -> M
     return numbers
 
 
-def _insert_rows(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    at = 0
-    while size := len(rows) - at:
-        size = next((block for block in _BLOCKS if block <= size), size)
-        values = [*chain.from_iterable(rows[at : at + size])]
-        if connection.execute(_inserting(size), values).rowcount < size:
-            connection.execute(_inserting_again(size), values)
-        at += size
+def _insert_rows(connection: sqlite3.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
+    while some := [*islice(rows, _BLOCKS[0])]:
+        at = 0
+        while size := len(some) - at:
+            size = next((block for block in _BLOCKS if block <= size), size)
+            values = [*chain.from_iterable(some[at : at + size])]
+            if connection.execute(_inserting(size), values).rowcount < size:
+                connection.execute(_inserting_again(size), values)
+            at += size
 
 
 @cache

@@ -1,0 +1,186 @@
+"""`python -m benchmarks.growth`: a hospital's whole history goes in while queries are answered.
+
+The events stand in a file in the order of time, each of any patient. They go through the publisher,
+RabbitMQ and the consumer, all on this machine. It writes docs/growth.md and a picture.
+"""
+
+import argparse
+import asyncio
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+import asyncpg
+
+from benchmarks.events import patients_of, write_file
+from benchmarks.growth_report import Growth, Sample, write
+from benchmarks.machinery import Bench, start_publisher, stored
+from benchmarks.memory import held_by
+from benchmarks.queries import Latency
+from local.broker import private_broker
+from local.postgres import private_postgres
+from tests.databases import PostgresDatabase, SqliteFile
+
+_A_LINE = 1_000_000
+_QUERIES_A_SECOND = 50
+_IDLE_SECONDS = 20
+_LONGEST_SLEEP_SECONDS = 20.0
+_MEBIBYTE = 1024 * 1024
+
+
+class Watched(NamedTuple):
+    """What is watched while it grows."""
+
+    database_url: str
+    consumer_url: str
+    processes: Mapping[str, Sequence[int]]
+    """Their identifiers, by what they are; what they have started counts with them."""
+
+
+def main() -> int:
+    """Measure, write, print; return the exit status."""
+    given = _arguments()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        private_broker(Path(folder, "broker")) as broker,
+        _database(given.database, Path(folder)) as url,
+    ):
+        print(f"writing {given.events:,} events to a file", flush=True)
+        file = write_file(Path(folder, "events.jsonl"), given.events)
+        growth = _grow(Bench(broker, Path(folder)), url, file, given.events, given.consumers)
+    print(write(given.database, growth))
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    arguments.add_argument("--events", type=int, default=27_000_000)
+    arguments.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    arguments.add_argument("--consumers", type=int, default=1)
+    return arguments.parse_args()
+
+
+@contextmanager
+def _database(kind: str, folder: Path) -> Iterator[str]:
+    with nullcontext() if kind == "sqlite" else private_postgres() as postgres:
+        yield (SqliteFile(folder) if postgres is None else PostgresDatabase(postgres)).url
+
+
+def _grow(bench: Bench, url: str, file: Path, events: int, consumers: int) -> Growth:
+    environment = bench.environment(url)
+    with bench.empty_queue(), ExitStack() as stack:
+        running = [stack.enter_context(bench.consumer(environment)) for _ in range(consumers)]
+        for consumer in running:
+            consumer.wait_until_ready()
+        begin = time.monotonic()
+        publisher = stack.enter_context(start_publisher(file, environment))
+        stack.callback(publisher.kill)
+        processes = {
+            "publisher": [publisher.pid],
+            "consumer": [consumer.process.pid for consumer in running],
+            "RabbitMQ": [bench.broker.pid],
+        }
+        watched = Watched(url, running[0].url, processes)
+        return asyncio.run(_watch(watched, publisher, events, consumers, begin))
+
+
+async def _watch(
+    watched: Watched, publisher: subprocess.Popen[str], events: int, consumers: int, begin: float
+) -> Growth:
+    samples: list[Sample] = []
+    count, at = 0, begin
+    async with _queries(watched.consumer_url, patients_of(events)) as times:
+        while count < events:
+            # No more often than a line needs it: to count takes up to a second.
+            await asyncio.sleep(_until_next(count, at - begin, events))
+            if publisher.poll():
+                raise RuntimeError(f"the publisher failed with status {publisher.returncode}")
+            now_stored = await asyncio.to_thread(stored, watched.database_url)
+            now = time.monotonic()
+            if now_stored - count < _A_LINE and now_stored < events:
+                continue
+            rate = (now_stored - count) / (now - at)
+            count, at = now_stored, now
+            sample = Sample(
+                events=count,
+                seconds=now - begin,
+                rate=rate,
+                database_megabytes=await _size(watched.database_url) / _MEBIBYTE,
+                memory={
+                    name: sum(map(held_by, pids)) / _MEBIBYTE
+                    for name, pids in watched.processes.items()
+                },
+                latency=Latency.of(times),
+            )
+            times.clear()
+            samples.append(sample)
+            print(sample, flush=True)
+        await asyncio.sleep(1)
+        times.clear()
+        await asyncio.sleep(_IDLE_SECONDS)
+        return Growth(consumers, samples, Latency.of(times))
+
+
+def _until_next(count: int, seconds: float, events: int) -> float:
+    """Guess in how many seconds the next line is due."""
+    if not count:
+        return 1.0
+    expected = min(_A_LINE, events - count) * seconds / count
+    return max(0.2, min(expected / 4, _LONGEST_SLEEP_SECONDS))
+
+
+@asynccontextmanager
+async def _queries(url: str, patients: Sequence[str]) -> AsyncIterator[list[float]]:
+    """Ask about patients at random, so many times a second; give the milliseconds so far."""
+    times: list[float] = []
+    choose = random.Random(3)
+
+    async def ask(client: aiohttp.ClientSession) -> None:
+        started = time.perf_counter()
+        query = {"patient_id": choose.choice(patients)}
+        async with client.get(f"{url}/periods", params=query) as answer:
+            answer.raise_for_status()
+            await answer.read()
+        times.append((time.perf_counter() - started) * 1000)
+
+    async def ask_steadily() -> None:
+        loop = asyncio.get_running_loop()
+        begin, number = loop.time(), 0
+        async with aiohttp.ClientSession() as client, asyncio.TaskGroup() as asked:
+            while True:
+                await asyncio.sleep(begin + number / _QUERIES_A_SECOND - loop.time())
+                asked.create_task(ask(client))
+                number += 1
+
+    asking = asyncio.create_task(ask_steadily())
+    try:
+        yield times
+        if asking.done():
+            asking.result()
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
+
+
+async def _size(database_url: str) -> int:
+    """Return the bytes of a database, with its log."""
+    if database_url.startswith("postgresql"):
+        connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        try:
+            size: int = await connection.fetchval("SELECT pg_database_size(current_database())")
+        finally:
+            await connection.close()
+        return size
+    file = Path(database_url.removeprefix("sqlite+aiosqlite:///"))
+    return sum(each.stat().st_size for each in file.parent.glob(f"{file.name}*"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
