@@ -33,7 +33,9 @@ async def main(lines: TextIO) -> None:
             waiting.add(asyncio.ensure_future(exchange.publish(message, ROUTING_KEY)))
             published += len(events)
             if len(waiting) == _UNCONFIRMED:
-                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         await asyncio.gather(*waiting)
     print(published / (time.monotonic() - begin), flush=True)
 

@@ -96,10 +96,12 @@ async def _watch(
 ) -> Growth:
     samples: list[Sample] = []
     count, at = 0, begin
-    async with _queries(watched.consumer_url, patients_of(events)) as times:
+    async with _queries(watched.consumer_url, patients_of(events)) as (times, asking):
         while count < events:
             # No more often than a line needs it: to count takes up to a second.
             await asyncio.sleep(_until_next(count, at - begin, events))
+            if asking.done():
+                asking.result()
             if publisher.poll():
                 raise RuntimeError(f"the publisher failed with status {publisher.returncode}")
             now_stored = await asyncio.to_thread(stored, watched.database_url)
@@ -112,7 +114,7 @@ async def _watch(
                 events=count,
                 seconds=now - begin,
                 rate=rate,
-                database_megabytes=await _size(watched.database_url) / _MEBIBYTE,
+                database_mebibytes=await _size(watched.database_url) / _MEBIBYTE,
                 memory={
                     name: sum(map(held_by, pids)) / _MEBIBYTE
                     for name, pids in watched.processes.items()
@@ -137,8 +139,13 @@ def _until_next(count: int, seconds: float, events: int) -> float:
 
 
 @asynccontextmanager
-async def _queries(url: str, patients: Sequence[str]) -> AsyncIterator[list[float]]:
-    """Ask about patients at random, so many times a second; give the milliseconds so far."""
+async def _queries(
+    url: str, patients: Sequence[str]
+) -> AsyncIterator[tuple[list[float], asyncio.Task[None]]]:
+    """Ask about patients at random, so many times a second; give the milliseconds so far.
+
+    The task that asks ends when a question is not answered, as by a consumer that has ended.
+    """
     times: list[float] = []
     choose = random.Random(3)
 
@@ -161,9 +168,7 @@ async def _queries(url: str, patients: Sequence[str]) -> AsyncIterator[list[floa
 
     asking = asyncio.create_task(ask_steadily())
     try:
-        yield times
-        if asking.done():
-            asking.result()
+        yield times, asking
     finally:
         asking.cancel()
         await asyncio.wait([asking])

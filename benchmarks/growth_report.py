@@ -40,17 +40,17 @@ class Sample:
     """From the start of the publisher."""
     rate: float
     """Events per second since the sample before."""
-    database_megabytes: float
+    database_mebibytes: float
     memory: Mapping[str, float]
-    """Megabytes by the name of the process."""
+    """Mebibytes by the name of the process."""
     latency: Latency
     """Of `/periods` since the sample before."""
 
     def __str__(self) -> str:
-        memory = " | ".join(f"{megabytes:,.0f}" for megabytes in self.memory.values())
+        memory = " | ".join(f"{size:,.0f}" for size in self.memory.values())
         return (
             f"| {self.events / 1e6:.1f} | {self.seconds:,.0f} | {self.rate:,.0f} "
-            f"| {self.database_megabytes:,.0f} | {memory} "
+            f"| {self.database_mebibytes:,.0f} | {memory} "
             f"| {self.latency.p50:.1f} | {self.latency.p99:.1f} |"
         )
 
@@ -83,7 +83,7 @@ def write(database: str, growth: Growth) -> str:
 def _part(database: str, growth: Growth) -> str:
     last, consumers = growth.samples[-1], growth.consumers
     services = f"{consumers} consumers" if consumers > 1 else "one consumer"
-    memory = " | ".join(f"{name}, MB" for name in last.memory)
+    memory = " | ".join(f"{name}, MiB" for name in last.memory)
     lines = "\n".join(map(str, growth.samples))
     return f"""\
 ## {_NAMES[database]}, {services}
@@ -92,7 +92,7 @@ def _part(database: str, growth: Growth) -> str:
 {last.events / last.seconds:,.0f} a second. `/periods` afterwards, with nothing to store: p50
 {growth.idle.p50:.1f} ms, p99 {growth.idle.p99:.1f} ms.
 
-| million events | seconds | events/s | database, MB | {memory} | p50, ms | p99, ms |
+| million events | seconds | events/s | database, MiB | {memory} | p50, ms | p99, ms |
 |---:|---:|---:|---:|{"---:|" * len(last.memory)}---:|---:|
 {lines}
 """

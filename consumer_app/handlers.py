@@ -10,7 +10,13 @@ from consumer_app.deliveries import Deliveries
 from consumer_app.memory import MOST_BYTES_IN_HAND
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
-from contracts import MedicationEvents, MessageHeaders, read_message, run_of_message
+from contracts import (
+    MedicationEvents,
+    MessageHeaders,
+    ReadMessage,
+    read_message,
+    run_of_message,
+)
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
 from runtime.http.asyncapi import Operations
 
@@ -22,8 +28,8 @@ OPERATIONS: Operations = {
 
 _SUSPICIOUS_DELIVERIES = 5
 _LONGEST_PAUSE_SECONDS = 5.0
-# So many are read in less than half a millisecond.
-_FEW_EVENTS = 100
+# So many are read in less than a millisecond, whatever they hold.
+_FEW_BYTES = 8_000
 
 
 def handle_events(
@@ -35,7 +41,7 @@ def handle_events(
 ) -> None:
     """Subscribe to the events: each is acknowledged when it is stored, and not before."""
     deliveries = Deliveries(MOST_BYTES_IN_HAND)
-    reading = asyncio.Lock()
+    reader = _Reader()
 
     @broker.subscriber(
         EVENTS_QUEUE,
@@ -66,16 +72,29 @@ def handle_events(
 
     async def store_events(message: RabbitMessage) -> None:
         run, no_run = run_of_message(message.headers)
-        async with reading:
-            events, refusal = read_message(message.body)
-            if len(events) > _FEW_EVENTS:
-                # Of many messages that come at once, one is read at each turn of the event loop,
-                # which answers between two of them.
-                await asyncio.sleep(0)
+        events, refusal = await reader.read(message.body)
         if no_run is None:
             await store.add(events, run)
         if problem := no_run or refusal:
             await dead_letters.take(message, problem)
+
+
+class _Reader:
+    """Reads one message at each turn of the event loop, of many that come at once.
+
+    Between two of them it answers.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+
+    async def read(self, body: bytes) -> ReadMessage:
+        """Read a message's body."""
+        async with self._turn:
+            message = read_message(body)
+            if len(body) > _FEW_BYTES:
+                await asyncio.sleep(0)
+        return message
 
 
 async def _body(message: RabbitMessage) -> bytes:

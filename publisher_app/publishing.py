@@ -93,10 +93,6 @@ class EventPublisher:
             NotConfirmed: no queue took it, or no confirmation came, until the time was up.
 
         """
-        for body in bodies_of(events):
-            await self._publish(body, run)
-
-    async def _publish(self, body: bytes, run: str | None) -> None:
         last = NotConfirmed(f"RabbitMQ has not confirmed: no answer in {self._give_up_after:g} s")
 
         def was_not_confirmed(error: Exception) -> bool:
@@ -108,11 +104,13 @@ class EventPublisher:
         # The time is up in the middle of a try, or of a pause, too.
         with suppress(TimeoutError):
             async with asyncio.timeout(self._give_up_after):
-                async for attempt in stamina.retry_context(
-                    was_not_confirmed, attempts=None, timeout=None
-                ):
-                    with attempt:
-                        return await self._publish_once(body, run)
+                for body in bodies_of(events):
+                    async for attempt in stamina.retry_context(
+                        was_not_confirmed, attempts=None, timeout=None
+                    ):
+                        with attempt:
+                            await self._publish_once(body, run)
+                return
         raise last
 
     async def _publish_once(self, body: bytes, run: str | None) -> None:
@@ -135,6 +133,8 @@ def bodies_of(events: Sequence[MedicationEvent]) -> Iterator[bytes]:
     if len(body) <= MOST_MESSAGE_BYTES or len(events) == 1:
         yield body
     else:
+        # It would be kept while its parts wait for their confirmations.
+        del body
         half = len(events) // 2
         yield from bodies_of(events[:half])
         yield from bodies_of(events[half:])

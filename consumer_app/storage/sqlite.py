@@ -126,9 +126,10 @@ Result = TypeVar("Result")
 class SqliteBackend:
     """One connection that writes, and one that reads.
 
-    While the event loop is busy, a connection's thread waits 5 ms or more for Python's lock, at
-    each step of a statement. So many rows go in with one statement, which is prepared once, and all
-    come out as one JSON text, which takes the processor half as long as a step for each.
+    While the event loop is busy, a connection's thread waits a millisecond or more for Python's
+    lock, at each step of a statement. So many rows go in with one statement, which is prepared
+    once, and all come out as one JSON text, which takes the processor half as long as a step for
+    each.
     """
 
     def __init__(self, engine: AsyncEngine, consumer: str) -> None:
@@ -254,15 +255,13 @@ def _numbered(
     """
     patients = _numbers(connection, PATIENTS, {row[0] for row in rows})
     medications = _numbers(connection, MEDICATIONS, {row[1] for row in rows})
-    first, last = min(patients.values()), max(patients.values())
-    patients_a_part = (last - first) * _BLOCKS[0] // len(rows) + 1
-    parts: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    of_patients: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for patient, medication, *others, run in rows:
         number = patients[patient]
         numbered = (number, medications[medication], *others, numbers[run])
-        parts[(number - first) // patients_a_part].append(numbered)
-    for _, part in sorted(parts.items()):
-        yield from sorted(part)
+        of_patients[number].append(numbered)
+    for number in sorted(of_patients):
+        yield from sorted(of_patients.pop(number))
 
 
 def _numbers(connection: sqlite3.Connection, table: Table, names: Set[str]) -> Mapping[str, int]:

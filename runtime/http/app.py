@@ -22,7 +22,7 @@ from runtime.logs import trim_access_log
 from runtime.processes import can_not_start, end_as_told
 
 _FAREWELL_SECONDS = 5.0
-_OBJECTS_A_COLLECTION = 50_000
+_OBJECTS_A_COLLECTION = 10_000
 # The event loop gets Python's lock back from another thread after so long; by default, 5 ms.
 _SWITCH_SECONDS = 0.001
 
