@@ -7,7 +7,8 @@ if [ "$(id -u)" = 0 ]; then
 fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     echo "$POSTGRES_PASSWORD" > /tmp/password
-    initdb --username "$POSTGRES_USER" --pwfile /tmp/password --auth-local trust --auth-host scram-sha-256
+    initdb --username "$POSTGRES_USER" --pwfile /tmp/password --auth-local trust \
+        --auth-host scram-sha-256 --encoding UTF8 --locale C.UTF-8
     echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
     pg_ctl --wait start --options "-c listen_addresses=''"
     createdb --username "$POSTGRES_USER" "$POSTGRES_DB"
