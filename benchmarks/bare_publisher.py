@@ -14,9 +14,9 @@ from typing import TextIO
 
 import aio_pika
 
+from contracts import MAX_EVENTS
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 
-_EVENTS_A_MESSAGE = 1_000
 _UNCONFIRMED = 16
 
 
@@ -27,7 +27,7 @@ async def main(lines: TextIO) -> None:
     async with await aio_pika.connect(os.environ["RABBITMQ_URL"]) as connection:
         exchange = await (await connection.channel()).get_exchange(EVENTS_EXCHANGE.name)
         waiting: set[asyncio.Task[object]] = set()
-        while events := [json.loads(line) for line in islice(lines, _EVENTS_A_MESSAGE)]:
+        while events := [json.loads(line) for line in islice(lines, MAX_EVENTS)]:
             body = json.dumps(events).encode()
             message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
             waiting.add(asyncio.ensure_future(exchange.publish(message, ROUTING_KEY)))

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
-import asyncpg
 
 from benchmarks.events import patients_of, write_file
 from benchmarks.growth_report import Growth, Sample, write
@@ -26,7 +25,7 @@ from benchmarks.memory import held_by
 from benchmarks.queries import Latency
 from local.broker import private_broker
 from local.postgres import private_postgres
-from tests.databases import PostgresDatabase, SqliteFile
+from tests.databases import PostgresDatabase, SqliteFile, connect
 
 _A_LINE = 1_000_000
 _QUERIES_A_SECOND = 50
@@ -177,7 +176,7 @@ async def _queries(
 async def _size(database_url: str) -> int:
     """Return the bytes of a database, with its log."""
     if database_url.startswith("postgresql"):
-        connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        connection = await connect(database_url)
         try:
             size: int = await connection.fetchval("SELECT pg_database_size(current_database())")
         finally:

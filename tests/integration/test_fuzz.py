@@ -11,7 +11,7 @@ from pathlib import Path
 from local.broker import private_broker
 from tests.services import ServiceProcess
 
-CASES = os.environ.get("FUZZ_CASES", "10")
+CASES = os.environ.get("FUZZ_CASES", "25")
 """Of each operation, besides its examples and the edges of what it takes, asked each time."""
 SEED = os.environ.get("FUZZ_SEED", "1")
 """Without one, it is another each time, and told."""

@@ -536,8 +536,7 @@ def refused_in_identifiers() -> Sequence[str]:
 
 
 def _refused_in_identifiers() -> Iterable[str]:
-    # In the planes between, and behind, there are letters, and what no character has been given.
-    for number in (*range(0xA0, 0x20000), *range(0xE0000, 0xE1000)):
+    for number in range(0xA0, sys.maxunicode + 1):
         if not 0xD800 <= number < 0xE000:
             try:
                 read_identifier(f"A{chr(number)}7")
