@@ -13,14 +13,15 @@ from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import OPERATIONS, handle_events
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.routes import periods_router
+from consumer_app.replica_lag import ReplicaLag
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, UnusableDatabase
 from consumer_app.storage.store import EventStore
 from consumer_app.timeline import show_timeline
 from consumer_app.trial import Trial
 from runtime.broker import broker_problem, make_broker, make_channel
-from runtime.http.app import HttpApp
-from runtime.http.health import Check, answering_health_router
+from runtime.http.app import HttpApp, UnconnectedApp
+from runtime.http.health import Check, answering_health_router, health_router
 from runtime.http.problems import answer_problems
 from runtime.logs import configure_logs
 from runtime.processes import can_not_start
@@ -33,8 +34,12 @@ _DESCRIPTION = "Stores medication events and answers in which periods each patie
 
 
 def make_app(settings: ConsumerSettings) -> HttpApp:
-    """Wire the consumer; nothing is connected or opened before it starts."""
-    store = EventStore.at(settings.database_url, settings.terms())
+    """Wire the consumer; nothing is connected or opened before it starts.
+
+    One that does not receive is wired like any other, and described so: but nothing is connected to
+    its broker, nor is anything written.
+    """
+    store = EventStore.at(settings.database_url, settings.terms(), read_only=not settings.receives)
     room = asyncio.Lock()
     answered_apart = AnswersApart({"DATABASE_URL": settings.database_url}, room)
     broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
@@ -49,6 +54,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         "dead-letters": dead_letters.problem,
         "trial": trial.problem,
     }
+    replica = ReplicaLag(store.replication, settings.max_lag)
     api = FastAPI(
         title="Medication periods",
         version=VERSION,
@@ -57,7 +63,10 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         redoc_url=None,
     )
     api.include_router(periods_router(store, answered_apart))
-    api.include_router(answering_health_router(checks, answering=["database"]))
+    if settings.receives:
+        api.include_router(answering_health_router(checks, answering=["database"]))
+    else:
+        api.include_router(health_router({"database": store.problem, "replica": replica.problem}))
     show_timeline(api)
     answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
 
@@ -65,7 +74,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     async def lifespan() -> AsyncIterator[None]:
         async with store:
             try:
-                await store.prepare()
+                await (store.prepare() if settings.receives else store.look())
             except UnusableDatabase as error:
                 can_not_start(error)
             except DatabaseUnavailable as error:
@@ -77,13 +86,15 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
                 await answered_apart.close()
         logger.info("stopped")
 
-    return HttpApp(
+    kind = HttpApp if settings.receives else UnconnectedApp
+    beside = partial(empty_former_queue, settings.rabbitmq_url)
+    return kind(
         broker,
         api,
         operations=OPERATIONS,
         logger=logger,
         lifespan=lifespan,
-        beside=partial(empty_former_queue, settings.rabbitmq_url),
+        beside=beside if settings.receives else None,
     )
 
 

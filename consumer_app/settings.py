@@ -24,6 +24,11 @@ class ConsumerSettings(ServiceSettings):
         str | None, Field(validation_alias="DATABASE_BACKED_UP_BEFORE")
     ] = None
     """PostgreSQL: the version before whose migration you have made a backup, where it asks."""
+    receives: bool = True
+    """Take messages and store their events; false makes a process that only answers, from what
+    others store: it needs no RABBITMQ_URL, and never writes."""
+    max_lag: Annotated[float | None, Field(gt=0)] = None
+    """For one that only answers, from a replica: behind by more seconds it is not ready."""
     prefetch: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Messages that are taken from the queue before they are acknowledged."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

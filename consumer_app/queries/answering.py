@@ -77,7 +77,13 @@ async def _main(lane: Lane) -> None:
     loop.set_exception_handler(note)
     asked: asyncio.Queue[bytes] = asyncio.Queue()
     threading.Thread(target=_listen, args=(loop, asked), daemon=True).start()
-    async with EventStore.at(settings.database_url, settings.terms(), _CACHE_BYTES) as store:
+    opened = EventStore.at(
+        settings.database_url,
+        settings.terms(),
+        _CACHE_BYTES,
+        read_only=not settings.receives,
+    )
+    async with opened as store:
         while True:
             query = pickle.loads(await asked.get())  # noqa: S301 - of our own parent
             end = await _written(store, query, lane)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -12,19 +13,23 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from consumer_app.storage.replacing import is_of_1_0_0, replace
-from consumer_app.storage.schema import USUAL_TERMS, Terms, no_database, upgrade
+from consumer_app.storage.schema import (
+    USUAL_TERMS,
+    Terms,
+    no_database,
+    see_that_it_is_newest,
+    upgrade,
+)
 
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 _BUSY_TIMEOUT_SECONDS = 5.0
 # What hangs is given up, reported, and tried again: seconds, but for the lock's milliseconds.
-_POSTGRES_LIMITS = {
-    "timeout": 10,
-    "command_timeout": 60,
-    "server_settings": {"lock_timeout": "5000"},
-}
-_PRAGMAS = (
-    # Written first, so that even switching to WAL waits for another process that does the same.
-    f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_SECONDS * 1000)}",
+_POSTGRES_LIMITS = {"timeout": 10, "command_timeout": 60}
+_POSTGRES_SETTINGS = {"lock_timeout": "5000"}
+_READ_ONLY = {"default_transaction_read_only": "on"}
+# Given first, so that even switching to WAL waits for another process that does the same.
+_PATIENCE = f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_SECONDS * 1000)}"
+_FOR_WRITING = (
     "PRAGMA journal_mode = WAL",
     # A commit is on the disk before it returns; WAL's default would lose some on a power cut.
     "PRAGMA synchronous = FULL",
@@ -53,24 +58,38 @@ def check_database_url(url: str) -> str:
     return url
 
 
-def open_database(url: str, cache_bytes: int = USUAL_CACHE_BYTES) -> AsyncEngine:
+def open_database(
+    url: str, cache_bytes: int = USUAL_CACHE_BYTES, *, read_only: bool = False
+) -> AsyncEngine:
     """Make the engine; nothing is connected yet.
 
-    ``cache_bytes`` are what a connection to SQLite may keep of the file.
+    ``cache_bytes`` are what a connection to SQLite may keep of the file. Where it is ``read_only``
+    the database itself refuses each write, and no file is made.
     """
     address = make_url(url)
     # Errors would repeat the parameters, and with them patients and medications.
     if address.get_backend_name() != "sqlite":
+        settings = {**_POSTGRES_SETTINGS, **(_READ_ONLY if read_only else {})}
+        limits = {**_POSTGRES_LIMITS, "server_settings": settings}
         return create_async_engine(
-            address, hide_parameters=True, pool_pre_ping=True, connect_args=_POSTGRES_LIMITS
+            address, hide_parameters=True, pool_pre_ping=True, connect_args=limits
         )
     # The statements of as many sizes as there are: see SqliteBackend.
     prepared = {"cached_statements": 256}
     engine = create_async_engine(address, hide_parameters=True, connect_args=prepared)
-    pragmas = (*_PRAGMAS, f"PRAGMA cache_size = -{cache_bytes // 1024}")
+    for_writing = () if read_only else _FOR_WRITING
+    pragmas = (_PATIENCE, *for_writing, f"PRAGMA cache_size = -{cache_bytes // 1024}")
+    if read_only:
+        event.listen(engine.sync_engine, "do_connect", _connect_read_only)
     event.listen(engine.sync_engine, "connect", partial(_set_up_connection, pragmas))
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def _connect_read_only(_: object, __: object, arguments: list[Any], named: dict[str, Any]) -> None:
+    # Its log's index is still shared with who writes: beside the file, and made where it is not.
+    arguments[0] = f"{Path(arguments[0]).as_uri()}?mode=ro"
+    named["uri"] = True
 
 
 def _set_up_connection(pragmas: Iterable[str], connection: DBAPIConnection, _: object) -> None:
@@ -116,6 +135,25 @@ async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
             await connection.commit()
         finally:
             # The turn is over with the session, whatever became of its transactions.
+            await connection.invalidate()
+
+
+async def check(engine: AsyncEngine) -> None:
+    """See that the schema is one that this program can read, and change nothing.
+
+    No connection stays open behind it.
+
+    Raises:
+        DatabaseUnavailable: it is not there yet, or has still to be migrated, by who stores.
+        UnusableDatabase: this program can't work with it.
+        sqlalchemy.exc.SQLAlchemyError, OSError: the database can't be read now.
+
+    """
+    async with engine.connect() as connection:
+        try:
+            await connection.execution_options(read_only=True)
+            await connection.run_sync(see_that_it_is_newest)
+        finally:
             await connection.invalidate()
 
 

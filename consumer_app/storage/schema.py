@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
-from consumer_app.storage.errors import UnusableDatabase, standby
+from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase, standby
 from consumer_app.storage.migrations.events_of_1_0_0 import Progress
 from consumer_app.storage.tables import REQUIREMENT
 from runtime.version import VERSION
@@ -58,8 +58,7 @@ def upgrade(connection: Connection, terms: Terms) -> None:
         # A write to SQLite has begun as one, and so has its turn already.
         connection.execute(text("SELECT pg_advisory_lock(hashtext('medication_event'))"))
     _check_encoding(connection)
-    configuration = Config()
-    configuration.set_main_option("script_location", "consumer_app.storage:migrations")
+    configuration = _configuration()
     configuration.attributes["connection"] = connection
     configuration.attributes["partitions"] = terms.partitions
     configuration.attributes["progress"] = terms.progress
@@ -81,6 +80,32 @@ def upgrade(connection: Connection, terms: Terms) -> None:
     command.upgrade(configuration, "head")
     connection.execute(delete(REQUIREMENT))
     connection.execute(insert(REQUIREMENT).values(oldest_program=newest.module.oldest_program))
+
+
+def see_that_it_is_newest(connection: Connection) -> None:
+    """See that there is nothing to migrate; a newer schema will do where it leaves this program in.
+
+    Raises:
+        DatabaseUnavailable: there is.
+        UnusableDatabase: this program can't work with it.
+
+    """
+    _check_encoding(connection)
+    newest, *older = ScriptDirectory.from_config(_configuration()).walk_revisions()
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current == newest.revision:
+        return
+    if current is None:
+        raise DatabaseUnavailable("the database has no tables of ours yet: who stores makes them")
+    if _find(older, current) is not None:
+        raise DatabaseUnavailable("the database is of an older version: who stores migrates it")
+    _check_requirement(connection)
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", "consumer_app.storage:migrations")
+    return configuration
 
 
 def _find(scripts: Sequence[Script], revision: str) -> Script | None:

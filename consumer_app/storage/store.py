@@ -1,8 +1,7 @@
 """The store of events: appends durably, reads a patient's events back."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
@@ -32,9 +31,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from consumer_app.storage import runs
 from consumer_app.storage.backend import Backend, Events, Found, Row
 from consumer_app.storage.batching import Batcher
-from consumer_app.storage.database import USUAL_CACHE_BYTES, migrate, open_database
+from consumer_app.storage.database import USUAL_CACHE_BYTES, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, database_errors
+from consumer_app.storage.opening import Following, Migrating, Opening
 from consumer_app.storage.postgres import PostgresBackend
+from consumer_app.storage.replicas import Replication, replication
 from consumer_app.storage.runs import Counted, Run, Span
 from consumer_app.storage.schema import USUAL_TERMS, Terms
 from consumer_app.storage.sqlite import SqliteBackend
@@ -99,30 +100,57 @@ class Reading(NamedTuple, Generic[Event]):
 class EventStore:
     """Medication events in a database, each of them once."""
 
-    def __init__(self, engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
+    def __init__(
+        self, engine: AsyncEngine, terms: Terms = USUAL_TERMS, *, read_only: bool = False
+    ) -> None:
         self._engine = engine
-        self._terms = terms
+        self._opening: Opening = (
+            Following(engine, self._let_go) if read_only else Migrating(engine, terms)
+        )
         kind = SqliteBackend if engine.dialect.name == "sqlite" else PostgresBackend
         self._backend: Backend = kind(engine, consumer=uuid4().hex)
         self._writer = Writer(engine, self._backend)
         self._writes = Batcher(self._insert)
         self._reads = Batcher(self._read_patients)
-        self._migration = asyncio.Lock()
-        self._migrated = False
         self._prepared = False
         self._write_problem: str | None = None
 
     @classmethod
-    def at(cls, url: str, terms: Terms = USUAL_TERMS, cache_bytes: int = USUAL_CACHE_BYTES) -> Self:
-        """Make the store for a database URL; ``async with`` opens it."""
-        return cls(open_database(url, cache_bytes), terms)
+    def at(
+        cls,
+        url: str,
+        terms: Terms = USUAL_TERMS,
+        cache_bytes: int = USUAL_CACHE_BYTES,
+        *,
+        read_only: bool = False,
+    ) -> Self:
+        """Make the store for a database URL; ``async with`` opens it.
+
+        Where it is ``read_only``, it reads what other processes make, migrate and store.
+        """
+        engine = open_database(url, cache_bytes, read_only=read_only)
+        return cls(engine, terms, read_only=read_only)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         await self._backend.close()
         await self._engine.dispose()
+
+    async def look(self) -> None:
+        """See whether it can be read.
+
+        Raises:
+            UnusableDatabase: this program can't work with it.
+            DatabaseUnavailable: it can't be read now, or not yet.
+
+        """
+        async with self._opened():
+            pass
 
     async def prepare(self) -> None:
         """Make ready to store: the schema the newest, and durable what is there.
@@ -133,7 +161,7 @@ class EventStore:
 
         """
         with database_errors("written"):
-            await self._migrate()
+            await self._opening.ensure()
             if not self._prepared:
                 await self._backend.prepare()
                 async with self._engine.begin() as connection:
@@ -159,8 +187,7 @@ class EventStore:
             UnreadableEvents: one of them can't be read.
 
         """
-        with database_errors("read"):
-            await self._migrate()
+        async with self._opened():
             found = await self._reads.submit([patient_id])
             # The first of a trip is always reached.
             while patient_id not in found.events:
@@ -183,15 +210,16 @@ class EventStore:
 
         """
         medication: list[MedicationEvent] = []
-        with database_errors("read"):
-            await self._migrate()
-            async with aclosing(self._backend.walk(patient_id, medication_names)) as parts:
-                async for part in parts:
-                    for name, events in groupby(part, key=attrgetter("medication_name")):
-                        if medication and medication[0].medication_name != name:
-                            yield medication
-                            medication = []
-                        medication += events
+        async with (
+            self._opened(),
+            aclosing(self._backend.walk(patient_id, medication_names)) as parts,
+        ):
+            async for part in parts:
+                for name, events in groupby(part, key=attrgetter("medication_name")):
+                    if medication and medication[0].medication_name != name:
+                        yield medication
+                        medication = []
+                    medication += events
         if medication:
             yield medication
 
@@ -347,18 +375,32 @@ class EventStore:
             return str(error)
         return None
 
+    async def replication(self) -> Replication | None:
+        """Say how far the database has come as a replica; None where it is none."""
+        async with self._opened():
+            return await replication(self._engine)
+
     async def write_problem(self) -> str | None:
         """Say why what waits to be stored can't be, or None: also where nothing waits."""
         return self._write_problem
 
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        """Have it open to read; what keeps it from that is DatabaseUnavailable."""
+        try:
+            with database_errors("read"):
+                await self._opening.ensure()
+                yield
+        except DatabaseUnavailable:
+            self._opening.doubt()
+            raise
+
     async def _read(self, statement: Select[Any]) -> Sequence[RowMapping]:
-        with database_errors("read"):
-            await self._migrate()
-            async with self._engine.connect() as connection:
-                await connection.execution_options(read_only=True)
-                result = await connection.execute(statement)
-                rows: Sequence[RowMapping] = result.mappings().all()
-                return rows
+        async with self._opened(), self._engine.connect() as connection:
+            await connection.execution_options(read_only=True)
+            result = await connection.execute(statement)
+            rows: Sequence[RowMapping] = result.mappings().all()
+            return rows
 
     async def _read_patients(self, patient_ids: Sequence[str]) -> Found:
         """Read in one trip; where it fails, for each patient alone: one may be at fault."""
@@ -391,12 +433,6 @@ class EventStore:
             events |= found.events
         # The earliest: what is told must hold for each.
         return Found(events, read[0].last_received_at if read else None)
-
-    async def _migrate(self) -> None:
-        async with self._migration:
-            if not self._migrated:
-                await migrate(self._engine, self._terms)
-                self._migrated = True
 
     async def _insert(self, rows: Sequence[Row]) -> None:
         try:

@@ -47,10 +47,6 @@ class HttpApp(AsgiFastStream):
         ``beside`` is work that is done while the broker is started, and cancelled when it stops.
         ``try_it_out`` is the address that publishes a message, where there is one.
         """
-
-        def tell_started() -> None:
-            logger.info("connected to RabbitMQ")
-
         super().__init__(
             broker,
             logger=logger,
@@ -62,10 +58,11 @@ class HttpApp(AsgiFastStream):
             ),
             lifespan=lifespan,
             on_startup=[trim_access_log],
-            after_startup=[tell_started, *after_startup, _keep_loaded],
+            after_startup=[*after_startup, _keep_loaded],
         )
         bound_heads()
         self._api = api
+        self._logger = logger
         if beside is not None:
             self._work_beside(beside)
         allow_head(api)
@@ -82,6 +79,7 @@ class HttpApp(AsgiFastStream):
             await super()._start_broker()
         except BrokerRefused as refused:
             can_not_start(refused)
+        self._logger.info("connected to RabbitMQ")
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._api(head_as_get(scope), receive, send)
@@ -104,6 +102,13 @@ class HttpApp(AsgiFastStream):
     def _asyncapi(self) -> dict[str, Any]:
         specification: dict[str, Any] = self.schema.to_specification().to_jsonable()
         return specification
+
+
+class UnconnectedApp(HttpApp):
+    """One that serves HTTP alone: its broker is in the AsyncAPI document, and never connected."""
+
+    async def _start_broker(self) -> None:
+        self._logger.info("nothing is received: RabbitMQ is not connected")
 
 
 def _keep_loaded() -> None:

@@ -1,22 +1,29 @@
 """PostgreSQL with a standby, which must have what is stored, or takes the primary's place."""
 
 import asyncio
+import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
+from consumer_app.queries.routes import LAST_RECEIVED
+from consumer_app.replica_lag import ReplicaLag
 from consumer_app.storage.errors import UnusableDatabase
 from consumer_app.storage.store import EventStore
 from local.postgres import PrivatePostgres, private_postgres
+from runtime.http.health import Remark
 from tests.databases import connect
 from tests.faults.proxy import Proxy
 from tests.processes import run_module
 from tests.runs import event
+from tests.services import ServiceProcess
 from tests.standby import Standby
 
 EVENT = event("p", 0)
@@ -205,6 +212,110 @@ async def test_a_connection_that_leads_to_a_standby_is_given_up_at_once(pair: Pa
             await adding
         assert await store.events_of("later") == [LATER]
     await asyncio.to_thread(proxy.close)
+
+
+@asynccontextmanager
+async def replay_paused(standby: Standby) -> AsyncIterator[None]:
+    await ask(standby, "SELECT pg_wal_replay_pause()")
+    # What is begun is replayed to its end.
+    is_paused = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
+    await eventually(lambda: ask(standby, is_paused))
+    try:
+        yield
+    finally:
+        await ask(standby, "SELECT pg_wal_replay_resume()")
+
+
+def health_of(service: ServiceProcess) -> tuple[int, dict[str, str]]:
+    answer = httpx.get(f"{service.url}/health/ready", timeout=20)
+    return answer.status_code, answer.json()["problems"]
+
+
+def periods_of(service: ServiceProcess, patient: str) -> tuple[int, str]:
+    """Return how many periods a patient has, and how fresh the answer says that it is."""
+    answer = httpx.get(f"{service.url}/periods", params={"patient_id": patient}, timeout=20)
+    return len(answer.json()["periods"]), answer.headers[LAST_RECEIVED]
+
+
+@pytest.mark.fault("PostgreSQL's replica behind, asked by a process that only answers")
+async def test_a_process_that_only_answers_says_how_old_its_replica_is(
+    pair: Pair, tmp_path: Path
+) -> None:
+    settings = {"CONSUMER_RECEIVES": "false", "CONSUMER_MAX_LAG": "2"}
+    service = await asyncio.to_thread(
+        ServiceProcess, "consumer", {**settings, "DATABASE_URL": pair.standby.url}, tmp_path
+    )
+
+    async def health() -> tuple[int, dict[str, str]]:
+        return await asyncio.to_thread(health_of, service)
+
+    async def periods(patient: str) -> tuple[int, str]:
+        return await asyncio.to_thread(periods_of, service, patient)
+
+    async with EventStore.at(pair.primary.url) as store:
+        await store.add([replace(EVENT, patient_id="in time")])
+        await asyncio.to_thread(service.wait_until_ready)
+        await eventually(lambda: knows_of(pair.standby, "in time"))
+        known, before = await periods("in time")
+        assert known == 1
+
+        async with replay_paused(pair.standby):
+            await store.add([replace(EVENT, patient_id="too late")])
+            assert await periods("too late") == (0, before)
+            await eventually(partial(_is, health, 503))
+            _, problems = await health()
+            assert problems.keys() == {"replica"}
+            assert re.fullmatch(
+                r"the replica is behind by up to \d+ s: CONSUMER_MAX_LAG allows 2 s",
+                problems["replica"],
+            )
+            assert await periods("too late") == (0, before), "it answers, and says how old that is"
+
+        await eventually(partial(_is, health, 200))
+        await eventually(lambda: knows_of(pair.standby, "too late"))
+        known, after = await periods("too late")
+        assert known == 1
+        assert after > before
+    assert "database can't be" not in service.log.read_text()
+    await asyncio.to_thread(service.stop)
+
+
+async def _is(health: Callable[[], Awaitable[tuple[int, dict[str, str]]]], status: int) -> bool:
+    return (await health())[0] == status
+
+
+async def knows_of(server: PrivatePostgres, patient: str) -> object:
+    return await ask(server, "SELECT true FROM medication_event WHERE patient_id = $1", patient)
+
+
+@pytest.mark.fault("PostgreSQL's replica cut off from its primary")
+async def test_a_replica_without_its_primary_is_read_and_told_of(pair: Pair) -> None:
+    async with EventStore.at(pair.primary.url) as store:
+        await store.add([replace(EVENT, patient_id="before")])
+    await eventually(lambda: knows_of(pair.standby, "before"))
+    async with EventStore.at(pair.standby.url, read_only=True) as store:
+        lag = ReplicaLag(store.replication, most_seconds=None)
+
+        async def told() -> str:
+            return await lag.problem() or ""
+
+        await eventually(partial(_says_nothing, told))
+        await asyncio.to_thread(pair.primary.stop)
+        try:
+            await eventually(partial(_says, told, "the replica is not connected to its primary"))
+            assert isinstance(await lag.problem(), Remark)
+            assert len(await store.events_of("before")) == 1
+        finally:
+            await asyncio.to_thread(pair.primary.start)
+        await eventually(partial(_says_nothing, told))
+
+
+async def _says(told: Callable[[], Awaitable[str]], words: str) -> bool:
+    return words in await told()
+
+
+async def _says_nothing(told: Callable[[], Awaitable[str]]) -> bool:
+    return await told() == ""
 
 
 @pytest.mark.fault("PostgreSQL's primary killed (-9), its standby promoted")

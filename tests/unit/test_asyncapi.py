@@ -11,6 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
+from consumer_app.main import make_app
+from consumer_app.settings import ConsumerSettings
+
 SCHEMA = Path("node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json")
 SERVICES = ["publisher", "consumer"]
 
@@ -29,6 +32,11 @@ def test_the_document_is_the_one_that_the_app_generates(service: str, tmp_path: 
 
     committed = Path(f"asyncapi/{service}.yaml").read_text()
     assert generated.read_text() == committed, "asyncapi/ is behind the code: run `make docs`"
+
+
+def test_a_consumer_that_only_answers_has_the_same_document() -> None:
+    apps = [make_app(ConsumerSettings(receives=receives)) for receives in (True, False)]
+    assert apps[0]._asyncapi() == apps[1]._asyncapi()
 
 
 def test_the_page_shows_the_documents_as_they_are(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from runtime.http import health
-from runtime.http.health import Check, answering_health_router, health_router
+from runtime.http.health import Check, Remark, answering_health_router, health_router
 
 READY = {"status": "ready", "problems": {}}
 
@@ -37,6 +37,12 @@ async def test_readiness_depends_on_every_check_where_none_is_named() -> None:
         503,
         {"status": "not ready", "problems": problems},
     )
+
+
+async def test_a_remark_is_told_and_hinders_nothing() -> None:
+    router = health_router({"a": check(None), "b": check(Remark("slow"))})
+    ready = {"status": "ready", "problems": {"b": "slow"}}
+    assert await ask(router, "/health/ready") == (200, ready)
 
 
 @pytest.mark.parametrize(
