@@ -19,10 +19,13 @@ export async function isKnown(patient, signal) {
   return answer.events.length > 0;
 }
 
-/** Tell whether new reports are received now; what has come before is answered in any case. */
+/**
+ * Tell whether new reports arrive now, be it by RabbitMQ or in the replica that is asked; what has
+ * come before is answered in any case.
+ */
 export async function isReceiving(signal) {
-  const { status } = await reach("health/receiving", signal);
-  return status !== 503;
+  const { body } = await reach("health/ready", signal);
+  return Object.keys(body.problems).length === 0;
 }
 
 /** Find a period again with all that made it; one medication's events are few enough to fetch. */

@@ -63,12 +63,17 @@ def test_a_period_that_can_not_be_explained_now_is_told_in_words(
     assert page.locator(".bar").first.is_visible()
 
 
+def tell_a_problem(route: Route) -> None:
+    """Answer as what can answer, and is not told the newest."""
+    route.fulfill(json={"status": "ready", "problems": {"broker": "RabbitMQ is not connected"}})
+
+
 def test_that_nothing_new_is_received_is_told_beside_what_is_known(visit: Visit) -> None:
     page = visit.show_patient("ward")
-    told = page.get_by_text("New reports are not being received at the moment")
+    told = page.get_by_text("New reports do not arrive at the moment")
     assert told.is_hidden()
 
-    visit.page.route("**/health/receiving", lambda route: route.fulfill(status=503, json={}))
+    visit.page.route("**/health/ready", tell_a_problem)
     page.fill("#patient", "2")
     page.click("text=Show")
     page.get_by_role("heading", name="Patient 2").wait_for()
@@ -78,13 +83,13 @@ def test_that_nothing_new_is_received_is_told_beside_what_is_known(visit: Visit)
     page.evaluate("location.hash = ''")
     told.wait_for(state="hidden")
 
-    visit.page.unroute("**/health/receiving")
+    visit.page.unroute("**/health/ready")
     page.fill("#patient", "ward")
     page.click("text=Show")
     page.get_by_role("heading", name="Patient ward").wait_for()
     told.wait_for(state="hidden")
     assert page.locator(".bar").first.is_visible()
 
-    visit.page.route("**/health/receiving", lambda route: route.fulfill(status=503, json={}))
+    visit.page.route("**/health/ready", tell_a_problem)
     page.evaluate("location.hash += '&medication=Heparin'")
     told.wait_for()
