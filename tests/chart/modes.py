@@ -5,6 +5,7 @@ from typing import Any
 POSTGRESQL = {"database.type": "postgresql", "database.existingSecret": "medication-database"}
 EXISTING_BROKER = {"rabbitmq.enabled": False, "rabbitmq.existingSecret": "hospital-broker"}
 OPERATOR = {"rabbitmq.enabled": False, "rabbitmq.operator.enabled": True}
+ANSWERING = POSTGRESQL | {"consumer.answering.replicas": 3}
 GATEWAY = {"gateway.enabled": True, "gateway.parentRefs": [{"name": "public"}]}
 
 MODES: dict[str, dict[str, Any]] = {
@@ -18,6 +19,16 @@ MODES: dict[str, dict[str, Any]] = {
     "PostgreSQL, scaled by CPU": POSTGRESQL | {"consumer.autoscaling.enabled": True},
     "PostgreSQL, scaled by queue": POSTGRESQL
     | {"consumer.autoscaling.enabled": True, "consumer.autoscaling.by": "queue"},
+    "PostgreSQL, queries apart": ANSWERING,
+    "PostgreSQL, queries apart on a replica": ANSWERING
+    | GATEWAY
+    | {
+        "consumer.replicas": 2,
+        "consumer.answering.existingSecret": "medication-replica",
+        "consumer.answering.existingSecretKey": "replica",
+        "consumer.answering.maxLag": 60,
+        "consumer.answering.extraEnv": [{"name": "CONSUMER_LOG_LEVEL", "value": "DEBUG"}],
+    },
     "existing broker": POSTGRESQL | EXISTING_BROKER,
     "cluster operator": POSTGRESQL | OPERATOR | {"serviceMonitor.enabled": True},
     "ingress": {

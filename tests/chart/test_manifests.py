@@ -93,4 +93,4 @@ def test_the_notes_name_the_next_command() -> None:
     notes = run_helm("install", "trial", str(CHART), "--dry-run=client")
     assert "helm test trial -n default" in notes
     assert "svc/trial-medication-periods-consumer" in notes
-    assert "/health/receiving" in notes
+    assert "8000/health/receiving" in notes

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chart.helm import Manifest, pick, pods, render
-from tests.chart.modes import EXISTING_BROKER, MODES, POSTGRESQL
+from tests.chart.modes import ANSWERING, EXISTING_BROKER, MODES, POSTGRESQL
 
 _RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
 
@@ -21,6 +21,7 @@ _PODS = dict(_all_pods())
 
 def test_each_component_is_among_the_pods() -> None:
     assert {name.partition(",")[0] for name in _PODS} == {
+        "answering",
         "consumer",
         "publisher",
         "publish-file",
@@ -79,6 +80,18 @@ def test_the_services_reach_names_the_broker_and_the_database_alone() -> None:
     assert _ports(_policy(manifests, "publisher")["egress"]) == {53, 5672}
     assert _ports(_policy(manifests, "migrations")["egress"]) == {53, 5432}
     assert _ports(_policy(render(), "consumer")["egress"]) == {53, 5672}
+
+
+def test_who_only_answers_reaches_the_database_and_is_reached_by_http_alone() -> None:
+    manifests = render(ANSWERING)
+    assert _ports(_policy(manifests, "answering")["egress"]) == {53, 5432}
+    services = [_policy(manifests, component)["ingress"] for component in ("answering", "consumer")]
+    assert services[0] == services[1]
+    reached = {
+        peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        for peer in _policy(manifests, "test")["egress"][1]["to"]
+    }
+    assert reached == {"answering", "consumer", "publisher"}
 
 
 def test_only_http_comes_into_the_services_and_only_they_reach_the_broker() -> None:

@@ -21,6 +21,12 @@ def test_sqlite_with_more_consumers_is_refused_in_words(
         render(values, *options)
 
 
+@pytest.mark.parametrize("options", [(), (_UNCHECKED,)], ids=["schema", "template"])
+def test_sqlite_with_queries_apart_is_refused_in_words(options: tuple[str, ...]) -> None:
+    with pytest.raises(Refused, match="the SQLite file is on one node"):
+        render({"consumer.answering.replicas": 1}, *options)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -55,6 +61,7 @@ def test_more_replicas_at_least_than_at_most_are_refused() -> None:
         ({"publisher.map": "MRN"}, "/publisher/map"),
         ({"publisher.file.run": "x" * 129}, "/publisher/file/run"),
         ({"networkPolicy.monitoring": []}, "/networkPolicy/monitoring"),
+        ({"consumer.answering.maxLag": 0}, "/consumer/answering/maxLag"),
         ({"consumer.logLevel": "info"}, "/consumer/logLevel"),
         ({"consumer.extraEnv": [{"value": "1"}]}, "/consumer/extraEnv/0"),
         ({"consumer.image.digest": "latest"}, "/consumer/image/digest"),

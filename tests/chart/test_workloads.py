@@ -10,7 +10,7 @@ from contracts.topology import EVENTS_QUEUE
 from publisher_app.settings import PublisherSettings
 from runtime.version import VERSION
 from tests.chart.helm import Manifest, is_gone_before_the_release, pick, pods, render
-from tests.chart.modes import MODES, OPERATOR, POSTGRESQL
+from tests.chart.modes import ANSWERING, MODES, OPERATOR, POSTGRESQL
 
 
 def _variables(pod: Manifest) -> dict[str, Any]:
@@ -35,9 +35,9 @@ def test_postgresql_gets_a_deployment_of_as_many_as_are_asked_for() -> None:
     assert spread["labelSelector"]["matchLabels"] == consumer["selector"]["matchLabels"]
 
 
-@pytest.mark.parametrize("component", ["consumer", "publisher"])
+@pytest.mark.parametrize("component", ["answering", "consumer", "publisher"])
 def test_old_pods_stay_until_a_new_one_has_been_ready_for_a_while(component: str) -> None:
-    deployment = pick(render(POSTGRESQL), "Deployment", component)["spec"]
+    deployment = pick(render(ANSWERING), "Deployment", component)["spec"]
     assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     # RabbitMQ refuses a wrong password within seconds; the pod may have been ready until then.
     assert deployment["minReadySeconds"] >= 10
@@ -47,6 +47,48 @@ def test_old_pods_stay_until_a_new_one_has_been_ready_for_a_while(component: str
 def test_a_pod_that_never_gets_ready_does_not_keep_the_next_one_from_coming(component: str) -> None:
     # In order, the controller waits for it, also where a rollback would replace it.
     assert pick(render(), "StatefulSet", component)["spec"]["podManagementPolicy"] == "Parallel"
+
+
+def _selected(manifests: list[Manifest], service: str) -> str:
+    selector: dict[str, str] = pick(manifests, "Service", service)["spec"]["selector"]
+    return selector["app.kubernetes.io/component"]
+
+
+def test_queries_go_to_those_who_only_answer_where_there_are_any() -> None:
+    assert _selected(render(POSTGRESQL), "consumer") == "consumer"
+    manifests = render(ANSWERING)
+    assert pick(manifests, "Deployment", "answering")["spec"]["replicas"] == 3
+    assert _selected(manifests, "consumer") == "answering"
+    assert _selected(manifests, "receiving") == "consumer"
+
+
+def test_who_only_answers_is_told_so_and_of_no_broker() -> None:
+    variables = _variables(pods(render(ANSWERING))["answering"])
+    assert variables["CONSUMER_RECEIVES"] == "false"
+    assert "RABBITMQ_URL" not in variables
+    assert "CONSUMER_MAX_LAG" not in variables
+    secret = {"name": "medication-database", "key": "url"}
+    assert variables["DATABASE_URL"] == {"secretKeyRef": secret}
+
+
+def test_a_replica_is_asked_by_those_who_only_answer_alone() -> None:
+    specs = pods(render(MODES["PostgreSQL, queries apart on a replica"]))
+    answering, consumer = (_variables(specs[name]) for name in ("answering", "consumer"))
+    secret = {"name": "medication-replica", "key": "replica"}
+    assert answering["DATABASE_URL"] == {"secretKeyRef": secret}
+    assert answering["CONSUMER_MAX_LAG"] == "60"
+    assert answering["CONSUMER_LOG_LEVEL"] == "DEBUG"
+    secret = {"name": "medication-database", "key": "url"}
+    assert consumer["DATABASE_URL"] == {"secretKeyRef": secret}
+
+
+def test_who_only_answers_runs_and_stops_as_a_consumer_does() -> None:
+    specs = pods(render(ANSWERING))
+    answering, consumer = (specs[name]["containers"][0] for name in ("answering", "consumer"))
+    same = ("image", "resources", "securityContext", "lifecycle", "ports")
+    assert [answering[each] for each in same] == [consumer[each] for each in same]
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    assert [answering[each] for each in probes] == [consumer[each] for each in probes]
 
 
 @pytest.mark.parametrize("by", ["cpu", "queue"])
@@ -128,8 +170,10 @@ def test_a_broker_of_its_own_exists_only_where_it_is_asked_for() -> None:
 
 
 def test_every_variable_is_one_that_the_services_read() -> None:
-    specs = pods(render(MODES["file from a config map"]))
+    specs = pods(render(MODES["PostgreSQL, queries apart on a replica"]))
+    specs |= pods(render(MODES["file from a config map"]))
     for component, kind in (
+        ("answering", ConsumerSettings),
         ("consumer", ConsumerSettings),
         ("publisher", PublisherSettings),
         ("publish-file", PublisherSettings),
@@ -204,9 +248,9 @@ def test_a_file_is_the_same_run_at_each_try_and_upgrade(values: dict[str, Any], 
     assert "PUBLISHER_RUN" not in _variables(specs["publisher"])
 
 
-@pytest.mark.parametrize("component", ["consumer", "publisher"])
+@pytest.mark.parametrize("component", ["answering", "consumer", "publisher"])
 def test_a_drained_node_takes_one_pod_of_a_service_at_a_time(component: str) -> None:
-    manifests = render(POSTGRESQL | {"consumer.replicas": 2})
+    manifests = render(ANSWERING | {"consumer.replicas": 2})
     budget = pick(manifests, "PodDisruptionBudget", component)["spec"]
     assert budget["maxUnavailable"] == 1
     workload = pick(manifests, "Deployment", component)["spec"]

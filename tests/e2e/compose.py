@@ -29,6 +29,7 @@ class Compose:
             "TAG": "e2e",
             "CONSUMER_PORT": str(free_port()),
             "CONSUMER_PORTS": f"{first}-{first + 9}",
+            "ANSWERING_PORTS": f"{first + 10}-{first + 19}",
             "PUBLISHER_PORT": str(free_port()),
             "RABBITMQ_MANAGEMENT_PORT": str(free_port()),
         }

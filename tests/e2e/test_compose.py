@@ -74,6 +74,20 @@ def test_answers_stay_right_while_every_service_crashes_once(
         assert set(restarts.values()) == {1}, restarts
 
 
+@pytest.mark.parametrize(
+    ("profile", "consumer"),
+    [("answering", "consumer"), ("answering-postgres", "consumer-postgres")],
+)
+def test_processes_that_only_answer_outlive_the_consumer(
+    docker: Docker, profile: str, consumer: str
+) -> None:
+    with brought_up(docker, profile) as compose:
+        [address] = compose.addresses(profile)
+        eventually(lambda: _answers_the_readme(address))
+        compose.run("stop", consumer)
+        assert _answers_the_readme(address)
+
+
 def test_services_end_in_order_and_their_volume_keeps_the_events(docker: Docker) -> None:
     with brought_up(docker) as compose:
         compose.publish(_events(0))

@@ -211,6 +211,33 @@ key: {{ $rabbitmq.existingSecretKey }}
   value: {{ .Values.consumer.logLevel }}
 {{- end }}
 
+{{/* The component that answers queries. */}}
+{{- define "answers" -}}
+{{- ternary "answering" "consumer" (gt (int .Values.consumer.answering.replicas) 0) }}
+{{- end }}
+
+{{- define "answeringSettings" -}}
+{{- $answering := .Values.consumer.answering }}
+- name: CONSUMER_RECEIVES
+  value: "false"
+- name: DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      {{- if $answering.existingSecret }}
+      name: {{ $answering.existingSecret }}
+      key: {{ $answering.existingSecretKey }}
+      {{- else }}
+      name: {{ .Values.database.existingSecret }}
+      key: {{ .Values.database.existingSecretKey }}
+      {{- end }}
+- name: CONSUMER_LOG_LEVEL
+  value: {{ .Values.consumer.logLevel }}
+{{- with $answering.maxLag }}
+- name: CONSUMER_MAX_LAG
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+
 {{- define "publisherSettings" -}}
 {{- $publisher := .Values.publisher }}
 {{- include "brokerUrl" . }}
