@@ -12,7 +12,7 @@ from consumer_app.upkeep import (
     dead_letter_commands,
     run_commands,
 )
-from runtime.broker import BrokerUnavailable
+from runtime.broker_errors import BrokerUnavailable
 
 FAILED = 2
 

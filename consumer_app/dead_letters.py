@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from contracts import RUN_HEADER, DeadLetter, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, restore_dead_letters
-from runtime.broker import BrokerUnavailable, broker_errors
+from runtime.broker_errors import BrokerUnavailable, broker_errors
 
 logger = logging.getLogger(__name__)
 

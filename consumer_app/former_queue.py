@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import stamina
@@ -19,7 +19,8 @@ from pydantic import AmqpDsn
 
 from consumer_app.dead_letters import kept_headers
 from contracts.topology import EVENTS_EXCHANGE, EVENTS_QUEUE, FORMER_EVENTS_QUEUE, ROUTING_KEY
-from runtime.broker import BrokerUnavailable, broker_errors, connect_apart
+from runtime.addresses import connect_apart
+from runtime.broker_errors import BrokerUnavailable, broker_errors
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ _FAREWELL_SECONDS = 1.0
 _AWAY = (OSError, ChannelInvalidStateError, StopAsyncIteration, asyncio.CancelledError)
 
 
-async def empty_former_queue(url: AmqpDsn) -> None:
+async def empty_former_queue(urls: Iterable[AmqpDsn]) -> None:
     """Move what waits in 1.0.0's queue, now and whenever more has come, until there is no queue.
 
     A publisher or consumer of 1.0.0 that starts again routes events there once more. They are not
@@ -44,7 +45,7 @@ async def empty_former_queue(url: AmqpDsn) -> None:
     while is_there:
         try:
             with broker_errors(f"queue {FORMER_EVENTS_QUEUE} can't be emptied", Exception):
-                async with _connection(url) as connection:
+                async with _connection(urls) as connection:
                     is_there = await _empty(connection)
             problem = ""
         except BrokerUnavailable as unavailable:
@@ -63,8 +64,8 @@ async def empty_former_queue(url: AmqpDsn) -> None:
 
 
 @asynccontextmanager
-async def _connection(url: AmqpDsn) -> AsyncIterator[AbstractConnection]:
-    connection = await connect_apart(url)
+async def _connection(urls: Iterable[AmqpDsn]) -> AsyncIterator[AbstractConnection]:
+    connection = await connect_apart(urls)
     try:
         yield connection
     finally:

@@ -42,7 +42,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     store = EventStore.at(settings.database_url, settings.terms(), read_only=not settings.receives)
     room = asyncio.Lock()
     answered_apart = AnswersApart({"DATABASE_URL": settings.database_url}, room)
-    broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
+    broker = make_broker(settings.rabbitmq_urls, logger, default_channel=make_channel())
     dead_letters = DeadLetters(broker)
     trial = Trial(room)
     handle_events(broker, make_channel(settings.prefetch), store, dead_letters, trial)
@@ -87,7 +87,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         logger.info("stopped")
 
     kind = HttpApp if settings.receives else UnconnectedApp
-    beside = partial(empty_former_queue, settings.rabbitmq_url)
+    beside = partial(empty_former_queue, settings.rabbitmq_urls)
     return kind(
         broker,
         api,

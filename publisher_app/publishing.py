@@ -19,7 +19,8 @@ from contracts import (
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from publisher_app.failures import NotConfirmed
 from publisher_app.settings import PublisherSettings
-from runtime.broker import BrokerUnavailable, broker_errors, make_broker, make_channel
+from runtime.broker import make_broker, make_channel
+from runtime.broker_errors import BrokerUnavailable, broker_errors
 
 logger = logging.getLogger("publisher_app")
 
@@ -53,7 +54,7 @@ class EventPublisher:
     @classmethod
     def of(cls, settings: PublisherSettings) -> Self:
         """Make the publisher, and the broker under it, that the settings describe."""
-        broker = make_broker(settings.rabbitmq_url, logger, default_channel=make_channel())
+        broker = make_broker(settings.rabbitmq_urls, logger, default_channel=make_channel())
         return cls(broker, give_up_after=settings.give_up_after)
 
     @asynccontextmanager

@@ -2,131 +2,72 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import stamina
-from aio_pika import RobustConnection, connect
-from aio_pika.abc import AbstractConnection
-from aio_pika.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
-from aiormq.exceptions import (
-    ChannelAccessRefused,
-    ChannelPreconditionFailed,
-    ConnectionClosed,
-    ConnectionNotAllowed,
-)
-from faststream.exceptions import IncorrectState
+from aio_pika import RobustConnection
 from faststream.rabbit import Channel, RabbitBroker
-from pamqp.commands import Connection
 from pydantic import AmqpDsn
-from yarl import URL
 
 from contracts.topology import EVENTS_QUEUE, declare_dead_letters, declare_topology
-
-_TIMEOUT_SECONDS = 5.0
-_RECONNECT_INTERVAL_SECONDS = 1.0
-# aiormq gives up a connection on which it has heard nothing for three times this and 3 seconds.
-_HEARTBEAT_SECONDS = 5
-
-
-# FastStream raises IncorrectState before a connection and between two of them, and aiormq
-# StopAsyncIteration when a connection ends in the middle of its handshake.
-_CLIENT_ERRORS = (AMQPError, OSError, RuntimeError, IncorrectState, StopAsyncIteration)
-# aiormq takes the answer to a virtual host that is refused, or down, for a frame out of place, and
-# so does not tell which, unless it knows that this may be an answer.
-Connection.Open.valid_responses.append(Connection.Close.name)
-_NOT_ALLOWED = 530
-
-_REFUSALS = (
-    AuthenticationError,
-    ProbableAuthenticationError,
-    ConnectionNotAllowed,
-    ChannelAccessRefused,
-    ChannelPreconditionFailed,
+from runtime.addresses import (
+    CONNECT_SECONDS,
+    FailoverConnection,
+    first_reached,
+    place,
+    with_heartbeat,
 )
+from runtime.broker_errors import BrokerUnavailable, broker_errors, may_succeed
 
-
-class BrokerUnavailable(Exception):
-    """RabbitMQ can't be reached now, or does not answer."""
-
-
-class BrokerRefused(BrokerUnavailable):
-    """RabbitMQ refuses what we ask for, and will each time: who we are, or what we declare."""
-
-
-@contextmanager
-def broker_errors(
-    problem: str, kinds: type[Exception] | tuple[type[Exception], ...] = _CLIENT_ERRORS
-) -> Iterator[None]:
-    """Turn what RabbitMQ's client raises into BrokerUnavailable: the problem and its cause."""
-    try:
-        yield
-    except BrokerUnavailable:
-        raise
-    except kinds as error:
-        raise _judged(problem, error) from error
-    except asyncio.CancelledError as error:
-        # aio-pika cancels what waits for an answer on a connection that died without a word.
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise BrokerUnavailable(f"{problem}: the connection died") from error
-
-
-def _judged(problem: str, error: Exception) -> BrokerUnavailable:
-    refused = isinstance(error, _REFUSALS) or (
-        isinstance(error, ConnectionClosed) and error.args[:1] == (_NOT_ALLOWED,)
-    )
-    kind = BrokerRefused if refused else BrokerUnavailable
-    return kind(f"{problem}: {str(error) or type(error).__name__}")
-
-
-def _may_succeed(error: BaseException) -> bool:
-    """Tell what may be better at the next try from what RabbitMQ refuses each time.
-
-    Whatever else an attempt raises is an attempt that failed. stamina raises again what it is not
-    told to try again, and StopAsyncIteration would then end its own loop without a word.
-    """
-    return isinstance(error, Exception) and not isinstance(error, BrokerRefused)
+_ANSWER_SECONDS = 5.0
+_RECONNECT_INTERVAL_SECONDS = 1.0
 
 
 class _Changes:
-    """Tells the log that RabbitMQ is away, and why, and that it is back: once each."""
+    """Tells the log that RabbitMQ is away, for each reason once, and that it is back."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self._problem: str | None = None
+        self._told: set[str] = set()
 
     def failed(self, error: BrokerUnavailable) -> None:
         """Hear that a start, or a connection before it, has failed."""
-        if _may_succeed(error):
+        if may_succeed(error):
             self._away(str(error))
 
     def closed(self, connection: Any, error: BaseException | None) -> None:  # noqa: ANN401
         """Hear that a connection has ended, or that a try to connect again has failed."""
         if not connection.close_called:
-            self._away(f"RabbitMQ is away: {str(error) or type(error).__name__}")
+            cause = str(error) or type(error).__name__
+            self._away(f"RabbitMQ is away: {place(connection.url)}: {cause}")
 
     def _away(self, problem: str) -> None:
-        if problem != self._problem:
+        if problem not in self._told:
             self._logger.warning("%s; trying again", problem)
-            self._problem = problem
+            self._told.add(problem)
 
     def back(self, _: object = None) -> None:
         """Hear that there is a connection again, with all that hangs on it."""
-        if self._problem is not None:
+        if self._told:
             self._logger.warning("RabbitMQ is back")
-            self._problem = None
+            self._told.clear()
 
 
 class RetryingBroker(RabbitBroker):
-    """A broker that tries to connect, and to start, for as long as it takes."""
+    """A broker that tries to connect, and to start, for as long as it takes, at each address."""
 
-    def __init__(self, url: str, logger: logging.Logger, **options: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        urls: Iterable[AmqpDsn],
+        logger: logging.Logger,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        self._addresses = with_heartbeat(urls)
         self._changes = _Changes(logger)
         super().__init__(
-            url,
+            self._addresses[0],
             logger=logger,
             on_close=[self._changes.closed],
             on_reconnected=[self._changes.back],
@@ -140,7 +81,7 @@ class RetryingBroker(RabbitBroker):
             BrokerRefused: another try would be refused, too.
 
         """
-        async for attempt in stamina.retry_context(_may_succeed, attempts=None, timeout=None):
+        async for attempt in stamina.retry_context(may_succeed, attempts=None, timeout=None):
             with attempt:
                 await self._start_once()
 
@@ -181,14 +122,25 @@ class RetryingBroker(RabbitBroker):
             BrokerRefused: another try would be refused, too.
 
         """
-        async for attempt in stamina.retry_context(_may_succeed, attempts=None, timeout=None):
+        async for attempt in stamina.retry_context(may_succeed, attempts=None, timeout=None):
             with attempt:
                 try:
-                    return await self._connect_once()
+                    return await self.connect_once()
                 except BrokerUnavailable as problem:
                     self._changes.failed(problem)
                     raise
         raise AssertionError("unreachable: the attempts have no end")
+
+    async def connect_once(self) -> RobustConnection:
+        """Connect to the first address that can be reached, each tried once.
+
+        Raises:
+            BrokerRefused: one of them was reached, and refuses us.
+            BrokerUnavailable: none of them can be reached.
+
+        """
+        # Each that fails goes behind the others: they are tried in the order that they have now.
+        return await first_reached(tuple(self._addresses), lambda _: self._connect_to_first())
 
     async def _connect(self) -> RobustConnection:
         """Give a connection up on which no channel can be opened.
@@ -197,8 +149,8 @@ class RetryingBroker(RabbitBroker):
         """
         opened: list[RobustConnection] = []
 
-        def new_connection(*arguments: Any, **options: Any) -> RobustConnection:  # noqa: ANN401
-            opened.append(RobustConnection(*arguments, **options))
+        def new_connection(_: object, **options: Any) -> RobustConnection:  # noqa: ANN401
+            opened.append(FailoverConnection(self._addresses, **options))
             return opened[-1]
 
         self._connection_kwargs["connection_class"] = new_connection
@@ -210,41 +162,31 @@ class RetryingBroker(RabbitBroker):
                     await connection.close()
             raise
 
-    async def _connect_once(self) -> RobustConnection:
+    async def _connect_to_first(self) -> RobustConnection:
         connecting = asyncio.ensure_future(super().connect())
-        with broker_errors("RabbitMQ can't be reached", Exception):
-            try:
-                return await asyncio.shield(connecting)
-            except asyncio.CancelledError:
-                # aio-pika's own task takes no cancelling, and would keep the process from
-                # ending. It comes to its end by itself within the time limit of a connection.
-                await asyncio.gather(connecting, return_exceptions=True)
-                raise
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # aio-pika's own task takes no cancelling, and would keep the process from ending. It
+            # comes to its end by itself within the time limit of a connection.
+            await asyncio.gather(connecting, return_exceptions=True)
+            raise
 
 
 def make_broker(
-    url: AmqpDsn, logger: logging.Logger, default_channel: Channel | None = None
-) -> RabbitBroker:
-    """Build the broker that both services use."""
+    urls: Iterable[AmqpDsn], logger: logging.Logger, default_channel: Channel | None = None
+) -> RetryingBroker:
+    """Build the broker that both services use, at the addresses of one cluster."""
     return RetryingBroker(
-        _with_heartbeat(url),
+        urls,
         logger,
         reconnect_interval=_RECONNECT_INTERVAL_SECONDS,
-        timeout=_TIMEOUT_SECONDS,
+        timeout=CONNECT_SECONDS,
         # FastStream logs two lines a message at this level.
         log_level=logging.DEBUG,
         description="Carries medication events from the publishers to the consumers.",
         default_channel=default_channel,
     )
-
-
-async def connect_apart(url: AmqpDsn) -> AbstractConnection:
-    """Open a connection beside the broker's; it does not connect again."""
-    return await connect(_with_heartbeat(url), timeout=_TIMEOUT_SECONDS)
-
-
-def _with_heartbeat(url: AmqpDsn) -> str:
-    return str(URL(str(url)).update_query(heartbeat=_HEARTBEAT_SECONDS))
 
 
 def make_channel(prefetch_count: int | None = None) -> Channel:
@@ -262,7 +204,7 @@ async def broker_problem(broker: RabbitBroker, *, consumers: int = 0) -> str | N
         return "RabbitMQ is not connected"
     try:
         with broker_errors(f"RabbitMQ does not answer for queue {EVENTS_QUEUE.name}"):
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with asyncio.timeout(_ANSWER_SECONDS):
                 subscribed = await _subscribed(broker)
     except BrokerUnavailable as unavailable:
         return str(unavailable)

@@ -4,7 +4,7 @@ import logging
 
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from runtime.broker import BrokerUnavailable
+from runtime.broker_errors import BrokerUnavailable
 
 logger = logging.getLogger(__name__)
 

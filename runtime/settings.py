@@ -1,18 +1,54 @@
 """Settings from the environment; a bad value ends the start with one line."""
 
+import re
 import sys
 from typing import Annotated, TypeVar
 
-from pydantic import AmqpDsn, Field, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic import AfterValidator, AmqpDsn, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode
+
+_NEXT_ADDRESS = re.compile(r"\s*,\s*(?=amqps?://)", re.IGNORECASE)
+
+
+def _addresses(value: object) -> object:
+    """Take RABBITMQ_URL apart; a comma in a password, before the @, separates nothing."""
+    if not isinstance(value, str):
+        return value
+    addresses = _NEXT_ADDRESS.split(value)
+    for address in addresses:
+        rest = address.partition("://")[2]
+        places = rest.partition("@")[2] or rest
+        if "," in places or "://" in rest:
+            raise ValueError(
+                "write each address in full, and a comma between: "
+                "amqp://USER:PASSWORD@A:5672/,amqp://USER:PASSWORD@B:5672/"
+            )
+    return addresses
+
+
+def _of_one_cluster(addresses: tuple[AmqpDsn, ...]) -> tuple[AmqpDsn, ...]:
+    shared = {
+        (each.scheme, each.username, each.password, each.path or "/", each.query)
+        for each in addresses
+    }
+    if len(shared) > 1:
+        raise ValueError(
+            "the addresses are nodes of one cluster, and may differ in nothing but host and port"
+        )
+    return addresses
 
 
 class ServiceSettings(BaseSettings):
     """What both services are told by their environment."""
 
-    rabbitmq_url: Annotated[AmqpDsn, Field(validation_alias="RABBITMQ_URL")] = AmqpDsn(
-        "amqp://guest:guest@localhost:5672/"
-    )
+    rabbitmq_urls: Annotated[
+        tuple[AmqpDsn, ...],
+        NoDecode,
+        BeforeValidator(_addresses),
+        AfterValidator(_of_one_cluster),
+        Field(validation_alias="RABBITMQ_URL"),
+    ] = (AmqpDsn("amqp://guest:guest@localhost:5672/"),)
+    """One address, or those of a cluster's nodes: tried in turn, at each connection anew."""
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)

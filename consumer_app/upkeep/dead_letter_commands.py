@@ -1,6 +1,7 @@
 """`python -m consumer_app dead-letters`: look at the dead letters, replay or drop them."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -8,17 +9,17 @@ from typing import Annotated
 import typer
 from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, DeliveryMode
-from faststream.rabbit import RabbitBroker
 
 from consumer_app.dead_letters import Death, kept_headers
 from consumer_app.settings import ConsumerSettings
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.guidance import guidance
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
-from runtime.broker import broker_errors, make_channel
+from runtime.broker import make_broker, make_channel
+from runtime.broker_errors import broker_errors
 from runtime.settings import load_settings
 
-_CONNECT_TIMEOUT_SECONDS = 10.0
+_ANSWER_TIMEOUT_SECONDS = 10.0
 _CONFIRM_TIMEOUT_SECONDS = 30.0
 
 cli = typer.Typer(help="List, show, replay or drop what can't be stored.", no_args_is_help=True)
@@ -175,16 +176,13 @@ async def _letters(
 @asynccontextmanager
 async def _dead_letters() -> AsyncIterator[AbstractQueue]:
     """Connect once: who gave the command learns at once that RabbitMQ is away, and why."""
-    broker = RabbitBroker(
-        str(load_settings(ConsumerSettings).rabbitmq_url),
-        logger=None,
-        timeout=_CONNECT_TIMEOUT_SECONDS,
-        default_channel=make_channel(),
+    broker = make_broker(
+        load_settings(ConsumerSettings).rabbitmq_urls, logging.getLogger(__name__), make_channel()
     )
     try:
-        with broker_errors("RabbitMQ can't be reached"):
-            async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
-                connection = await broker.connect()
+        connection = await broker.connect_once()
+        with broker_errors("RabbitMQ does not answer"):
+            async with asyncio.timeout(_ANSWER_TIMEOUT_SECONDS):
                 await declare_topology(broker)
                 channel = await connection.channel(on_return_raises=True)
                 queue = await channel.get_queue(DEAD_LETTER_QUEUE.name)

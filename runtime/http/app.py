@@ -13,7 +13,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from faststream.rabbit import RabbitBroker
 
-from runtime.broker import BrokerRefused
+from runtime.broker_errors import BrokerRefused
 from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.heads import bound_heads
 from runtime.http.methods import allow_head, head_as_get

@@ -49,7 +49,9 @@ class Proxy:
         self._answers_left = number
 
     def close(self) -> None:
-        """Cut every connection off and take no more."""
+        """Cut every connection off and take no more; once is enough."""
+        if self._loop.is_closed():
+            return
         self._loop.call_soon_threadsafe(self._server.close)
         self.reset()
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -73,7 +73,7 @@ async def _start_cut_off(broker: PrivateBroker, answer: int) -> bool:
     proxy = Proxy(broker.port)
     proxy.reset_instead_of_answer(answer)
     url = AmqpDsn(f"amqp://guest:guest@127.0.0.1:{proxy.port}/")
-    starting = make_broker(url, logging.getLogger(__name__))
+    starting = make_broker([url], logging.getLogger(__name__))
     starting.subscriber(EVENTS_QUEUE, EVENTS_EXCHANGE)(_ignore)
     async with asyncio.timeout(PATIENCE_SECONDS):
         await starting.start()

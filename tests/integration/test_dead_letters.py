@@ -85,7 +85,7 @@ def test_a_wrong_password_is_named_as_the_cause(broker: PrivateBroker) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("RabbitMQ can't be reached: ACCESS_REFUSED")
+    assert line.startswith(f"RabbitMQ can't be reached at 127.0.0.1:{broker.port}: ACCESS_REFUSED")
     assert "secret" not in line
 
 

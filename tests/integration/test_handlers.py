@@ -240,7 +240,7 @@ async def store(tmp_path: Path) -> AsyncIterator[EventStore]:
 @asynccontextmanager
 async def handling(rabbitmq_url: str, store: EventStore) -> AsyncIterator[RabbitBroker]:
     """Handle events as the service does."""
-    broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
+    broker = make_broker([AmqpDsn(rabbitmq_url)], logging.getLogger(), make_channel())
     handle_events(
         broker, make_channel(prefetch_count=100), store, DeadLetters(broker), Trial(asyncio.Lock())
     )
@@ -296,7 +296,7 @@ async def former_queue(
 @asynccontextmanager
 async def emptying(rabbitmq_url: str) -> AsyncIterator[None]:
     """Empty the former queue as the service does beside its work."""
-    task = asyncio.create_task(former_queue_module.empty_former_queue(AmqpDsn(rabbitmq_url)))
+    task = asyncio.create_task(former_queue_module.empty_former_queue([AmqpDsn(rabbitmq_url)]))
     try:
         yield
     finally:
@@ -391,7 +391,7 @@ async def test_what_today_s_queue_refuses_for_long_is_held_and_no_dead_letter(
 
 async def test_emptying_ends_where_there_is_no_queue_of_1_0_0(rabbitmq_url: str) -> None:
     async with asyncio.timeout(10):
-        await former_queue_module.empty_former_queue(AmqpDsn(rabbitmq_url))
+        await former_queue_module.empty_former_queue([AmqpDsn(rabbitmq_url)])
 
 
 async def test_a_publisher_of_today_leaves_consumers_of_1_0_0_their_queue(
@@ -426,7 +426,7 @@ async def test_no_more_messages_are_taken_than_the_prefetch_limit(rabbitmq_url: 
     async def three_wait() -> bool:
         return len(store.waiting) >= 3
 
-    broker = make_broker(AmqpDsn(rabbitmq_url), logging.getLogger(), make_channel())
+    broker = make_broker([AmqpDsn(rabbitmq_url)], logging.getLogger(), make_channel())
     handle_events(
         broker, make_channel(prefetch_count=3), store, DeadLetters(broker), Trial(asyncio.Lock())
     )

@@ -102,7 +102,7 @@ def test_a_start_that_rabbitmq_refuses_ends_with_one_line_and_a_status(
     assert service.process.wait(PATIENCE_SECONDS) == CAN_NOT_START
     lines = service.log.read_text().splitlines()
     (error,) = (line for line in lines if " ERROR " in line or " WARNING " in line)
-    assert "the start can't go on: RabbitMQ can't be reached: " in error
+    assert "the start can't go on: RabbitMQ can't be reached at 127.0.0.1:" in error
     assert cause in error
     assert "wrong" not in error
 

@@ -35,7 +35,8 @@ def complaint(kind: type[ServiceSettings], capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> None:
-    assert str(load_settings(kind).rabbitmq_url) == "amqp://guest:guest@localhost:5672/"
+    (url,) = load_settings(kind).rabbitmq_urls
+    assert str(url) == "amqp://guest:guest@localhost:5672/"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,9 @@ def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> 
                 f"amqp://guest:{SECRET}@local host/",
                 f"amqp://guest:{SECRET}@:5672/",
                 f"guest:{SECRET}@localhost",
+                f"amqp://guest:{SECRET}@a/,amqp://guest:{SECRET}@b:port/",
+                f"amqp://guest:{SECRET}@a/,",
+                f",amqp://guest:{SECRET}@a/",
             )
         ],
         *[
@@ -102,6 +106,63 @@ def test_a_bad_setting_is_named_in_one_line_and_no_password_is_told(
     assert SECRET not in told
 
 
+@pytest.mark.parametrize("between", [",", ", ", ",\n  "])
+def test_several_addresses_of_rabbitmq_may_differ_in_host_and_port(
+    between: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [
+        "amqp://user:p,w@a:5672/hospital",
+        "amqp://user:p,w@b:5673/hospital",
+        "amqp://user:p,w@[::1]/hospital",
+    ]
+    monkeypatch.setenv("RABBITMQ_URL", between.join(addresses))
+
+    assert [*map(str, load_settings(ConsumerSettings).rabbitmq_urls)] == addresses
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"amqp://user:{SECRET}@a:5672,b:5672/",
+        f"amqp://user:{SECRET}@a:5672,user:{SECRET}@b:5672/",
+        f"amqp://user:{SECRET}@a:5672/,b:5672/",
+        f"amqp://user:{SECRET}@a:5672/;amqp://user:{SECRET}@b:5672/",
+        f"amqp://user:{SECRET}@a:5672/ amqp://user:{SECRET}@b:5672/",
+        "amqp://a,b",
+    ],
+)
+def test_several_addresses_that_are_not_written_in_full_are_refused_with_what_to_write(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", url)
+
+    told = complaint(ConsumerSettings, capsys)
+
+    assert "amqp://USER:PASSWORD@A:5672/,amqp://USER:PASSWORD@B:5672/" in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        f"amqps://user:{SECRET}@b/",
+        f"amqp://else:{SECRET}@b/",
+        f"amqp://user:{SECRET}2@b/",
+        f"amqp://user:{SECRET}@b/hospital",
+        f"amqp://user:{SECRET}@b/?heartbeat=1",
+    ],
+)
+def test_addresses_that_are_no_nodes_of_one_cluster_are_refused(
+    other: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", f"amqp://user:{SECRET}@a,{other}")
+
+    told = complaint(ConsumerSettings, capsys)
+
+    assert "may differ in nothing but host and port" in told
+    assert SECRET not in told
+
+
 def test_all_bad_settings_are_named_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,7 +184,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(variable, value)
     settings = load_settings(PublisherSettings)
 
-    assert str(settings.rabbitmq_url) == "amqps://user:pass@broker/hospital"
+    assert [*map(str, settings.rabbitmq_urls)] == ["amqps://user:pass@broker/hospital"]
     assert settings.map == {"patient_id": "MRN", "medication_name": "Drug name"}
     assert str(settings.timezone) == "Europe/Berlin"
     assert settings.time_format == ["%d.%m.%Y %H:%M", "%d.%m.%Y, %H:%M:%S"]

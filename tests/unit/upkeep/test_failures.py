@@ -205,6 +205,6 @@ def test_a_rabbitmq_that_can_not_be_reached_is_named_without_its_password(
 
     line = failure_of("RABBITMQ_URL", url, *LIST)
 
-    assert line.startswith("RabbitMQ can't be reached: ")
+    assert line.startswith("RabbitMQ can't be reached at 127.0.0.1:")
     assert "Connect call failed" in line
     assert "secret" not in line

@@ -1,0 +1,83 @@
+"""RabbitMQ's addresses: the nodes of a cluster, of which the first that can be reached is taken."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+from aio_pika import RobustConnection, connect
+from aio_pika.abc import AbstractConnection
+from pydantic import AmqpDsn
+from yarl import URL
+
+from runtime.broker_errors import BrokerRefused, BrokerUnavailable, broker_errors
+
+CONNECT_SECONDS = 5.0
+"""How long one address is waited for."""
+# aiormq gives up a connection on which it has heard nothing for three times this and 3 seconds.
+_HEARTBEAT_SECONDS = 5
+
+Connected = TypeVar("Connected")
+
+
+def with_heartbeat(urls: Iterable[AmqpDsn]) -> deque[URL]:
+    """Write the addresses as the client takes them, in their order."""
+    return deque(URL(str(url)).update_query(heartbeat=_HEARTBEAT_SECONDS) for url in urls)
+
+
+def place(address: URL) -> str:
+    """Name an address by what tells it from the others, and is no secret: host and port."""
+    return address.authority.rpartition("@")[2]
+
+
+class FailoverConnection(RobustConnection):
+    """Connects to the next address when its connection is lost, or can't be made.
+
+    The addresses are shared with the connections that are made after it: the first of them is the
+    one to try now.
+    """
+
+    def __init__(self, addresses: deque[URL], **options: Any) -> None:  # noqa: ANN401
+        super().__init__(addresses[0], **options)
+        self._addresses = addresses
+
+    async def _on_connection_close(self, closing: "asyncio.Future[Any]") -> None:
+        # Once for each connection and each try. Who listens hears first, and of the old address.
+        await super()._on_connection_close(closing)
+        self._addresses.rotate(-1)
+        self.url = self._addresses[0]
+
+
+async def first_reached(
+    addresses: Iterable[URL], connected: Callable[[URL], Awaitable[Connected]]
+) -> Connected:
+    """Connect to the first address that can be reached, each tried once.
+
+    Raises:
+        BrokerRefused: one of them was reached, and refuses us.
+        BrokerUnavailable: none of them can be reached.
+
+    """
+    problems: list[BrokerUnavailable] = []
+    for address in addresses:
+        try:
+            with broker_errors(f"RabbitMQ can't be reached at {place(address)}", Exception):
+                return await connected(address)
+        except BrokerRefused:
+            raise
+        except BrokerUnavailable as problem:
+            problems.append(problem)
+    raise BrokerUnavailable("; ".join(map(str, problems))) from problems[-1].__cause__
+
+
+async def connect_apart(urls: Iterable[AmqpDsn]) -> AbstractConnection:
+    """Open a connection beside the broker's; it does not connect again.
+
+    Raises:
+        BrokerRefused: one of the addresses was reached, and refuses us.
+        BrokerUnavailable: none of them can be reached.
+
+    """
+    return await first_reached(
+        with_heartbeat(urls), lambda address: connect(address, timeout=CONNECT_SECONDS)
+    )
