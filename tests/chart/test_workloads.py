@@ -10,7 +10,7 @@ from contracts.topology import EVENTS_QUEUE
 from publisher_app.settings import PublisherSettings
 from runtime.version import VERSION
 from tests.chart.helm import Manifest, is_gone_before_the_release, pick, pods, render
-from tests.chart.modes import ANSWERING, MODES, OPERATOR, POSTGRESQL
+from tests.chart.modes import ANSWERING, EXISTING_BROKER, MODES, OPERATOR, POSTGRESQL
 
 
 def _variables(pod: Manifest) -> dict[str, Any]:
@@ -167,6 +167,27 @@ def test_a_broker_of_its_own_exists_only_where_it_is_asked_for() -> None:
     manifests = render(POSTGRESQL | OPERATOR)
     assert "rabbitmq" not in pods(manifests)
     assert pick(manifests, "RabbitmqCluster")["spec"]["replicas"] == 3
+
+
+def test_the_operators_cluster_gives_each_queue_the_members_that_it_misses() -> None:
+    cluster = pick(render(POSTGRESQL | OPERATOR), "RabbitmqCluster")["spec"]
+    assert cluster["rabbitmq"]["additionalConfig"].splitlines() == [
+        "quorum_queue.continuous_membership_reconciliation.enabled = true",
+        "quorum_queue.continuous_membership_reconciliation.target_group_size = 3",
+    ]
+    without = POSTGRESQL | OPERATOR | {"rabbitmq.operator.additionalConfig": ""}
+    assert "rabbitmq" not in pick(render(without), "RabbitmqCluster")["spec"]
+
+
+def test_keda_can_be_given_one_address_where_the_services_have_several() -> None:
+    scaled = {"consumer.autoscaling.enabled": True, "consumer.autoscaling.by": "queue"}
+    one = {"rabbitmq.existingSecretKeyForKeda": "one-url"}
+    for values, key in ((EXISTING_BROKER, "url"), (EXISTING_BROKER | one, "one-url")):
+        manifests = render(POSTGRESQL | scaled | values)
+        (given,) = pick(manifests, "TriggerAuthentication")["spec"]["secretTargetRef"]
+        assert given == {"parameter": "host", "name": "hospital-broker", "key": key}
+        url = _variables(pods(manifests)["consumer"])["RABBITMQ_URL"]
+        assert url == {"secretKeyRef": {"name": "hospital-broker", "key": "url"}}
 
 
 def test_every_variable_is_one_that_the_services_read() -> None:

@@ -175,6 +175,17 @@ key: {{ $rabbitmq.existingSecretKey }}
 {{- end }}
 {{- end }}
 
+{{/* The same for KEDA, which takes one address. */}}
+{{- define "kedaSecret" -}}
+{{- $rabbitmq := .Values.rabbitmq }}
+{{- if or $rabbitmq.operator.enabled $rabbitmq.enabled (not $rabbitmq.existingSecretKeyForKeda) -}}
+{{- include "brokerSecret" . }}
+{{- else -}}
+name: {{ $rabbitmq.existingSecret }}
+key: {{ $rabbitmq.existingSecretKeyForKeda }}
+{{- end }}
+{{- end }}
+
 {{- define "ownBrokerSecretName" -}}
 {{- default (printf "%s-rabbitmq" (include "fullname" .)) .Values.rabbitmq.auth.existingSecret }}
 {{- end }}
