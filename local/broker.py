@@ -44,6 +44,7 @@ class PrivateBroker:
     ) -> None:
         """``port`` is a wanted one; by default any that is free."""
         self.folder = folder.absolute()
+        self.name = "rabbit@localhost"
         self.log = self.folder / "broker.log"
         self.port = port or free_port()
         self.plugin_ports = {name: free_port() for name in plugins}
@@ -68,7 +69,7 @@ class PrivateBroker:
         """Start the broker and return when it has started in full."""
         if self._group is not None:
             raise BrokerError("the broker is running already")
-        server, epmd = ensure_server(), _find_epmd()
+        server, epmd = ensure_server(), find_epmd()
         self._write_configuration()
         self._group = ChildGroup()
         try:
@@ -129,12 +130,18 @@ class PrivateBroker:
 
     def _write_configuration(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.log.touch()
+        lines = (f"{key} = {value}\n" for key, value in self._settings().items())
+        (self.folder / "rabbitmq.conf").write_text("".join(lines))
+        (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugin_ports)}].\n")
+
+    def _settings(self) -> dict[str, object]:
         listeners = {
             f"{_PLUGIN_LISTENERS[name]}.{key}": value
             for name, port in self.plugin_ports.items()
             for key, value in (("ip", "127.0.0.1"), ("port", port))
         }
-        settings = {
+        return {
             "listeners.tcp.local": f"127.0.0.1:{self.port}",
             # It must not block publishers because this machine is small or nearly full.
             "disk_free_limit.absolute": "1MB",
@@ -142,9 +149,6 @@ class PrivateBroker:
             "raft.wal_max_size_bytes": 64 * 1024 * 1024,
             **listeners,
         }
-        lines = (f"{key} = {value}\n" for key, value in settings.items())
-        (self.folder / "rabbitmq.conf").write_text("".join(lines))
-        (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugin_ports)}].\n")
 
     def _environment(self) -> dict[str, str]:
         """Make the server's whole environment; nothing else of this program's passes on."""
@@ -157,7 +161,7 @@ class PrivateBroker:
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_FLAGS": "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
-            "RABBITMQ_NODENAME": "rabbit@localhost",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
             "RABBITMQ_MNESIA_BASE": f"{folder}/data",
             "RABBITMQ_LOG_BASE": folder,
@@ -210,7 +214,8 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _find_epmd() -> Path:
+def find_epmd() -> Path:
+    """Return Erlang's port mapper."""
     found = find_program("epmd")
     if found is None:
         raise ProgramMissingError("epmd is not on the PATH: it comes with Erlang")

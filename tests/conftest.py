@@ -16,7 +16,7 @@ from local.postgres import PrivatePostgres, private_postgres
 # pytest 9.2 it loses the groups, and says nothing.
 _TOGETHER = (
     re.compile(r"(tests/browser/)"),
-    re.compile(r"(tests/faults/test_broker\.py)"),
+    re.compile(r"(tests/faults/test_(?:broker|cluster)\.py)"),
     re.compile(r"(tests/integration/test_(?:scaling|handlers|only_answering|standby)\.py)"),
     re.compile(r"tests/integration/.*\[(sqlite|postgresql)\b"),
 )
