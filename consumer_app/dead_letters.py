@@ -1,5 +1,6 @@
 """Dead letters: messages that can never be stored, kept whole with the reason beside them."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pydantic import BaseModel, Field
 from contracts import RUN_HEADER, DeadLetter, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, restore_dead_letters
 from runtime.broker_errors import BrokerUnavailable, broker_errors
+from runtime.confirms import publish_confirmed
 
 logger = logging.getLogger(__name__)
 
@@ -153,13 +155,15 @@ class DeadLetters:
         death = (reason, datetime.now(UTC).isoformat(timespec="seconds"), origin)
         # Its own message id stays behind: of two letters with the same one, aiormq takes the
         # return of the first for that of the second, and the first for confirmed.
-        await self._publisher.publish(
-            message.body,
-            routing_key=raw.routing_key or "",
-            headers=dict(zip(_HEADERS, death, strict=True)) | kept_headers(message.headers),
-            content_type=message.content_type,
-            timeout=_CONFIRM_TIMEOUT_SECONDS,
-        )
+        async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
+            await publish_confirmed(
+                self._broker,
+                self._publisher,
+                message.body,
+                routing_key=raw.routing_key or "",
+                headers=dict(zip(_HEADERS, death, strict=True)) | kept_headers(message.headers),
+                content_type=message.content_type,
+            )
 
     async def _restore(self) -> None:
         """Declare their queue again: it may have been deleted, or unbound."""

@@ -14,7 +14,11 @@ from aio_pika.abc import (
     AbstractQueue,
     DeliveryMode,
 )
-from aio_pika.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity
+from aio_pika.exceptions import (
+    ChannelInvalidStateError,
+    ChannelNotFoundEntity,
+    DeliveryError,
+)
 from pydantic import AmqpDsn
 
 from consumer_app.dead_letters import kept_headers
@@ -135,4 +139,9 @@ async def _publish(message: AbstractIncomingMessage, publishing: AbstractChannel
         delivery_mode=DeliveryMode.PERSISTENT,
     )
     # Without a time limit: where RabbitMQ reads nothing, each further copy would wait in memory.
-    await publishing.default_exchange.publish(copy, EVENTS_QUEUE.name)
+    try:
+        await publishing.default_exchange.publish(copy, EVENTS_QUEUE.name)
+    except DeliveryError:
+        # RabbitMQ may refuse whatever comes on this channel, and take it on another.
+        await publishing.close()
+        raise

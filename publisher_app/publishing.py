@@ -21,6 +21,7 @@ from publisher_app.failures import NotConfirmed
 from publisher_app.settings import PublisherSettings
 from runtime.broker import make_broker, make_channel
 from runtime.broker_errors import BrokerUnavailable, broker_errors
+from runtime.confirms import publish_confirmed
 
 logger = logging.getLogger("publisher_app")
 
@@ -119,9 +120,12 @@ class EventPublisher:
             with broker_errors("RabbitMQ has not confirmed"):
                 # The publisher's own time limit begins only once there is a connection.
                 async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
-                    await self._publisher.publish(
+                    await publish_confirmed(
+                        self.broker,
+                        self._publisher,
                         body,
-                        headers=None if run is None else {RUN_HEADER: run},
+                        routing_key=ROUTING_KEY,
+                        headers={} if run is None else {RUN_HEADER: run},
                         content_type="application/json",
                     )
         except BrokerUnavailable as unavailable:
