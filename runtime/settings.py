@@ -8,22 +8,30 @@ from pydantic import AfterValidator, AmqpDsn, BeforeValidator, Field, Validation
 from pydantic_settings import BaseSettings, NoDecode
 
 _NEXT_ADDRESS = re.compile(r"\s*,\s*(?=amqps?://)", re.IGNORECASE)
+_PARTS = re.compile(r"\w+://(?:(?P<login>[^/?#]*)@)?(?P<place>[^?#]*)")
+# Any other comma is part of a password, or of a virtual host, which has no slash behind it.
+_SEVERAL_LOGINS = re.compile(r"(?P<login>.+)@.+,(?P=login)")
+_SEVERAL_PLACES = re.compile(r"[^/]*/?,|.*(,.*/|://)")
 
 
 def _addresses(value: object) -> object:
-    """Take RABBITMQ_URL apart; a comma in a password, before the @, separates nothing."""
+    """Take RABBITMQ_URL apart, and refuse what names several nodes in one address."""
     if not isinstance(value, str):
         return value
     addresses = _NEXT_ADDRESS.split(value)
-    for address in addresses:
-        rest = address.partition("://")[2]
-        places = rest.partition("@")[2] or rest
-        if "," in places or "://" in rest:
-            raise ValueError(
-                "write each address in full, and a comma between: "
-                "amqp://USER:PASSWORD@A:5672/,amqp://USER:PASSWORD@B:5672/"
-            )
+    if any(map(_names_several, addresses)):
+        raise ValueError(
+            "write each address in full, and a comma between: "
+            "amqp://USER:PASSWORD@A:5672/,amqp://USER:PASSWORD@B:5672/"
+        )
     return addresses
+
+
+def _names_several(address: str) -> bool:
+    parts = _PARTS.search(address)
+    return parts is not None and bool(
+        _SEVERAL_LOGINS.fullmatch(parts["login"] or "") or _SEVERAL_PLACES.match(parts["place"])
+    )
 
 
 def _of_one_cluster(addresses: tuple[AmqpDsn, ...]) -> tuple[AmqpDsn, ...]:

@@ -121,14 +121,38 @@ def test_several_addresses_of_rabbitmq_may_differ_in_host_and_port(
 
 
 @pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("amqp://user:pass@word,s@a/", "amqp://user:pass%40word,s@a/"),
+        ("amqp://a/b,c", "amqp://a/b,c"),
+        ("amqp://a/?name=b,c", "amqp://a/?name=b,c"),
+        ("amqps://a/?cafile=/b,c.pem", "amqps://a/?cafile=/b,c.pem"),
+        ("amqp://a/?name=http://b", "amqp://a/?name=http://b"),
+        ("amqp://a//", "amqp://a//"),
+    ],
+)
+def test_one_address_may_have_commas_and_slashes_where_they_name_no_other(
+    url: str, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", url)
+
+    assert [*map(str, load_settings(ConsumerSettings).rabbitmq_urls)] == [taken]
+
+
+@pytest.mark.parametrize(
     "url",
     [
         f"amqp://user:{SECRET}@a:5672,b:5672/",
         f"amqp://user:{SECRET}@a:5672,user:{SECRET}@b:5672/",
+        f"amqp://user:{SECRET}@a:5672,user:{SECRET}@b:5672,user:{SECRET}@c:5672/",
         f"amqp://user:{SECRET}@a:5672/,b:5672/",
+        f"amqp://user:{SECRET}@a:5672/,b:5672",
+        f"amqp://user:{SECRET}@a:5672/hospital,b:5672/hospital",
+        f"amqp://user:{SECRET}@a;amqp://user:{SECRET}@b/",
         f"amqp://user:{SECRET}@a:5672/;amqp://user:{SECRET}@b:5672/",
         f"amqp://user:{SECRET}@a:5672/ amqp://user:{SECRET}@b:5672/",
         "amqp://a,b",
+        " amqp://a,b",
     ],
 )
 def test_several_addresses_that_are_not_written_in_full_are_refused_with_what_to_write(
