@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from aio_pika import RobustConnection, connect
 from aio_pika.abc import AbstractConnection
+from faststream.rabbit.utils import build_url
 from pydantic import AmqpDsn
 from yarl import URL
 
@@ -21,13 +22,13 @@ Connected = TypeVar("Connected")
 
 
 def with_heartbeat(urls: Iterable[AmqpDsn]) -> deque[URL]:
-    """Write the addresses as the client takes them, in their order."""
-    return deque(URL(str(url)).update_query(heartbeat=_HEARTBEAT_SECONDS) for url in urls)
+    """Write the addresses in full, with what is left out of them, as the client takes them."""
+    return deque(build_url(str(url)).update_query(heartbeat=_HEARTBEAT_SECONDS) for url in urls)
 
 
 def place(address: URL) -> str:
     """Name an address by what tells it from the others, and is no secret: host and port."""
-    return address.authority.rpartition("@")[2]
+    return address.raw_authority.rpartition("@")[2]
 
 
 class FailoverConnection(RobustConnection):

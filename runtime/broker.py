@@ -139,8 +139,9 @@ class RetryingBroker(RabbitBroker):
             BrokerUnavailable: none of them can be reached.
 
         """
-        # Each that fails goes behind the others: they are tried in the order that they have now.
-        return await first_reached(tuple(self._addresses), lambda _: self._connect_to_first())
+        # Each that fails goes behind the others, so that the next one is in front by its turn.
+        in_front = (self._addresses[0] for _ in range(len(self._addresses)))
+        return await first_reached(in_front, lambda _: self._connect_to_first())
 
     async def _connect(self) -> RobustConnection:
         """Give a connection up on which no channel can be opened.
@@ -155,7 +156,9 @@ class RetryingBroker(RabbitBroker):
 
         self._connection_kwargs["connection_class"] = new_connection
         try:
-            return await super()._connect()
+            # The connection has a limit of its own; this one is for the channel on it.
+            async with asyncio.timeout(2 * CONNECT_SECONDS):
+                return await super()._connect()
         except BaseException:
             for connection in opened:
                 with suppress(Exception):
@@ -168,7 +171,7 @@ class RetryingBroker(RabbitBroker):
             return await asyncio.shield(connecting)
         except asyncio.CancelledError:
             # aio-pika's own task takes no cancelling, and would keep the process from ending. It
-            # comes to its end by itself within the time limit of a connection.
+            # comes to its end by itself within the limits of a connection and its channel.
             await asyncio.gather(connecting, return_exceptions=True)
             raise
 

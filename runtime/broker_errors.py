@@ -1,6 +1,7 @@
 """What RabbitMQ's client raises, told apart: it is away for now, or refuses us each time."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,9 @@ _CLIENT_ERRORS = (AMQPError, OSError, RuntimeError, IncorrectState, StopAsyncIte
 # so does not tell which, unless it knows that this may be an answer.
 Connection.Open.valid_responses.append(Connection.Close.name)
 _NOT_ALLOWED = 530
+# RabbitMQ answers so, too, while others use up all the connections that a user, a virtual host or a
+# node may have: "… limit (1) is reached".
+_LIMIT = re.compile(r"\blimit (?:of )?\(\d+\)")
 
 _REFUSALS = (
     AuthenticationError,
@@ -59,11 +63,12 @@ def broker_errors(
 
 
 def _judged(problem: str, error: Exception) -> BrokerUnavailable:
+    cause = str(error) or type(error).__name__
     refused = isinstance(error, _REFUSALS) or (
         isinstance(error, ConnectionClosed) and error.args[:1] == (_NOT_ALLOWED,)
     )
-    kind = BrokerRefused if refused else BrokerUnavailable
-    return kind(f"{problem}: {str(error) or type(error).__name__}")
+    kind = BrokerRefused if refused and not _LIMIT.search(cause) else BrokerUnavailable
+    return kind(f"{problem}: {cause}")
 
 
 def may_succeed(error: BaseException) -> bool:

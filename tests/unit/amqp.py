@@ -54,7 +54,8 @@ class AmqpServer:
     acknowledged: int = 0
     open: int = 0
     """Channels that are open."""
-    _opened: int = 0
+    opened: int = 0
+    """Channels that were opened so far."""
     _refusing: int | None = None
 
     @property
@@ -65,8 +66,8 @@ class AmqpServer:
     def open_channel(self) -> int:
         """Count a channel."""
         self.open += 1
-        self._opened += 1
-        return self._opened
+        self.opened += 1
+        return self.opened
 
     def takes(self, message: Published) -> bool:
         """Refuse, for ever, whatever comes on the channel on which the first message came."""
