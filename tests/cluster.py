@@ -14,6 +14,9 @@ from tests.services import eventually
 
 NODES = 3
 
+# A command waits for ever on a node that is frozen.
+_COMMAND_SECONDS = 60.0
+
 
 class Node(PrivateBroker):
     """A broker that joins the first node of a cluster at its first start."""
@@ -25,24 +28,33 @@ class Node(PrivateBroker):
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of RabbitMQ's own commands on this node; return what it prints."""
-        done = subprocess.run(
+        done = self._run(program, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def members(self, queue: str) -> set[str]:
+        """Name the nodes on which a member of a quorum queue runs, as operators see them.
+
+        None while the node can't tell, as in an election.
+        """
+        done = self._run("rabbitmq-queues", "quorum_status", queue, "--formatter", "json")
+        if done.returncode != 0:
+            return set()
+        return {
+            member["Node Name"]
+            for member in json.loads(done.stdout)
+            if member["Raft State"] in {"leader", "follower"}
+        }
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [ensure_server().with_name(program), "--quiet", *arguments],
             env=self._environment(),
             capture_output=True,
             text=True,
             check=False,
+            timeout=_COMMAND_SECONDS,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def members(self, queue: str) -> set[str]:
-        """Name the nodes on which a member of a quorum queue runs, as operators see them."""
-        status = self.run("rabbitmq-queues", "quorum_status", queue, "--formatter", "json")
-        return {
-            member["Node Name"]
-            for member in json.loads(status)
-            if member["Raft State"] in {"leader", "follower"}
-        }
 
     def _start_epmd(self, group: ChildGroup, epmd: Path) -> None:
         """Leave it to the cluster: the nodes find each other by one port mapper."""
@@ -78,11 +90,11 @@ class Cluster:
 @contextmanager
 def private_cluster(folder: Path) -> Iterator[Cluster]:
     """Give a cluster of which no node runs yet; at the end of the context none does."""
-    mapper, port = ChildGroup(), free_port()
-    options = ["-address", "127.0.0.1", "-port", str(port)]
-    mapper.start([find_epmd(), *options], log=folder / "epmd.log")
-    cluster = Cluster(folder, port)
+    port = free_port()
+    cluster, mapper = Cluster(folder, port), ChildGroup()
     try:
+        options = ["-address", "127.0.0.1", "-port", str(port)]
+        mapper.start([find_epmd(), *options], log=folder / "epmd.log")
         eventually(lambda: not is_free(port))
         yield cluster
     finally:

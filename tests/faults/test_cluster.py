@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -19,8 +20,10 @@ from tests.faults.reports import Reports
 from tests.faults.system import System, purge_queues
 from tests.services import ServiceProcess, eventually
 
-# Longer than any heartbeat, of the clients' 18 s too, and shorter than what nodes wait for others.
+# Longer than any heartbeat, of the clients' 18 s too.
 FROZEN_SECONDS = 25.0
+# The waits inside end before. The other nodes take it for one that is down after 45 to 75 s.
+MOST_FROZEN_SECONDS = 150.0
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def broker(cluster: Cluster) -> Iterator[Node]:
     """Give the first node, for what is looked at while all of them run."""
     yield cluster.nodes[0]
-    # Deleted and declared again, they would have members that do not run.
+    # Not deleted: each case begins with the members that the queues have.
     purge_queues(cluster.nodes[0])
 
 
@@ -49,24 +52,32 @@ def system(system: System, cluster: Cluster) -> System:
 @contextmanager
 def _killed(node: Node) -> Iterator[None]:
     node.kill()
-    yield
-    node.start()
+    try:
+        yield
+    finally:
+        node.start()
 
 
 @contextmanager
 def _stopped(node: Node) -> Iterator[None]:
     node.stop()
-    yield
-    node.start()
+    try:
+        yield
+    finally:
+        node.start()
 
 
 @contextmanager
 def _frozen(node: Node) -> Iterator[None]:
+    thaw = threading.Timer(MOST_FROZEN_SECONDS, os.kill, (node.pid, signal.SIGCONT))
     os.kill(node.pid, signal.SIGSTOP)
+    thaw.start()
     try:
         time.sleep(FROZEN_SECONDS)
         yield
+        assert thaw.is_alive(), "nothing went on until the node did"
     finally:
+        thaw.cancel()
         os.kill(node.pid, signal.SIGCONT)
 
 

@@ -33,9 +33,11 @@ SECONDS = 10.0
 def ways(broker: PrivateBroker) -> Iterator[list[Proxy]]:
     """Give two ways to the broker, each of which can be closed."""
     made = [Proxy(broker.port), Proxy(broker.port)]
-    yield made
-    for way in made:
-        way.close()
+    try:
+        yield made
+    finally:
+        for way in made:
+            way.close()
 
 
 @pytest.fixture
@@ -82,13 +84,15 @@ def test_a_publisher_goes_on_at_the_next_address_within_seconds(
     ways: list[Proxy], addresses: list[str], tmp_path: Path
 ) -> None:
     publisher = ServiceProcess("publisher", {"RABBITMQ_URL": ",".join(addresses)}, tmp_path)
-    publisher.wait_until_ready()
-    ways[0].close()
+    try:
+        publisher.wait_until_ready()
+        ways[0].close()
 
-    answer = httpx.post(f"{publisher.url}/events", content=EVENT, timeout=SECONDS)
+        answer = httpx.post(f"{publisher.url}/events", content=EVENT, timeout=SECONDS)
 
-    assert answer.status_code == 202
-    publisher.stop()
+        assert answer.status_code == 202
+    finally:
+        publisher.stop()
 
 
 async def test_a_connection_apart_is_made_to_the_first_address_that_can_be_reached(
