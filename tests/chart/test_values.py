@@ -1,10 +1,13 @@
 """Values that are wrong, or don't fit together, are refused in words before anything starts."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.chart.helm import Refused, render
+from tests.chart.helm import CHART, Refused, pick, render, run_helm, settings
 from tests.chart.modes import POSTGRESQL
 
 _UNCHECKED = "--skip-schema-validation"
@@ -70,3 +73,44 @@ def test_more_replicas_at_least_than_at_most_are_refused() -> None:
 def test_the_schema_says_where_a_value_is_wrong(values: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused, match=message):
         render(values)
+
+
+@pytest.fixture
+def chart_with_reused_values(tmp_path: Path) -> Path:
+    """Give the chart as --reuse-values has it: its own defaults are those of a release before."""
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    del values["consumer"]["answering"]
+    (chart / "values.yaml").write_text(yaml.safe_dump(values))
+    return chart
+
+
+@pytest.mark.fault("chart upgraded with --reuse-values")
+@pytest.mark.parametrize("values", [{}, POSTGRESQL], ids=["sqlite", "postgresql"])
+def test_the_values_of_a_release_that_knew_no_queries_apart_are_rendered_as_none_of_them(
+    values: dict[str, Any], chart_with_reused_values: Path
+) -> None:
+    known = {"rabbitmq.auth.existingSecret": "known"}
+    text = run_helm(
+        "template", "medication-periods", str(chart_with_reused_values), *settings(values | known)
+    )
+    assert [each for each in yaml.safe_load_all(text) if each] == render(values | known)
+
+
+def test_queries_apart_can_be_set_with_the_values_of_a_release_that_knew_none(
+    chart_with_reused_values: Path,
+) -> None:
+    values = POSTGRESQL | {
+        "consumer.answering": {"replicas": 2, "existingSecret": "medication-replica"}
+    }
+    text = run_helm(
+        "template", "medication-periods", str(chart_with_reused_values), *settings(values)
+    )
+    answering = pick([each for each in yaml.safe_load_all(text) if each], "Deployment", "answering")
+    (url,) = [
+        each["valueFrom"]["secretKeyRef"]
+        for each in answering["spec"]["template"]["spec"]["containers"][0]["env"]
+        if each["name"] == "DATABASE_URL"
+    ]
+    assert url == {"name": "medication-replica", "key": "url"}

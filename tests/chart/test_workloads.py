@@ -91,6 +91,13 @@ def test_who_only_answers_runs_and_stops_as_a_consumer_does() -> None:
     assert [answering[each] for each in probes] == [consumer[each] for each in probes]
 
 
+def test_who_only_answers_is_not_given_what_is_for_those_who_store() -> None:
+    """Such as a way to the broker, or a DATABASE_URL with the right to write."""
+    for_storing = {"consumer.extraEnv": [{"name": "DATABASE_URL", "value": "for those who store"}]}
+    variables = _variables(pods(render(ANSWERING | for_storing))["answering"])
+    assert "secretKeyRef" in variables["DATABASE_URL"]
+
+
 @pytest.mark.parametrize("by", ["cpu", "queue"])
 def test_the_autoscaler_alone_decides_on_the_replicas(by: str) -> None:
     mode = {"cpu": "PostgreSQL, scaled by CPU", "queue": "PostgreSQL, scaled by queue"}[by]

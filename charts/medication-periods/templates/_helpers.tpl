@@ -222,9 +222,11 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
   value: {{ .Values.consumer.logLevel }}
 {{- end }}
 
-{{/* The component that answers queries. */}}
+{{/* The component that answers queries. With --reuse-values there are only the values of the release
+     before, which may know of no such pods. */}}
 {{- define "answers" -}}
-{{- ternary "answering" "consumer" (gt (int .Values.consumer.answering.replicas) 0) }}
+{{- $answering := .Values.consumer.answering | default dict }}
+{{- ternary "answering" "consumer" (gt (int $answering.replicas) 0) }}
 {{- end }}
 
 {{- define "answeringSettings" -}}
@@ -236,7 +238,7 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
     secretKeyRef:
       {{- if $answering.existingSecret }}
       name: {{ $answering.existingSecret }}
-      key: {{ $answering.existingSecretKey }}
+      key: {{ $answering.existingSecretKey | default "url" }}
       {{- else }}
       name: {{ .Values.database.existingSecret }}
       key: {{ .Values.database.existingSecretKey }}
