@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -27,6 +27,8 @@ _BUSY_TIMEOUT_SECONDS = 5.0
 _POSTGRES_LIMITS = {"timeout": 10, "command_timeout": 60}
 _POSTGRES_SETTINGS = {"lock_timeout": "5000"}
 _READ_ONLY = {"default_transaction_read_only": "on"}
+# By that setting, which is ours alone, the driver takes a primary for a host that is read-only.
+_HOSTS_FOR_READERS = {"read-write": "primary", "read-only": "standby"}
 # Given first, so that even switching to WAL waits for another process that does the same.
 _PATIENCE = f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_SECONDS * 1000)}"
 _FOR_WRITING = (
@@ -71,6 +73,8 @@ def open_database(
     if address.get_backend_name() != "sqlite":
         settings = {**_POSTGRES_SETTINGS, **(_READ_ONLY if read_only else {})}
         limits = {**_POSTGRES_LIMITS, "server_settings": settings}
+        if read_only:
+            address = _for_readers(address)
         return create_async_engine(
             address, hide_parameters=True, pool_pre_ping=True, connect_args=limits
         )
@@ -84,6 +88,13 @@ def open_database(
     event.listen(engine.sync_engine, "connect", partial(_set_up_connection, pragmas))
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def _for_readers(address: URL) -> URL:
+    asked = address.query.get("target_session_attrs")
+    if not isinstance(asked, str) or asked not in _HOSTS_FOR_READERS:
+        return address
+    return address.update_query_dict({"target_session_attrs": _HOSTS_FOR_READERS[asked]})
 
 
 def _connect_read_only(_: object, __: object, arguments: list[Any], named: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -48,8 +49,8 @@ class Following:
     """For who never writes: another process makes the database, migrates it, or replaces its file.
 
     So it is looked at anew when it is another file than before, or after something could not be
-    read. Until it is one for this program nothing is held open, which would keep SQLite's file from
-    being migrated.
+    read. Until it is one for this program nothing of SQLite's file is held open, which would keep
+    it from being migrated.
     """
 
     def __init__(self, engine: AsyncEngine, let_go: Callable[[], Awaitable[None]]) -> None:
@@ -59,17 +60,31 @@ class Following:
         self._turn = asyncio.Lock()
         self._is_seen = False
         self._file: _File | None = None
+        self._failure: Exception | None = None
+        self._failed_at = 0.0
 
     async def ensure(self) -> None:
         """See that the schema is one for this program, unless that was seen."""
+        came = monotonic()
         async with self._turn:
             file = _file(self._engine)
             if self._is_seen and file == self._file:
                 return
-            await self._let_go()
+            if self._failure is not None and self._failed_at >= came:
+                # Each that waited would else look by itself: for hours, where a database hangs.
+                raise self._failure.with_traceback(None)
+            await self._look(file)
+
+    async def _look(self, file: _File | None) -> None:
+        try:
+            if file is not None:
+                await self._let_go()
             await check(self._engine)
-            # As it was before the check: one that has come meanwhile is noticed the next time.
-            self._is_seen, self._file = True, file
+        except Exception as error:
+            self._failure, self._failed_at = error, monotonic()
+            raise
+        # As it was before the check: one that has come meanwhile is noticed the next time.
+        self._is_seen, self._file, self._failure = True, file, None
 
     def doubt(self) -> None:
         """Look at it anew before the next reading."""
@@ -84,5 +99,12 @@ def _file(engine: AsyncEngine) -> _File | None:
     try:
         found = Path(name).stat()
     except FileNotFoundError:
-        raise DatabaseUnavailable(f"there is no {name} yet: who stores makes it") from None
+        raise _nothing_yet(name) from None
+    if not found.st_size:
+        # Who makes it has begun: to open it would only be in the way.
+        raise _nothing_yet(name)
     return found.st_dev, found.st_ino
+
+
+def _nothing_yet(name: str) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"there is no database {name} yet: who stores makes it")

@@ -368,10 +368,12 @@ class _HeldConnection:
 
     async def close(self) -> None:
         """Close it, behind the statements that wait for it."""
-        held, self._held, self._driver = self._held, None, None
-        if held is not None:
-            await held.invalidate()
-            await held.close()
+        # What is just being opened, too: it may be of a file that another one has replaced.
+        async with self._opening:
+            held, self._held, self._driver = self._held, None, None
+            if held is not None:
+                await held.invalidate()
+                await held.close()
 
     async def _open(self) -> aiosqlite.Connection:
         async with self._opening:

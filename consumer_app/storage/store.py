@@ -138,8 +138,9 @@ class EventStore:
         await self._let_go()
 
     async def _let_go(self) -> None:
-        await self._backend.close()
+        # In this order: what is opened in between is opened anew.
         await self._engine.dispose()
+        await self._backend.close()
 
     async def look(self) -> None:
         """See whether it can be read.
@@ -192,7 +193,7 @@ class EventStore:
             # The first of a trip is always reached.
             while patient_id not in found.events:
                 found = await self._reads.submit([patient_id])
-        reading = _reading(found, patient_id)
+            reading = _reading(found, patient_id)
         if medication_names:
             events = [each for each in reading.events if each.medication_name in medication_names]
             return reading._replace(events=events)

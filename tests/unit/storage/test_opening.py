@@ -1,12 +1,18 @@
 """A store that only reads waits for who stores, follows the file, and leaves it as it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from consumer_app.storage import opening
+from consumer_app.storage.backend import Found
+from consumer_app.storage.database import check, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
+from consumer_app.storage.opening import Following
+from consumer_app.storage.sqlite import SqliteBackend
 from consumer_app.storage.store import EventStore, HistoryKey
 from tests.runs import event
 from tests.schemas import migrated_by_a_newer_program
@@ -56,8 +62,9 @@ async def test_it_waits_for_a_database_and_makes_none(
         await reading.look()
     assert not file.parent.exists()
     make_empty(file)
-    assert "no tables of ours yet: who stores makes them" in (await reading.problem() or "")
+    assert "yet: who stores makes it" in (await reading.problem() or "")
     assert contents(file.parent) == {"events.db": b""}
+    assert len([*file.parent.iterdir()]) == 1, "it has not been opened"
 
     await storing.add([EVENT])
 
@@ -93,6 +100,19 @@ async def test_it_leaves_every_byte_as_it_is(
         await reading.delete({HistoryKey("p0", EVENT.medication_name, EVENT.order_id): 1})
 
     assert contents(file.parent) == before
+
+
+async def test_beside_nobody_else_it_makes_the_index_of_the_log_and_an_empty_log_alone(
+    file: Path, reading: EventStore
+) -> None:
+    async with EventStore.at(f"sqlite+aiosqlite:///{file}") as storing:
+        await storing.add([EVENT])
+    before = contents(file.parent)
+    assert before.keys() == {"events.db"}
+
+    assert await reading.events_of("p0") == [EVENT]
+
+    assert contents(file.parent) == {**before, "events.db-wal": b""}
 
 
 async def test_it_reads_what_a_process_that_was_killed_has_left_in_the_log(
@@ -158,3 +178,98 @@ async def test_it_says_so_when_a_newer_program_has_shut_it_out_while_it_reads(
 
     assert "can't be read" in (await reading.problem() or "")
     assert "that of a newer program" in (await reading.problem() or "")
+
+
+class Hanging:
+    """A database that lets each look at it wait, and then fail."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.fails = asyncio.Event()
+
+    async def check(self, _: AsyncEngine) -> None:
+        self.looks += 1
+        await self.fails.wait()
+        raise DatabaseUnavailable("it hangs")
+
+
+@pytest.mark.fault("database hangs before a process that only answers")
+async def test_all_who_ask_while_a_database_hangs_share_one_look_at_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hanging = Hanging()
+    monkeypatch.setattr(opening, "check", hanging.check)
+    engine = open_database("postgresql+asyncpg://nobody@localhost/none", read_only=True)
+
+    async def let_go() -> None:
+        raise AssertionError("what others read is cut off")
+
+    following = Following(engine, let_go)
+    asking = [asyncio.create_task(following.ensure()) for _ in range(20)]
+    await asyncio.sleep(0)
+    hanging.fails.set()
+    async with asyncio.timeout(10):
+        failures = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert {str(failure) for failure in failures} == {"it hangs"}
+    assert hanging.looks == 1
+    with pytest.raises(DatabaseUnavailable):
+        await following.ensure()
+    assert hanging.looks == 2, "who asks later looks anew"
+
+
+async def test_who_is_given_up_in_the_middle_of_a_look_leaves_it_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hanging = Hanging()
+    monkeypatch.setattr(opening, "check", hanging.check)
+    engine = open_database("postgresql+asyncpg://nobody@localhost/none", read_only=True)
+    following = Following(engine, engine.dispose)
+    first, second = (asyncio.create_task(following.ensure()) for _ in range(2))
+    await asyncio.sleep(0)
+
+    first.cancel()
+    hanging.fails.set()
+
+    with pytest.raises(DatabaseUnavailable, match="it hangs"):
+        await second
+    assert hanging.looks == 2
+
+
+async def test_a_patient_who_can_not_be_read_makes_it_look_anew(
+    storing: EventStore, reading: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await storing.add([EVENT])
+    await reading.look()
+    looks = 0
+
+    async def count(engine: AsyncEngine) -> None:
+        nonlocal looks
+        looks += 1
+        await check(engine)
+
+    async def fail(_: Sequence[str]) -> Found:
+        return Found({"p0": DatabaseUnavailable("away")}, None)
+
+    monkeypatch.setattr(opening, "check", count)
+    with monkeypatch.context() as failing:
+        failing.setattr(reading._reads, "submit", fail)
+        with pytest.raises(DatabaseUnavailable, match="away"):
+            await reading.read("p0")
+
+    assert (await reading.read("p0")).events == [EVENT]
+    assert looks == 1
+
+
+async def test_what_is_just_being_opened_is_closed_too(storing: EventStore, file: Path) -> None:
+    await storing.add([EVENT])
+    engine = open_database(f"sqlite+aiosqlite:///{file}", read_only=True)
+    backend = SqliteBackend(engine, consumer="")
+    reading = asyncio.create_task(backend.read(["p0"]))
+    await asyncio.sleep(0)
+
+    await backend.close()
+
+    assert (await reading).events == {"p0": [EVENT]}
+    assert not backend._reader.is_open
+    await engine.dispose()
