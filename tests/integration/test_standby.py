@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from consumer_app.queries.routes import LAST_RECEIVED
 from consumer_app.replica_lag import ReplicaLag
-from consumer_app.storage.errors import UnusableDatabase
-from consumer_app.storage.store import EventStore
+from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
+from consumer_app.storage.store import EventStore, HistoryKey
 from local.postgres import PrivatePostgres, private_postgres
 from runtime.http.health import Remark
 from tests.databases import connect
@@ -241,18 +241,16 @@ def periods_of(service: ServiceProcess, patient: str) -> tuple[int, str]:
 async def test_a_process_that_only_answers_says_how_old_its_replica_is(
     pair: Pair, tmp_path: Path
 ) -> None:
-    settings = {"CONSUMER_RECEIVES": "false", "CONSUMER_MAX_LAG": "2"}
-    service = await asyncio.to_thread(
-        ServiceProcess, "consumer", {**settings, "DATABASE_URL": pair.standby.url}, tmp_path
-    )
-
     async def health() -> tuple[int, dict[str, str]]:
         return await asyncio.to_thread(health_of, service)
 
     async def periods(patient: str) -> tuple[int, str]:
         return await asyncio.to_thread(periods_of, service, patient)
 
-    async with EventStore.at(pair.primary.url) as store:
+    async with (
+        answering(pair.standby.url, tmp_path, CONSUMER_MAX_LAG="2") as service,
+        EventStore.at(pair.primary.url) as store,
+    ):
         await store.add([replace(EVENT, patient_id="in time")])
         await asyncio.to_thread(service.wait_until_ready)
         await eventually(lambda: knows_of(pair.standby, "in time"))
@@ -266,7 +264,8 @@ async def test_a_process_that_only_answers_says_how_old_its_replica_is(
             _, problems = await health()
             assert problems.keys() == {"replica"}
             assert re.fullmatch(
-                r"the replica is behind by up to \d+ s: CONSUMER_MAX_LAG allows 2 s",
+                r"the replica may lack what was stored in the last \d+ s: "
+                r"CONSUMER_MAX_LAG allows 2 s",
                 problems["replica"],
             )
             assert await periods("too late") == (0, before), "it answers, and says how old that is"
@@ -277,7 +276,16 @@ async def test_a_process_that_only_answers_says_how_old_its_replica_is(
         assert known == 1
         assert after > before
     assert "database can't be" not in service.log.read_text()
-    await asyncio.to_thread(service.stop)
+
+
+@asynccontextmanager
+async def answering(url: str, folder: Path, **settings: str) -> AsyncIterator[ServiceProcess]:
+    environment = {"CONSUMER_RECEIVES": "false", "DATABASE_URL": url, **settings}
+    service = await asyncio.to_thread(ServiceProcess, "consumer", environment, folder)
+    try:
+        yield service
+    finally:
+        await asyncio.to_thread(service.stop)
 
 
 async def _is(health: Callable[[], Awaitable[tuple[int, dict[str, str]]]], status: int) -> bool:
@@ -310,6 +318,57 @@ async def test_a_replica_without_its_primary_is_read_and_told_of(pair: Pair) -> 
         await eventually(partial(_says_nothing, told))
 
 
+async def test_a_role_that_only_reads_sees_how_far_the_replica_is_once_it_is_granted(
+    pair: Pair,
+) -> None:
+    await follow(pair)
+    await ask(pair.primary, "CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")
+    is_there = "SELECT true FROM pg_roles WHERE rolname = 'reader'"
+    await eventually(lambda: ask(pair.standby, is_there))
+    url = pair.standby.url.replace("postgres@", "reader@")
+    async with EventStore.at(url, read_only=True) as store:
+        lag = ReplicaLag(store.replication, most_seconds=None)
+
+        async def told() -> str:
+            return await lag.problem() or ""
+
+        assert "GRANT pg_read_all_stats" in await told()
+        await ask(pair.primary, "GRANT pg_read_all_stats TO reader")
+        await eventually(partial(_says_nothing, told))
+        found = await store.replication()
+        assert found is not None
+        assert found.written is not None
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_standby"),
+    [
+        ("read-write", False),
+        ("primary", False),
+        ("read-only", True),
+        ("standby", True),
+        ("prefer-standby", True),
+    ],
+)
+async def test_what_only_answers_finds_the_host_it_asks_for_and_never_writes_there(
+    pair: Pair, asked: str, is_standby: bool
+) -> None:
+    await follow(pair)
+    async with EventStore.at(_either(pair, asked), read_only=True) as store:
+        assert (await store.replication() is not None) is is_standby
+        assert len(await store.events_of("of a run")) == 1
+        with pytest.raises(UnusableDatabase, match="a standby, or can only be read"):
+            await store.prepare()
+        with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
+            await store.delete({HistoryKey("of a run", EVENT.medication_name, EVENT.order_id): 1})
+
+
+def _either(pair: Pair, asked: str) -> str:
+    """Return the URL of both hosts, of which the one that is asked for is found."""
+    hosts = "&".join(f"host=127.0.0.1:{server.port}" for server in (pair.standby, pair.primary))
+    return f"postgresql+asyncpg://postgres@/postgres?{hosts}&target_session_attrs={asked}"
+
+
 async def _says(told: Callable[[], Awaitable[str]], words: str) -> bool:
     return words in await told()
 
@@ -321,9 +380,7 @@ async def _says_nothing(told: Callable[[], Awaitable[str]]) -> bool:
 @pytest.mark.fault("PostgreSQL's primary killed (-9), its standby promoted")
 async def test_of_several_hosts_the_one_that_can_be_written_to_is_found(pair: Pair) -> None:
     """The last one: it ends the primary."""
-    hosts = "&".join(f"host=127.0.0.1:{server.port}" for server in (pair.standby, pair.primary))
-    url = f"postgresql+asyncpg://postgres@/postgres?{hosts}&target_session_attrs=read-write"
-    async with EventStore.at(url) as store:
+    async with EventStore.at(_either(pair, "read-write")) as store:
         await store.prepare()
         await store.add([EVENT])
 
