@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from consumer_app.dead_letters import DeadLetters
 from consumer_app.former_queue import empty_former_queue
@@ -41,7 +41,8 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     """
     store = EventStore.at(settings.database_url, settings.terms(), read_only=not settings.receives)
     room = asyncio.Lock()
-    answered_apart = AnswersApart({"DATABASE_URL": settings.database_url}, room)
+    as_here = {"DATABASE_URL": settings.database_url, "CONSUMER_RECEIVES": str(settings.receives)}
+    answered_apart = AnswersApart(as_here, room)
     broker = make_broker(settings.rabbitmq_urls, logger, default_channel=make_channel())
     dead_letters = DeadLetters(broker)
     trial = Trial(room)
@@ -54,7 +55,6 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         "dead-letters": dead_letters.problem,
         "trial": trial.problem,
     }
-    replica = ReplicaLag(store.replication, settings.max_lag)
     api = FastAPI(
         title="Medication periods",
         version=VERSION,
@@ -63,15 +63,38 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         redoc_url=None,
     )
     api.include_router(periods_router(store, answered_apart))
-    if settings.receives:
-        api.include_router(answering_health_router(checks, answering=["database"]))
-    else:
-        api.include_router(health_router({"database": store.problem, "replica": replica.problem}))
+    api.include_router(_health(settings, store, checks))
     show_timeline(api)
     answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
 
+    kind = HttpApp if settings.receives else UnconnectedApp
+    beside = partial(empty_former_queue, settings.rabbitmq_urls)
+    return kind(
+        broker,
+        api,
+        operations=OPERATIONS,
+        logger=logger,
+        lifespan=_opened(settings, store, answered_apart),
+        beside=beside if settings.receives else None,
+    )
+
+
+def _health(
+    settings: ConsumerSettings, store: EventStore, checks: Mapping[str, Check]
+) -> APIRouter:
+    if settings.receives:
+        return answering_health_router(checks, answering=["database"])
+    replica = ReplicaLag(store.replication, settings.max_lag)
+    return health_router({"database": store.problem, "replica": replica.problem})
+
+
+def _opened(
+    settings: ConsumerSettings, store: EventStore, answered_apart: AnswersApart
+) -> Callable[[], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
+        if settings.receives and settings.max_lag is not None:
+            logger.warning("CONSUMER_MAX_LAG is of no effect without CONSUMER_RECEIVES=false")
         async with store:
             try:
                 await (store.prepare() if settings.receives else store.look())
@@ -86,16 +109,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
                 await answered_apart.close()
         logger.info("stopped")
 
-    kind = HttpApp if settings.receives else UnconnectedApp
-    beside = partial(empty_former_queue, settings.rabbitmq_urls)
-    return kind(
-        broker,
-        api,
-        operations=OPERATIONS,
-        logger=logger,
-        lifespan=lifespan,
-        beside=beside if settings.receives else None,
-    )
+    return lifespan
 
 
 _settings = load_settings(ConsumerSettings)

@@ -79,7 +79,7 @@ class AnswersApart:
     """
 
     def __init__(self, environment: Mapping[str, str], room: asyncio.Lock) -> None:
-        """``environment`` is what the other processes are told beside this one's: DATABASE_URL.
+        """``environment`` is what the other processes are told beside this one's: its settings.
 
         ``room`` is held while there is a process for a giant: see ``consumer_app.memory``.
         """

@@ -73,14 +73,22 @@ def with_store(
 ) -> None:
     """Run a command on the store in a database; one that only reads may do so on a standby.
 
+    Where CONSUMER_RECEIVES is false it migrates nothing, and nothing is written.
+
     Raises:
+        CommandFailed: it would have to write there.
         DatabaseUnavailable: it can't be opened, or what the command raises.
 
     """
-    terms = load_settings(ConsumerSettings).terms(partitions)._replace(progress=progress_bar())
+    settings = load_settings(ConsumerSettings)
+    if writes and not settings.receives:
+        raise CommandFailed(
+            "CONSUMER_RECEIVES=false: what is here only answers; run this where events are stored"
+        )
+    terms = settings.terms(partitions)._replace(progress=progress_bar())
 
     async def run() -> None:
-        async with EventStore.at(url, terms) as store:
+        async with EventStore.at(url, terms, read_only=not settings.receives) as store:
             if problem := await store.problem():
                 raise DatabaseUnavailable(problem)
             # A standby is told of. SQLite's log would be emptied: it is for consumers to wait for
