@@ -7,9 +7,9 @@ import { Filter } from "./filter.js";
 import { go, keep, read } from "./fragment.js";
 import { say, sayNone, sayProblem } from "./message.js";
 import { reachOf, toRows } from "./rows.js";
-import { findPeriods, isKnown, isReceiving, NoAnswer } from "./service.js";
+import { findPeriods, findProblems, isKnown, NoAnswer } from "./service.js";
 import { AnomalyTable, PeriodTable } from "./tables.js";
-import { extent, summary, zone } from "./words.js";
+import { arrival, extent, summary, zone } from "./words.js";
 
 const SLOW_MS = 150;
 const SETTLED_MS = 250;
@@ -32,6 +32,8 @@ const explanation = new Explanation(byId("explanation"), tellProblem);
 
 let answer = null;
 let rows = [];
+let problems = {};
+let lastReceived = null;
 let pending = null;
 let settling = null;
 
@@ -43,7 +45,7 @@ async function follow() {
   if (!asked.patient) return welcome();
   pending = new AbortController();
   if (answer?.patient === asked.patient && answer.gap === asked.gap) {
-    tellReceiving(pending.signal);
+    lookForProblems(pending.signal);
     return show(asked);
   }
   await ask(asked, pending.signal);
@@ -51,10 +53,12 @@ async function follow() {
 
 async function ask(asked, signal) {
   if (answer?.patient !== asked.patient) forget();
-  tellReceiving(signal);
+  lookForProblems(signal);
   const slow = setTimeout(() => say(`Loading patient ${asked.patient} …`), SLOW_MS);
   try {
     const found = await findPeriods(asked, signal);
+    lastReceived = found.lastReceived;
+    tellArrival();
     if (found.periods.length + found.anomalies.length) return take(found, asked);
     const known = await isKnown(asked.patient, signal);
     forget();
@@ -69,10 +73,18 @@ async function ask(asked, signal) {
   }
 }
 
-async function tellReceiving(signal) {
+async function lookForProblems(signal) {
   // A service that does not answer at all is told of in other words.
-  const hidden = await isReceiving(signal).catch(() => true);
-  if (!signal.aborted) byId("receiving").hidden = hidden;
+  const found = await findProblems(signal).catch(() => ({}));
+  if (signal.aborted) return;
+  problems = found;
+  tellArrival();
+}
+
+function tellArrival() {
+  const words = arrival(problems, lastReceived);
+  byId("receiving").textContent = words;
+  byId("receiving").hidden = !words;
 }
 
 function take(found, asked) {
@@ -103,7 +115,8 @@ function show(asked) {
 
 function welcome() {
   forget();
-  byId("receiving").hidden = true;
+  problems = {};
+  tellArrival();
   say("Enter a patient’s identifier to see the medication periods.");
   byId("patient").focus();
 }

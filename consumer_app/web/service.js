@@ -6,26 +6,23 @@ import { gaps } from "./words.js";
 export class NoAnswer extends Error {}
 
 export async function findPeriods({ patient, gap }, signal) {
-  const answer = await ask("periods", query(patient, gap), signal);
-  const periods = answer.periods.map(inMilliseconds);
-  const anomalies = answer.anomalies.map(({ medication_name: medication, ...each }) =>
+  const { body, lastReceived } = await ask("periods", query(patient, gap), signal);
+  const periods = body.periods.map(inMilliseconds);
+  const anomalies = body.anomalies.map(({ medication_name: medication, ...each }) =>
     ({ ...each, medication, time: Date.parse(each.event_time) }));
-  return { patient, gap, periods, anomalies };
+  return { patient, gap, periods, anomalies, lastReceived };
 }
 
 export async function isKnown(patient, signal) {
   const asked = new URLSearchParams({ patient_id: patient, limit: 1 });
-  const answer = await ask("events", asked, signal);
-  return answer.events.length > 0;
+  const { body } = await ask("events", asked, signal);
+  return body.events.length > 0;
 }
 
-/**
- * Tell whether new reports arrive now, be it by RabbitMQ or in the replica that is asked; what has
- * come before is answered in any case.
- */
-export async function isReceiving(signal) {
+/** Find what keeps new reports from arriving now; what has come before is answered all the same. */
+export async function findProblems(signal) {
   const { body } = await reach("health/ready", signal);
-  return Object.keys(body.problems).length === 0;
+  return body.problems;
 }
 
 /** Find a period again with all that made it; one medication's events are few enough to fetch. */
@@ -33,7 +30,7 @@ export async function explain({ patient, gap }, period, signal) {
   const asked = query(patient, gap);
   asked.set("explain", "true");
   asked.set("medication_name", period.medication);
-  const { periods, events } = await ask("periods", asked, signal);
+  const { body: { periods, events } } = await ask("periods", asked, signal);
   const at = periods.findIndex((each) => same(inMilliseconds(each), period));
   if (at < 0) throw new NoAnswer("The period has changed since: show the patient again.");
   return { period: periods[at], periods, events };
@@ -46,8 +43,8 @@ function query(patient, gap) {
 }
 
 async function ask(path, asked, signal) {
-  const { ok, status, body } = await reach(`${path}?${asked}`, signal);
-  if (ok) return body;
+  const { ok, status, body, lastReceived } = await reach(`${path}?${asked}`, signal);
+  if (ok) return { body, lastReceived };
   const { detail = "no reason given" } = body;
   const reason = Array.isArray(detail) ? detail.map((each) => each.reason).join("; ") : detail;
   throw new NoAnswer(`The service can’t answer (${status}): ${reason}.`);
@@ -56,7 +53,9 @@ async function ask(path, asked, signal) {
 async function reach(address, signal) {
   try {
     const answer = await fetch(address, { signal, cache: "no-store" });
-    return { ok: answer.ok, status: answer.status, body: await answer.json() };
+    const received = answer.headers.get("X-Last-Event-Received");
+    const lastReceived = received && Date.parse(received);
+    return { ok: answer.ok, status: answer.status, body: await answer.json(), lastReceived };
   } catch (error) {
     if (signal.aborted) throw error;
     throw new NoAnswer(

@@ -75,6 +75,19 @@ export const gaps = {
   "30d": { duration: "P30D", words: "periods joined over gaps of up to 30 days" },
 };
 
+/**
+ * Whether new reports may be late, or do not arrive at all, and when the last ones of any patient
+ * came; nothing where all is well. Of all problems a replica that is behind alone lets them come.
+ */
+export function arrival(problems, lastReceived) {
+  const parts = Object.keys(problems);
+  if (!parts.length) return "";
+  const how = parts.every((part) => part === "replica")
+    ? "New reports may be late at the moment: what is shown may lack some."
+    : "New reports do not arrive at the moment: what is shown may be out of date.";
+  return lastReceived === null ? how : `${how} The last ones came ${time(lastReceived)}.`;
+}
+
 /** The patient's periods in a line. */
 export function summary({ periods, anomalies, gap }, rows) {
   const ongoing = rows.filter((row) => row.ongoing).length;

@@ -1,7 +1,9 @@
 """What the page says where it has no periods to show."""
 
+import re
+
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Services, Visit
 
@@ -61,6 +63,20 @@ def test_a_period_that_can_not_be_explained_now_is_told_in_words(
     page.click("text=Try again")
     page.get_by_text("The service does not answer.").wait_for(state="hidden")
     assert page.locator(".bar").first.is_visible()
+
+
+def tell_of_a_replica(route: Route) -> None:
+    """Answer as what asks a replica that is behind."""
+    behind = "the replica may lack what was stored in the last 90 s"
+    route.fulfill(json={"status": "ready", "problems": {"replica": behind}})
+
+
+def test_that_new_reports_may_be_late_is_told_with_when_the_last_ones_came(visit: Visit) -> None:
+    visit.page.route("**/health/ready", tell_of_a_replica)
+    page = visit.show_patient("ward")
+    told = page.get_by_text("New reports may be late at the moment")
+    told.wait_for()
+    expect(told).to_have_text(re.compile(r"The last ones came \d+ \w+ \d{4} \d\d:\d\d"))
 
 
 def tell_a_problem(route: Route) -> None:

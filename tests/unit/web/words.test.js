@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  count, duration, extent, range, state, summary, tick, time, zone,
+  arrival, count, duration, extent, range, state, summary, tick, time, zone,
 } from "../../../consumer_app/web/words.js";
 
 const SECOND = 1_000;
@@ -93,3 +93,19 @@ test("of a patient on nothing now it is said so, and nothing of reports in vain"
     summary(answer, [{ ongoing: false }]),
     "on no medication now · 1 period of 1 medication · exact periods");
 });
+
+const CAME = Date.parse("2021-01-01T02:00:05Z");
+const RECEIVED = " The last ones came 1 Jan 2021 03:00:05.";
+const LATE = "New reports may be late at the moment: what is shown may lack some.";
+const NONE = "New reports do not arrive at the moment: what is shown may be out of date.";
+for (const [problems, lastReceived, said] of [
+  [{}, CAME, ""],
+  [{ replica: "behind" }, CAME, LATE + RECEIVED],
+  [{ replica: "behind" }, null, LATE],
+  [{ broker: "away" }, CAME, NONE + RECEIVED],
+  [{ database: "away", replica: "behind" }, null, NONE],
+]) {
+  test(`how reports arrive is told: ${Object.keys(problems)} ${said}`, () => {
+    assert.equal(arrival(problems, lastReceived), said);
+  });
+}
