@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from rich.progress import MofNCompleteColumn, TextColumn
 from sqlalchemy import make_url
 
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable
+from consumer_app.storage.migrations.events_of_1_0_0 import Progress
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
-from consumer_app.upkeep.progress import progress_bar
+from runtime.progress import progress_bar
 from runtime.settings import load_settings
 
 
@@ -85,9 +87,9 @@ def with_store(
         raise CommandFailed(
             "CONSUMER_RECEIVES=false: what is here only answers; run this where events are stored"
         )
-    terms = settings.terms(partitions)._replace(progress=progress_bar())
 
-    async def run() -> None:
+    async def run(progress: Progress | None) -> None:
+        terms = settings.terms(partitions)._replace(progress=progress)
         async with EventStore.at(url, terms, read_only=not settings.receives) as store:
             if problem := await store.problem():
                 raise DatabaseUnavailable(problem)
@@ -97,7 +99,8 @@ def with_store(
                 await store.prepare()
             await command(store)
 
-    asyncio.run(run())
+    with progress_bar(MofNCompleteColumn(), TextColumn("events")) as draw:
+        asyncio.run(run(draw))
 
 
 def _file_of(url: str) -> Path:
