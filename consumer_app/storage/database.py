@@ -11,11 +11,13 @@ from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from consumer_app.storage.replacing import is_of_1_0_0, replace
 from consumer_app.storage.schema import (
     USUAL_TERMS,
     Terms,
+    is_newest,
     no_database,
     see_that_it_is_newest,
     upgrade,
@@ -25,6 +27,8 @@ _DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 _BUSY_TIMEOUT_SECONDS = 5.0
 # What hangs is given up, reported, and tried again: seconds, but for the lock's milliseconds.
 _POSTGRES_LIMITS = {"timeout": 10, "command_timeout": 60}
+# A migration counts and copies whole tables.
+_SECONDS_OF_MIGRATION = 3600
 _POSTGRES_SETTINGS = {"lock_timeout": "5000"}
 _READ_ONLY = {"default_transaction_read_only": "on"}
 # By that setting, which is ours alone, the driver takes a primary for a host that is read-only.
@@ -139,6 +143,10 @@ async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
                 # Given up, it goes on in its thread.
                 stopped.set()
     async with engine.connect() as connection:
+        await connection.execution_options(read_only=True)
+        if await connection.run_sync(is_newest):
+            return
+    async with _unhurried(engine).connect() as connection:
         try:
             # Begun here, it is not Alembic's: what it does is one transaction.
             await connection.begin()
@@ -166,6 +174,22 @@ async def check(engine: AsyncEngine) -> None:
             await connection.run_sync(see_that_it_is_newest)
         finally:
             await connection.invalidate()
+
+
+def _unhurried(engine: AsyncEngine) -> AsyncEngine:
+    """Give an engine whose statements may take as long as those of a migration do."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return create_async_engine(
+        engine.url,
+        hide_parameters=True,
+        poolclass=NullPool,
+        connect_args={
+            **_POSTGRES_LIMITS,
+            "command_timeout": _SECONDS_OF_MIGRATION,
+            "server_settings": _POSTGRES_SETTINGS,
+        },
+    )
 
 
 def _look_for(file: Path, terms: Terms) -> None:

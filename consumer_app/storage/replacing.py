@@ -19,6 +19,7 @@ from consumer_app.storage.files import put_in_place
 from consumer_app.storage.migrations.events_of_1_0_0 import (
     Progress,
     copy_events,
+    count_events,
     progress_in_the_log,
 )
 from consumer_app.storage.schema import Terms, upgrade
@@ -26,6 +27,7 @@ from consumer_app.storage.schema import Terms, upgrade
 logger = logging.getLogger("consumer_app.storage.migrations")
 
 _FORMER = "0001"
+_FORMER_TABLE = "main.medication_event"
 # Some file systems have none.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _REVISION = "SELECT version_num FROM alembic_version"
@@ -81,9 +83,10 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
             try:
                 unfinished.unlink(missing_ok=True)
                 _see_that_it_can_stay(file)
-                _tell(connection, file)
+                events = count_events(connection, _FORMER_TABLE)
+                _tell(events, file)
                 _make(unfinished, former, terms)
-                _copy(connection, unfinished, go_on)
+                _copy(connection, unfinished, events, go_on)
                 _sync(unfinished)
                 unless_stopped()
                 _keep(file)
@@ -134,7 +137,7 @@ def _make(unfinished: Path, former: os.stat_result, terms: Terms) -> None:
         upgrade(connection, terms._replace(must_exist=False))
 
 
-def _copy(connection: Connection, unfinished: Path, progress: Progress) -> None:
+def _copy(connection: Connection, unfinished: Path, events: int, progress: Progress) -> None:
     for statement in (
         f"ATTACH {_quoted(unfinished)} AS today",
         # It is brought to the disk as a whole, or begun anew.
@@ -144,7 +147,7 @@ def _copy(connection: Connection, unfinished: Path, progress: Progress) -> None:
         "BEGIN",
     ):
         connection.exec_driver_sql(statement)
-    copy_events(connection, "main.medication_event", progress)
+    copy_events(connection, _FORMER_TABLE, events, progress)
     connection.exec_driver_sql("COMMIT")
     found = connection.exec_driver_sql("PRAGMA today.integrity_check").scalars().all()
     if found != ["ok"]:
@@ -157,11 +160,8 @@ def _quoted(file: Path) -> str:
     return f"'{name}'"
 
 
-def _tell(connection: Connection, file: Path) -> None:
+def _tell(events: int, file: Path) -> None:
     """Say what is done, and see that there is room for it."""
-    events: int = connection.exec_driver_sql(
-        "SELECT count(*) FROM main.medication_event"
-    ).scalar_one()
     needed, free = file.stat().st_size * _NEW_SHARE, shutil.disk_usage(file.parent).free
     if free < needed:
         raise UnusableDatabase(_no_room(file))
@@ -202,9 +202,12 @@ def _keep(file: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         copy = file.with_name(f"{way_back.name}.unfinished")
-        shutil.copy2(file, copy)
-        _sync(copy)
-        put_in_place(copy, way_back)
+        try:
+            shutil.copy2(file, copy)
+            _sync(copy)
+            put_in_place(copy, way_back)
+        finally:
+            copy.unlink(missing_ok=True)
 
 
 def _sync(unfinished: Path) -> None:

@@ -47,6 +47,12 @@ def no_database(name: str) -> UnusableDatabase:
     )
 
 
+def is_newest(connection: Connection) -> bool:
+    """Tell whether the schema is the newest that this program knows."""
+    newest = ScriptDirectory.from_config(_configuration()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == newest
+
+
 def upgrade(connection: Connection, terms: Terms) -> None:
     """Migrate within the transaction that is begun.
 

@@ -1,13 +1,15 @@
 """A database of version 1.0.0: its texts are read as today's are, and no event counts twice."""
 
 import asyncio
+import errno
 import logging
 import os
 import re
+import shutil
+import signal
 import sqlite3
-import subprocess
 import sys
-import time
+import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -16,14 +18,17 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import asyncpg
 import pytest
+import sqlalchemy
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
+from sqlalchemy import Engine
 
-from consumer_app.storage.database import open_database
-from consumer_app.storage.errors import UnusableDatabase
+from consumer_app.storage.database import _POSTGRES_LIMITS, open_database
+from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore, ReceivedEvent
 from contracts import FIELDS, MedicationEvent, explain_event
@@ -393,7 +398,7 @@ async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(databa
     url = await database([*many(25_000), strange])
     before = await execute(url, both(EVENTS_OF_1_0_0))
     async with upgraded(url) as store:
-        with pytest.raises(UnusableDatabase, match="an event has an action that is none"):
+        with pytest.raises(UnusableDatabase, match=r"column action .* must be one of 'start', "):
             await store.prepare()
     assert await execute(url, both(EVENTS_OF_1_0_0)) == before
     assert await execute(url, REVISION) == [("0001",)]
@@ -408,26 +413,153 @@ async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(databa
 EVENTS_OF_1_0_0 = "SELECT * FROM medication_event ORDER BY 1, 2, 3, 4, 5, 6"
 
 
+@pytest.mark.parametrize("column", ["event_time", "received_at"])
+async def test_a_time_that_is_none_is_named_by_its_column(tmp_path: Path, column: str) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    await execute(url, both(f"UPDATE medication_event SET {column} = 'in spring'"))
+    async with upgraded(url) as store:
+        with pytest.raises(UnusableDatabase, match=rf"the column {column} .* must be like 2021-01"):
+            await store.prepare()
+    assert await execute(url, REVISION) == [("0001",)]
+
+
+STEPS = {
+    "sqlite": (
+        "copying",
+        "consumer_app.storage.migrations.events_of_1_0_0._rename_repeats",
+        "consumer_app.storage.replacing._sync",
+        "consumer_app.storage.replacing._keep",
+        "consumer_app.storage.replacing.put_in_place",
+    ),
+    "postgresql": ("copying", "consumer_app.storage.migrations.events_of_1_0_0._rename_repeats"),
+}
+
+
+def migrate_until(step: str, url: str) -> None:
+    """Migrate, and be killed at a step: before a function, or once the first events are copied."""
+
+    def be_killed(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    terms = Terms(backed_up_before="2.0.0")
+
+    async def migrate() -> None:
+        async with EventStore.at(url, terms) as store:
+            await store.prepare()
+
+    if step == "copying":
+        terms = terms._replace(progress=be_killed)
+        asyncio.run(migrate())
+    else:
+        with mock.patch(step, be_killed):
+            asyncio.run(migrate())
+
+
 @pytest.mark.fault("migration killed (-9)")
 def test_a_migration_that_is_killed_anywhere_loses_nothing(database: Fill) -> None:
-    url = asyncio.run(database(many(30_000)))
-    command = [sys.executable, "-m", "consumer_app", "database", "migrate"]
-    environment = {**os.environ, "DATABASE_URL": url, "DATABASE_BACKED_UP_BEFORE": "2.0.0"}
+    url = asyncio.run(database(many(25_000)))
 
     def found(statements: Statements) -> list[Any]:
         return asyncio.run(execute(url, statements))
 
-    for seconds in (1.2, 1.6):
-        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
-            time.sleep(seconds)
-            process.kill()
-        assert found(ALL) == [(30_000,)]
+    for step in STEPS["sqlite" if url.startswith("sqlite") else "postgresql"]:
+        assert run_together(migrate_until, step, url, processes=1) == [-signal.SIGKILL]
+        assert found(REVISION) == [("0001",)]
+        assert found(ALL) == [(25_000,)]
 
-    subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=True)
+    environment = {"DATABASE_URL": url, "DATABASE_BACKED_UP_BEFORE": "2.0.0"}
+    run_module("consumer_app", ["database", "migrate"], environment).check_returncode()
 
     assert found(REVISION) == [("0006",)]
-    assert found(ALL) == [(30_000,)]
+    assert found(ALL) == [(25_000,)]
     assert found(IN_THE_OLD_FORM) == [(0,)]
+
+
+@pytest.mark.fault("migration stopped while the new file is checked")
+async def test_a_migration_that_is_stopped_while_the_new_file_is_checked_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    loop, stopped = asyncio.get_running_loop(), threading.Event()
+
+    def stop(_: object, __: object, statement: str, *___: object) -> None:
+        if "integrity_check" in statement:
+            loop.call_soon_threadsafe(preparing.cancel)
+            stopped.wait(60)
+
+    sqlalchemy.event.listen(Engine, "before_cursor_execute", stop)
+    async with upgraded(url) as store:
+        preparing = asyncio.create_task(store.prepare())
+        with pytest.raises(asyncio.CancelledError):
+            await preparing
+        stopped.set()
+        while (tmp_path / "events.db.unfinished").exists():  # noqa: ASYNC110 - a thread's
+            await asyncio.sleep(0.01)
+    sqlalchemy.event.remove(Engine, "before_cursor_execute", stop)
+    assert await execute(url, REVISION) == [("0001",)]
+    assert not beside(tmp_path / "events.db")
+
+
+def has_no_links(*_: object) -> None:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+async def test_where_there_are_no_hard_links_the_way_back_is_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    before = await execute(url, both(EVENTS_OF_1_0_0))
+    monkeypatch.setattr(os, "link", has_no_links)
+    async with upgraded(url) as store:
+        await store.prepare()
+
+    way_back = tmp_path / "events.db.before-2.0.0"
+    assert beside(tmp_path / "events.db") == [way_back]
+    assert mode_of(way_back) == 0o600
+    assert await execute(f"{url}.before-2.0.0", both(EVENTS_OF_1_0_0)) == before
+    assert await execute(url, REVISION) == [("0006",)]
+
+
+@pytest.mark.fault("migration without room for the copy that is the way back")
+async def test_a_way_back_for_whose_copy_there_is_no_room_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_: Path, copy: Path) -> None:
+        copy.write_bytes(bytes(4096))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    url = await in_sqlite(tmp_path, many(20))
+    monkeypatch.setattr(os, "link", has_no_links)
+    monkeypatch.setattr(shutil, "copy2", fill)
+    async with upgraded(url) as store:
+        with pytest.raises(DatabaseUnavailable, match="No space left on device"):
+            await store.prepare()
+
+    assert not beside(tmp_path / "events.db")
+    assert await execute(url, REVISION) == [("0001",)]
+
+
+async def test_a_statement_of_a_migration_may_last_longer_than_any_other(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the counting of a large table does."""
+    url = await in_postgresql(postgres_url, many(20), partitions=0)
+    monkeypatch.setitem(_POSTGRES_LIMITS, "command_timeout", 0.5)
+    other = await connect(url)
+    await other.execute("BEGIN; LOCK TABLE medication_event")
+    async with asyncio.timeout(60), upgraded(url) as store:
+        preparing = asyncio.create_task(store.prepare())
+        while not await other.fetchval(WAITS_LONG):  # noqa: ASYNC110 - of another program
+            await asyncio.sleep(0.05)
+        await other.execute("ROLLBACK")
+        await preparing
+    await other.close()
+
+
+WAITS_LONG = """
+    SELECT true FROM pg_stat_activity WHERE datname = current_database()
+    AND wait_event_type = 'Lock' AND clock_timestamp() > query_start + interval '1 s'
+"""
 
 
 async def test_a_file_that_another_program_has_open_is_not_migrated(tmp_path: Path) -> None:

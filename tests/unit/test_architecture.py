@@ -117,3 +117,8 @@ def test_the_store_knows_neither_http_nor_messages() -> None:
     for file in files_of("consumer_app/storage"):
         modules = {top(each) for each in imported(file)}
         assert not modules & {"fastapi", "faststream", "aio_pika"}
+
+
+def test_a_migration_stays_as_it_is_whatever_becomes_of_the_tables() -> None:
+    for file in files_of("consumer_app/storage/migrations"):
+        assert "consumer_app.storage.tables" not in set(imported(file))

@@ -12,7 +12,7 @@ becomes "repeat-2"; where both are stored the one with the new number stays.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -21,7 +21,6 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.exc import IntegrityError
 
 from consumer_app.storage.errors import UnusableDatabase
-from consumer_app.storage.tables import ACTIONS
 from contracts.text import read_identifier, read_name, visible
 
 logger = logging.getLogger("consumer_app.storage.migrations")
@@ -30,6 +29,8 @@ Row = dict[str, Any]
 Progress = Callable[[int, int], None]
 """Is told now and then how many events have been copied, of how many."""
 
+# Spelled out: what this makes stays as it is, whatever later migrations make of it.
+_ACTIONS = ("start", "stop", "cancel_start", "cancel_stop")
 _IDENTIFIERS = ("patient_id", "order_id", "event_id")
 _EVENTS_AT_ONCE = 20_000
 _SECONDS_BETWEEN_REPORTS = 10
@@ -57,7 +58,7 @@ _MICROSECONDS = (
 # PostgreSQL's driver made infinite ones of those at the ends of Python's.
 _FINITE = "greatest('0001-01-01T00:00Z', least({0}, '9999-12-31T23:59:59.999999Z'))"
 _TIME = {"sqlite": _MICROSECONDS, "postgresql": _FINITE}
-_WORDS = " ".join(f"WHEN '{action}' THEN {number}" for number, action in enumerate(ACTIONS))
+_WORDS = " ".join(f"WHEN '{action}' THEN {number}" for number, action in enumerate(_ACTIONS))
 _ACTION = f"CASE former.action {_WORDS} END"
 _KEY = "patient, medication, event_time, action, order_id, event_id"
 
@@ -123,27 +124,34 @@ _LAST_OF_SPAN = sa.text("""
 """)
 
 
-def copy_events(connection: sa.Connection, source: str, progress: Progress) -> None:
-    """Fill the empty tables from that of 1.0.0, and see that each event is there.
+def count_events(connection: sa.Connection, source: str) -> int:
+    """Count the events of a table of 1.0.0."""
+    count: int = connection.execute(sa.text(f"SELECT count(*) FROM {source}")).scalar_one()  # noqa: S608
+    return count
+
+
+def copy_events(connection: sa.Connection, source: str, total: int, progress: Progress) -> None:
+    """Fill the empty tables from that of 1.0.0, and see that each of its events is there.
 
     Raises:
-        UnusableDatabase: an event has an action that is none.
+        UnusableDatabase: an event has an action or a time that is none.
         OSError: not all that was copied is there.
         sqlalchemy.exc.SQLAlchemyError: it can't be read or written.
 
     """
     counts = Counter[str]()
-    total = connection.execute(sa.text(f"SELECT count(*) FROM {source}")).scalar_one()  # noqa: S608
     connection.execute(
         sa.text(f"CREATE TEMPORARY TABLE rewritten AS SELECT * FROM {source} WHERE false")  # noqa: S608
     )
+    is_plain = _IS_PLAIN[connection.dialect.name]
+    stretch = f"SELECT * FROM {source} WHERE {_STRETCH}"  # noqa: S608
+    reading_others = sa.text(f"{stretch} AND NOT {is_plain}")
     for after, last, events in _stretches(connection, source):
-        stretch = f"{_STRETCH} AND {{}} {_IS_PLAIN[connection.dialect.name]}"
         parameters = {"after": after, "last": last}
-        plain = f"SELECT * FROM {source} WHERE {stretch.format('')}"  # noqa: S608
-        others = f"SELECT * FROM {source} WHERE {stretch.format('NOT')}"  # noqa: S608
-        _copy(connection, plain, parameters)
-        counts.update(_rewrite(connection, others, parameters), read=events)
+        others = [dict(row) for row in connection.execute(reading_others, parameters).mappings()]
+        plain = f"{stretch} AND {is_plain}" if others else stretch
+        _copy(connection, plain, parameters, events - len(others))
+        counts.update(_rewrite(connection, others), read=events)
         progress(counts["read"], total)
     connection.execute(sa.text("DROP TABLE rewritten"))
     if counts["read"] != total:
@@ -187,10 +195,11 @@ def _stretches(connection: sa.Connection, source: str) -> Iterator[tuple[str, st
         after = last
 
 
-def _copy(connection: sa.Connection, read: str, parameters: Mapping[str, str]) -> None:
-    """Copy what a statement reads.
+def _copy(connection: sa.Connection, read: str, parameters: Mapping[str, str], events: int) -> None:
+    """Copy the events that a statement reads, so many.
 
-    Each is looked for afterwards: what is copied takes the place of what it was copied from.
+    Where not all of them were new, or the first to arrive, they are looked for: what is copied
+    takes the place of what it was copied from.
     """
     time = _TIME[connection.dialect.name]
     words = {name: time.format(f"former.{name}") for name in ("event_time", "received_at")}
@@ -201,28 +210,37 @@ def _copy(connection: sa.Connection, read: str, parameters: Mapping[str, str]) -
     execute(_NAMES, table="patient", name="patient_id")
     execute(_NAMES, table="medication", name="medication_name")
     try:
-        execute(_COPY)
+        copied = execute(_COPY).rowcount
     except IntegrityError as error:
-        actions = ", ".join(f"'{action}'" for action in ACTIONS)
-        raise UnusableDatabase(
-            "an event has an action that is none, and another program must have written it: find "
-            f"it in the column action of medication_event, which may be {actions}, and delete it"
-        ) from error
-    missing: int = execute(_MISSING).scalar_one()
+        raise _strange_event(str(error.orig).splitlines()[0]) from error
+    missing: int = execute(_MISSING).scalar_one() if copied != events else 0
     if missing:
         raise OSError(f"{missing} events that were copied are not there")
 
 
-def _rewrite(connection: sa.Connection, read: str, parameters: Mapping[str, str]) -> dict[str, int]:
-    rows = [dict(row) for row in connection.execute(sa.text(read), parameters).mappings()]
+def _strange_event(violation: str) -> UnusableDatabase:
+    """Name the column of which the copy is NULL, and may not be."""
+    may_be = {
+        "action": "one of " + ", ".join(f"'{action}'" for action in _ACTIONS),
+        **dict.fromkeys(("event_time", "received_at"), "like 2021-01-05T08:00:00.000000Z"),
+    }
+    column = next(name for name in may_be if name in violation)
+    return UnusableDatabase(
+        "another program has written an event that is none: find it in the column "
+        f"{column} of medication_event, which must be {may_be[column]}, and delete it"
+    )
+
+
+def _rewrite(connection: sa.Connection, rows: Sequence[Row]) -> dict[str, int]:
     if not rows:
         return {}
     read_today = [row | _read_today(row) for row in rows]
+    distinct = _each_once(read_today)
     names = ", ".join(f":{name}" for name in rows[0])
     filling = sa.text(f"INSERT INTO rewritten VALUES ({names})")  # noqa: S608 - columns of ours
-    connection.execute(filling, _each_once(read_today))
+    connection.execute(filling, distinct)
     before = connection.execute(_OF_REWRITTEN).scalar_one()
-    _copy(connection, "SELECT * FROM rewritten", {})
+    _copy(connection, "SELECT * FROM rewritten", {}, len(distinct))
     added = connection.execute(_OF_REWRITTEN).scalar_one() - before
     connection.execute(sa.text("DELETE FROM rewritten"))
     return {

@@ -9,8 +9,11 @@ import sqlalchemy as sa
 from alembic import context, op
 
 from consumer_app.storage.errors import UnusableDatabase
-from consumer_app.storage.migrations.events_of_1_0_0 import copy_events, progress_in_the_log
-from consumer_app.storage.tables import ACTIONS, TIME_IN_WORDS, UtcTime
+from consumer_app.storage.migrations.events_of_1_0_0 import (
+    copy_events,
+    count_events,
+    progress_in_the_log,
+)
 
 revision = "0006"
 down_revision = "0001"
@@ -21,12 +24,23 @@ oldest_program = "2.0.0"
 logger = logging.getLogger("consumer_app.storage.migrations")
 
 _TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+# On SQLite microseconds since 1970.
+_TIME = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")
+# SQLite divides towards zero, and a remainder has the sign of what is divided.
+_PARTS = "({0} % 1000000 + 1000000) % 1000000"
+_TIME_IN_WORDS = {
+    "sqlite": f"strftime('%Y-%m-%dT%H:%M:%S', ({{0}} - {_PARTS}) / 1000000, 'unixepoch')"
+    f" || '.' || substr(1000000 + {_PARTS}, 2) || 'Z'",
+    "postgresql": "{0}",
+}
 _FORMER = "medication_event_of_1_0_0"
-_WORDS = " ".join(f"WHEN {number} THEN '{action}'" for number, action in enumerate(ACTIONS))
 _VIEW = """
     CREATE VIEW medication_event AS
     SELECT patient_id, medication_name, {event_time} AS event_time,
-    CASE action {words} END AS action, order_id, event_id, {received_at} AS received_at, run
+    CASE action
+        WHEN 0 THEN 'start' WHEN 1 THEN 'stop'
+        WHEN 2 THEN 'cancel_start' WHEN 3 THEN 'cancel_stop'
+    END AS action, order_id, event_id, {received_at} AS received_at, run
     FROM event
     JOIN patient ON patient.number = event.patient
     JOIN medication ON medication.number = event.medication
@@ -42,18 +56,17 @@ def upgrade() -> None:
         op.execute("LOCK TABLE medication_event IN ACCESS EXCLUSIVE MODE")
         _see_that_nothing_depends_on_it(connection)
         partitions = partitions or _partitions(connection)
-        _tell(connection)
+    events = count_events(connection, "medication_event")
+    if events and on_postgresql:
+        _tell(connection, events)
     op.rename_table("medication_event", _FORMER)
     _create_tables(partitions)
-    copy_events(connection, _FORMER, context.config.attributes["progress"] or progress_in_the_log())
+    progress = context.config.attributes["progress"] or progress_in_the_log()
+    copy_events(connection, _FORMER, events, progress)
     op.drop_table(_FORMER)
+    time = _TIME_IN_WORDS[connection.dialect.name]
     times = ("event_time", "received_at")
-    op.execute(
-        _VIEW.format(
-            words=_WORDS,
-            **{name: name if on_postgresql else TIME_IN_WORDS.format(name) for name in times},
-        )
-    )
+    op.execute(_VIEW.format(**{name: time.format(name) for name in times}))
     if on_postgresql:
         op.execute("ANALYZE event, patient, medication")
 
@@ -77,16 +90,14 @@ def _see_that_nothing_depends_on_it(connection: sa.Connection) -> None:
         )
 
 
-def _tell(connection: sa.Connection) -> None:
-    counting = "SELECT count(*), pg_size_pretty(pg_database_size(current_database()))"
-    events, size = connection.execute(sa.text(f"{counting} FROM medication_event")).one()
-    if events:
-        logger.warning(
-            "%d events are copied in one transaction, some 30,000 a second; until it ends, the "
-            "database, which has %s, needs about half as much more",
-            events,
-            size,
-        )
+def _tell(connection: sa.Connection, events: int) -> None:
+    asking = "SELECT pg_size_pretty(pg_database_size(current_database()))"
+    logger.warning(
+        "%d events are copied in one transaction, some 30,000 a second; until it ends, the "
+        "database, which has %s, needs about half as much more",
+        events,
+        connection.execute(sa.text(asking)).scalar_one(),
+    )
 
 
 def _partitions(connection: sa.Connection) -> int:
@@ -107,11 +118,11 @@ def _create_tables(partitions: int) -> None:
         # The key first: in another order SQLite's integrity_check takes whole rows for damaged.
         sa.Column("patient", sa.Integer(), nullable=False),
         sa.Column("medication", sa.Integer(), nullable=False),
-        sa.Column("event_time", UtcTime(), nullable=False),
+        sa.Column("event_time", _TIME, nullable=False),
         sa.Column("action", sa.SmallInteger(), nullable=False),
         sa.Column("order_id", _TEXT, nullable=False),
         sa.Column("event_id", _TEXT, nullable=False),
-        sa.Column("received_at", UtcTime(), nullable=False),
+        sa.Column("received_at", _TIME, nullable=False),
         sa.Column("run", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint(
             "patient", "medication", "event_time", "action", "order_id", "event_id"
@@ -128,14 +139,14 @@ def _create_tables(partitions: int) -> None:
         "publisher_run",
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("name", _TEXT, nullable=False, unique=True),
-        sa.Column("first_received_at", UtcTime(), nullable=False),
-        sa.Column("retracted_at", UtcTime()),
+        sa.Column("first_received_at", _TIME, nullable=False),
+        sa.Column("retracted_at", _TIME),
         sa.Column("late_events", sa.Integer(), nullable=False, server_default="0"),
     )
     op.create_table(
         "consumer",
         sa.Column("id", _TEXT, primary_key=True),
-        sa.Column("last_received_at", UtcTime(), nullable=False),
+        sa.Column("last_received_at", _TIME, nullable=False),
         sa.Column("commits", sa.BigInteger(), nullable=False),
     )
     op.create_table(
