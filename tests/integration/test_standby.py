@@ -24,7 +24,7 @@ from tests.faults.proxy import Proxy
 from tests.processes import run_module
 from tests.runs import event
 from tests.services import ServiceProcess
-from tests.standby import Standby
+from tests.standby import Standby, ask, let_commits_wait, let_no_commit_wait, url_of_all
 
 EVENT = event("p", 0)
 LATER = replace(EVENT, patient_id="later")
@@ -43,14 +43,6 @@ def pair() -> Iterator[Pair]:
         standby.start()
         yield Pair(primary, standby)
         standby.stop()
-
-
-async def ask(server: PrivatePostgres, statement: str, *values: object) -> object:
-    connection = await connect(server.url)
-    try:
-        return await connection.fetchval(statement, *values)
-    finally:
-        await connection.close()
 
 
 async def eventually(condition: Callable[[], Awaitable[object]]) -> object:
@@ -76,13 +68,11 @@ async def _a_commit_waits(server: PrivatePostgres) -> bool:
 
 @asynccontextmanager
 async def commits_wait_for_the_standby_of(primary: PrivatePostgres) -> AsyncIterator[None]:
-    await ask(primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
-    await ask(primary, "SELECT pg_reload_conf()")
+    await let_commits_wait(primary)
     try:
         yield
     finally:
-        await ask(primary, "ALTER SYSTEM RESET synchronous_standby_names")
-        await ask(primary, "SELECT pg_reload_conf()")
+        await let_no_commit_wait(primary)
 
 
 @asynccontextmanager
@@ -354,19 +344,14 @@ async def test_what_only_answers_finds_the_host_it_asks_for_and_never_writes_the
     pair: Pair, asked: str, is_standby: bool
 ) -> None:
     await follow(pair)
-    async with EventStore.at(_either(pair, asked), read_only=True) as store:
+    url = url_of_all(pair.standby, pair.primary, asked=asked)
+    async with EventStore.at(url, read_only=True) as store:
         assert (await store.replication() is not None) is is_standby
         assert len(await store.events_of("of a run")) == 1
         with pytest.raises(UnusableDatabase, match="a standby, or can only be read"):
             await store.prepare()
         with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
             await store.delete({HistoryKey("of a run", EVENT.medication_name, EVENT.order_id): 1})
-
-
-def _either(pair: Pair, asked: str) -> str:
-    """Return the URL of both hosts, of which the one that is asked for is found."""
-    hosts = "&".join(f"host=127.0.0.1:{server.port}" for server in (pair.standby, pair.primary))
-    return f"postgresql+asyncpg://postgres@/postgres?{hosts}&target_session_attrs={asked}"
 
 
 async def _says(told: Callable[[], Awaitable[str]], words: str) -> bool:
@@ -380,7 +365,7 @@ async def _says_nothing(told: Callable[[], Awaitable[str]]) -> bool:
 @pytest.mark.fault("PostgreSQL's primary killed (-9), its standby promoted")
 async def test_of_several_hosts_the_one_that_can_be_written_to_is_found(pair: Pair) -> None:
     """The last one: it ends the primary."""
-    async with EventStore.at(_either(pair, "read-write")) as store:
+    async with EventStore.at(url_of_all(pair.standby, pair.primary)) as store:
         await store.prepare()
         await store.add([EVENT])
 
