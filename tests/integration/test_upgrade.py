@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -25,10 +25,11 @@ import pytest
 import sqlalchemy
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from consumer_app.storage.database import _POSTGRES_LIMITS, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
+from consumer_app.storage.migrations import events_of_1_0_0
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore, ReceivedEvent
 from contracts import FIELDS, MedicationEvent, explain_event
@@ -411,6 +412,42 @@ async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(databa
 
 
 EVENTS_OF_1_0_0 = "SELECT * FROM medication_event ORDER BY 1, 2, 3, 4, 5, 6"
+
+
+NOT_THE_FIRST = events_of_1_0_0._COPY.replace("WHERE true", "WHERE order_id <> 'first'")
+
+
+def delete_the_first(connection: Connection, _: object) -> Mapping[str, int]:
+    connection.exec_driver_sql("DELETE FROM event WHERE order_id = 'first'")
+    return {}
+
+
+@pytest.mark.fault("migration that loses an event")
+@pytest.mark.parametrize(
+    ("step", "losing", "said"),
+    [
+        ("_COPY", NOT_THE_FIRST, "1 events that were copied are not there"),
+        ("_rewrite", delete_the_first, "1 events that were copied are not there any more"),
+    ],
+    ids=["when it copies", "behind it"],
+)
+async def test_a_migration_that_loses_an_event_leaves_what_was_there(
+    database: Fill,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    losing: object,
+    said: str,
+) -> None:
+    url = await database(
+        [as_stored(0, row("1", "Heparin", order_id=each)) for each in ("first", "second")]
+    )
+    before = await execute(url, both(EVENTS_OF_1_0_0))
+    monkeypatch.setattr(events_of_1_0_0, step, losing)
+    async with upgraded(url) as store:
+        with pytest.raises(DatabaseUnavailable, match=said):
+            await store.prepare()
+    assert await execute(url, both(EVENTS_OF_1_0_0)) == before
+    assert await execute(url, REVISION) == [("0001",)]
 
 
 @pytest.mark.parametrize("column", ["event_time", "received_at"])

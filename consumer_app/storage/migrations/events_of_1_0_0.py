@@ -124,9 +124,9 @@ _LAST_OF_SPAN = sa.text("""
 """)
 
 
-def count_events(connection: sa.Connection, source: str) -> int:
-    """Count the events of a table of 1.0.0."""
-    count: int = connection.execute(sa.text(f"SELECT count(*) FROM {source}")).scalar_one()  # noqa: S608
+def count_events(connection: sa.Connection, table: str) -> int:
+    """Count the events of a table, that of 1.0.0 or today's."""
+    count: int = connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608
     return count
 
 
@@ -151,11 +151,15 @@ def copy_events(connection: sa.Connection, source: str, total: int, progress: Pr
         others = [dict(row) for row in connection.execute(reading_others, parameters).mappings()]
         plain = f"{stretch} AND {is_plain}" if others else stretch
         _copy(connection, plain, parameters, events - len(others))
-        counts.update(_rewrite(connection, others), read=events)
+        counts.update(_rewrite(connection, others), read=events, others=len(others))
         progress(counts["read"], total)
     connection.execute(sa.text("DROP TABLE rewritten"))
     if counts["read"] != total:
         raise OSError(f"{total - counts['read']} events were not copied")
+    # Each that was not plain may have become equal to another one.
+    missing = total - counts["others"] - count_events(connection, "event")
+    if missing > 0:
+        raise OSError(f"{missing} events that were copied are not there any more")
     if counts["rewritten"]:
         _report(counts)
     _rename_repeats(connection)
