@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-PUBLISHER, CONSUMER = "http://medication-periods-publisher", "http://medication-periods-consumer"
+PUBLISHER, CONSUMER = "medication-periods-publisher", "medication-periods-consumer"
 OPENER = build_opener(ProxyHandler({}))
 BATCH = 20
 PATIENCE_SECONDS = 120
@@ -36,6 +37,22 @@ def main(command: str, *arguments: str) -> None:
     commands = (publish, ask, stop, stored, periods, status, reach)
     does = next(each for each in commands if each.__name__ == command)
     print(json.dumps(does(*arguments)))
+
+
+@cache
+def at(service: str) -> str:
+    """Give the root of a service's URLs, by its address, which stays as long as it does.
+
+    Else each question would be one to the cluster's DNS, too, which may be busy.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return f"http://{socket.gethostbyname(service)}"
+        except socket.gaierror:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def answer(request: "str | Request") -> dict[str, Any]:
@@ -76,7 +93,7 @@ def is_confirmed(body: bytes) -> bool:
     """Post a batch once."""
     headers = {"Content-Type": "application/json"}
     try:
-        accepted: int = answer(Request(f"{PUBLISHER}/events", body, headers))["accepted"]
+        accepted: int = answer(Request(f"{at(PUBLISHER)}/events", body, headers))["accepted"]
     except NoAnswer:
         return False
     return accepted == BATCH
@@ -100,7 +117,9 @@ def events_of(patient: str) -> Counter[str]:
     """Count a patient's events by their ids; none where there is no answer."""
     query = urlencode({"patient_id": patient, "limit": 10 * BATCH})
     try:
-        return Counter(each["event_id"] for each in answer(f"{CONSUMER}/events?{query}")["events"])
+        return Counter(
+            each["event_id"] for each in answer(f"{at(CONSUMER)}/events?{query}")["events"]
+        )
     except NoAnswer:
         return Counter()
 
@@ -110,7 +129,7 @@ def ask(name: str) -> dict[str, Any]:
     found = Counter(answered=0)
     while not stopped(name).exists():
         try:
-            answer(f"{CONSUMER}/periods?patient_id=2")
+            answer(f"{at(CONSUMER)}/periods?patient_id=2")
             found["answered"] += 1
         except NoAnswer as error:
             found[str(error)] += 1
@@ -131,7 +150,7 @@ def stopped(name: str) -> Path:
 
 def periods(patient: str) -> list[Any]:
     """Ask for a patient's periods once."""
-    found = answer(f"{CONSUMER}/periods?{urlencode({'patient_id': patient})}")
+    found = answer(f"{at(CONSUMER)}/periods?{urlencode({'patient_id': patient})}")
     return list(found["periods"])
 
 
