@@ -18,7 +18,7 @@ _messages = int(os.environ["MESSAGES"])
 _times: list[float] = []
 
 
-@broker.subscriber(EVENTS_QUEUE, EVENTS_EXCHANGE, channel=Channel(prefetch_count=100))
+@broker.subscriber(EVENTS_QUEUE, EVENTS_EXCHANGE, channel=Channel(prefetch_count=250))
 async def nothing(_: dict[str, Any]) -> None:
     """Take a message."""
     _times.append(time.monotonic())

@@ -20,11 +20,13 @@ from benchmarks.machinery import (
     stored,
     wait_until_stored,
 )
-from consumer_app.storage.backend import COLUMNS, INTO_TABLE, Row
-from consumer_app.storage.database import migrate, open_database
+from consumer_app.storage.backend import COLUMNS, INTO_TABLE, Row, row
+from consumer_app.storage.database import migrate, open_database, pragmas
 from consumer_app.storage.sqlite import SqliteBackend
+from consumer_app.storage.tables import microseconds
+from contracts import MedicationEvent
 
-_ROWS_A_STATEMENT, _ROWS_A_COMMIT = 1_024, 65_536
+_ROWS_A_STATEMENT = 1_024
 
 
 class Backfill(NamedTuple):
@@ -56,24 +58,33 @@ def raw_insert(bench: Bench, count: int) -> float:
     """
     file = bench.new_database()
     engine = open_database(f"sqlite+aiosqlite:///{file}")
-    made = events(count)
-    rows = _numbered(SqliteBackend(engine, consumer="").rows(made, made[0].event_time, None))
+    rows = _rows(events(count))
     asyncio.run(_migrate(engine))
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        for pragma in ("synchronous = FULL", "wal_autocheckpoint = 8192", "cache_size = -32768"):
-            connection.execute(f"PRAGMA {pragma}")
+        for pragma in pragmas():
+            connection.execute(pragma)
         begin = time.monotonic()
-        for at in range(0, count, _ROWS_A_COMMIT):
+        for at in range(0, count, SqliteBackend.EVENTS_A_COMMIT):
             connection.execute("BEGIN IMMEDIATE")
-            _insert(connection, sorted(rows[at : at + _ROWS_A_COMMIT]))
+            _insert(connection, sorted(rows[at : at + SqliteBackend.EVENTS_A_COMMIT]))
             connection.execute("COMMIT")
         return count / (time.monotonic() - begin)
 
 
-def _numbered(rows: Sequence[Row]) -> list[Row]:
-    patients = {name: number for number, name in enumerate({row[0]: None for row in rows})}
-    medications = {name: number for number, name in enumerate({row[1]: None for row in rows})}
-    return [(patients[row[0]], medications[row[1]], *row[2:-1], 0) for row in rows]
+def _rows(made: Sequence[MedicationEvent]) -> list[Row]:
+    patients = {name: number for number, name in enumerate({each.patient_id for each in made})}
+    medications = {name: number for number, name in enumerate({e.medication_name for e in made})}
+    return [
+        row(
+            each,
+            patients[each.patient_id],
+            medications[each.medication_name],
+            microseconds(each.event_time),
+            received_at=0,
+            run=0,
+        )
+        for each in made
+    ]
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:

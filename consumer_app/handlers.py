@@ -1,6 +1,7 @@
 """The message handler: what happens to each message from the queue."""
 
 import asyncio
+from typing import NamedTuple
 
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
@@ -13,9 +14,9 @@ from consumer_app.trial import Trial
 from contracts import (
     MedicationEvents,
     MessageHeaders,
-    ReadMessage,
     read_message,
     run_of_message,
+    write_message,
 )
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
 from runtime.http.asyncapi import Operations
@@ -72,11 +73,19 @@ def handle_events(
 
     async def store_events(message: RabbitMessage) -> None:
         run, no_run = run_of_message(message.headers)
-        events, refusal = await reader.read(message.body)
+        written, events, refusal = await reader.read(message.body)
         if no_run is None:
-            await store.add(events, run)
+            await store.add_written(written, events, run)
         if problem := no_run or refusal:
             await dead_letters.take(message, problem)
+
+
+class _Read(NamedTuple):
+    """The good events of a message, written again: until they are stored they take least so."""
+
+    written: bytes
+    events: int
+    refusal: str | None
 
 
 class _Reader:
@@ -88,13 +97,20 @@ class _Reader:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
-    async def read(self, body: bytes) -> ReadMessage:
+    async def read(self, body: bytes) -> _Read:
         """Read a message's body."""
         async with self._turn:
-            message = read_message(body)
+            read = _read(body)
             if len(body) > _FEW_BYTES:
                 await asyncio.sleep(0)
-        return message
+        return read
+
+
+def _read(body: bytes) -> _Read:
+    events, refusal = read_message(body)
+    written = write_message(events)
+    # Nearly always it is the body that is kept anyway.
+    return _Read(body if written == body else written, len(events), refusal)
 
 
 async def _body(message: RabbitMessage) -> bytes:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 _MB = 1024 * 1024
 
-MOST_BYTES_IN_HAND = 20_000_000
+MOST_BYTES_IN_HAND = 40_000_000
 """How many bytes of messages the service keeps: of what is made of them, see docs/decisions/0021.
 
-100 messages, which it takes by default, of 1,000 events of 200 bytes fit.
+250 messages, which it takes by default, of 1,000 events of 160 bytes fit.
 """
 
 SERVICE_BYTES = 288 * _MB

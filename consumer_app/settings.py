@@ -29,7 +29,7 @@ class ConsumerSettings(ServiceSettings):
     others store: it needs no RABBITMQ_URL, and never writes."""
     max_lag: Annotated[float | None, Field(gt=0)] = None
     """For one that only answers, from a replica: behind by more seconds it is not ready."""
-    prefetch: Annotated[int, Field(ge=1, le=10_000)] = 100
+    prefetch: Annotated[int, Field(ge=1, le=10_000)] = 250
     """Messages that are taken from the queue before they are acknowledged."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -19,7 +19,7 @@ from contracts.message import (
     ReadMessage,
     read_message,
 )
-from contracts.reading import explain_event, read_plain_event, write_message
+from contracts.reading import explain_event, read_plain_event, read_written, write_message
 from contracts.runs import RUN_HEADER, MessageHeaders, RunId, checked_run, run_of_message
 from contracts.text import legible
 
@@ -45,6 +45,7 @@ __all__ = [
     "legible",
     "read_message",
     "read_plain_event",
+    "read_written",
     "reasons",
     "run_of_message",
     "write_message",

@@ -51,13 +51,18 @@ def write_message(events: Sequence[MedicationEvent]) -> bytes:
     return _encode(events[0] if len(events) == 1 else events)
 
 
+def read_written(body: bytes) -> list[MedicationEvent]:
+    """Read what ``write_message`` has written, in a third of the time: it is not judged again."""
+    read = _decode(body)
+    return read if isinstance(read, list) else [read]
+
+
 def read_plain_events(body: bytes) -> list[MedicationEvent] | None:
     """Read events that are written byte by byte as we write plain ones; None for all others."""
     try:
-        read = _decode(body)
+        events = read_written(body)
     except _UNREADABLE:
         return None
-    events = read if isinstance(read, list) else [read]
     is_ours = write_message(events) == body and _is_plain(body.decode())
     return events if is_ours and all(map(_is_timed, events)) else None
 

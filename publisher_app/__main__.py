@@ -22,6 +22,7 @@ from publisher_app.settings import (
     read_run,
     read_zone,
 )
+from runtime.collector import spare_what_is_loaded
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
 
@@ -97,6 +98,7 @@ def _checked(option: str, read: Callable[[object], object], value: object) -> ob
 
 async def _publish(file: str, settings: PublisherSettings) -> int:
     _cancel_on_signals()
+    spare_what_is_loaded()
     outcome = FileOutcome(run=settings.run)
     try:
         await _publish_file(file, settings, outcome)

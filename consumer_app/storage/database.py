@@ -46,6 +46,12 @@ _FOR_WRITING = (
 USUAL_CACHE_BYTES = 32 * 1024 * 1024
 
 
+def pragmas(cache_bytes: int = USUAL_CACHE_BYTES, *, read_only: bool = False) -> tuple[str, ...]:
+    """Name what a connection to SQLite is set up with."""
+    for_writing = () if read_only else _FOR_WRITING
+    return (_PATIENCE, *for_writing, f"PRAGMA cache_size = -{cache_bytes // 1024}")
+
+
 def check_database_url(url: str) -> str:
     """Return a URL that names a database we know.
 
@@ -85,11 +91,10 @@ def open_database(
     # The statements of as many sizes as there are: see SqliteBackend.
     prepared = {"cached_statements": 256}
     engine = create_async_engine(address, hide_parameters=True, connect_args=prepared)
-    for_writing = () if read_only else _FOR_WRITING
-    pragmas = (_PATIENCE, *for_writing, f"PRAGMA cache_size = -{cache_bytes // 1024}")
     if read_only:
         event.listen(engine.sync_engine, "do_connect", _connect_read_only)
-    event.listen(engine.sync_engine, "connect", partial(_set_up_connection, pragmas))
+    set_up = partial(_set_up_connection, pragmas(cache_bytes, read_only=read_only))
+    event.listen(engine.sync_engine, "connect", set_up)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
@@ -107,11 +112,11 @@ def _connect_read_only(_: object, __: object, arguments: list[Any], named: dict[
     named["uri"] = True
 
 
-def _set_up_connection(pragmas: Iterable[str], connection: DBAPIConnection, _: object) -> None:
+def _set_up_connection(set_up: Iterable[str], connection: DBAPIConnection, _: object) -> None:
     # The driver would begin transactions by itself, as readers: see _begin.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in pragmas:
+    for pragma in set_up:
         cursor.execute(pragma)
     cursor.close()
 

@@ -19,8 +19,10 @@ from consumer_app.storage.backend import (
     ON_NEXT_COMMIT,
     Events,
     Found,
+    Received,
     Row,
     RunNumbers,
+    events_of,
     one_of_many,
     row,
 )
@@ -135,9 +137,7 @@ _WALK = f"""
     AND (cardinality($2::text[]) = 0 OR medication_name = ANY($2))
     ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
 """  # noqa: S608 - ours too
-# To send a statement of more holds up the event loop for longer, and gains little.
-_ROWS_A_COMMIT = 16_384
-_FEW_ROWS = 1_024
+_FEW_EVENTS = 1_024
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ACTIONS = dict(enumerate(ACTIONS))
 _WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
@@ -147,14 +147,12 @@ _WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
 class PostgresBackend:
     """A connection of the engine's pool for each call."""
 
+    # To send a statement of more holds up the event loop for longer, and gains little.
+    EVENTS_A_COMMIT = 16_384
+
     def __init__(self, engine: AsyncEngine, consumer: str) -> None:
         self._engine = engine
         self._consumer = consumer
-
-    def rows(
-        self, events: Iterable[MedicationEvent], received_at: datetime, run: str | None
-    ) -> list[Row]:
-        return [row(event, event.event_time, received_at, run) for event in events]
 
     async def prepare(self) -> None:
         async with self._engine.connect() as connection:
@@ -162,30 +160,22 @@ class PostgresBackend:
         if read_only:
             raise standby()
 
-    async def insert(self, rows: Sequence[Row], numbers: RunNumbers) -> Sequence[Row]:
-        async with self._engine.connect() as connection:
-            driver = await _driver(connection)
-            # Each part is durable when it returns.
-            for at in range(0, len(rows) or 1, _ROWS_A_COMMIT):
-                if not await self._insert(driver, rows[at : at + _ROWS_A_COMMIT], numbers):
-                    return rows[at:]
-        return []
-
-    async def _insert(self, driver: Any, rows: Sequence[Row], numbers: RunNumbers) -> bool:  # noqa: ANN401
-        """Store rows; do nothing where a run is not open."""
-        if len(rows) <= _FEW_ROWS:
-            columns, patients, medications = _columns(rows, numbers)
+    async def insert(self, received: Sequence[Received], numbers: RunNumbers) -> bool:
+        if sum(each.events for each in received) <= _FEW_EVENTS:
+            columns, patients, medications = _columns(received, numbers)
         else:
             # It takes 50 ms, in which the event loop goes on.
-            columns, patients, medications = await asyncio.to_thread(_columns, rows, numbers)
+            columns, patients, medications = await asyncio.to_thread(_columns, received, numbers)
         runs = {run: number for run, number in numbers.items() if run is not None}
         given = [*columns, patients, medications, [*runs], [*runs.values()], self._consumer]
-        while True:
-            with _standby_waited_for(driver):
-                are_names, are_runs = await driver.fetchrow(_WRITE, *given, datetime.now(UTC))
-            if are_names:
-                return bool(are_runs)
-            await _add_names(driver, patients, medications)
+        async with self._engine.connect() as connection:
+            driver = await _driver(connection)
+            while True:
+                with _standby_waited_for(driver):
+                    are_names, are_runs = await driver.fetchrow(_WRITE, *given, datetime.now(UTC))
+                if are_names:
+                    return bool(are_runs)
+                await _add_names(driver, patients, medications)
 
     async def read(self, patient_ids: Sequence[str]) -> Found:
         asked = list(dict.fromkeys(patient_ids))
@@ -263,18 +253,27 @@ def _standby_waited_for(driver: Any) -> Iterator[None]:  # noqa: ANN401 - asyncp
 
 
 def _columns(
-    rows: Sequence[Row], numbers: RunNumbers
+    received: Iterable[Received], numbers: RunNumbers
 ) -> tuple[list[list[Any]], list[str], list[str]]:
-    """Make columns of rows, each event once: a statement can't change a row twice.
+    """Make columns of events, each event once: a statement can't change a row twice.
 
     Return the patients and medications, too, whose places in these lists stand in the columns.
     """
-    patients, medications = _places(row[0] for row in rows), _places(row[1] for row in rows)
-    numbered = (
-        (patients[patient], medications[medication], *others, numbers[run])
-        for patient, medication, *others, run in rows
+    events = [*events_of(received)]
+    patients = _places(event.patient_id for event, _ in events)
+    medications = _places(event.medication_name for event, _ in events)
+    rows = (
+        row(
+            event,
+            patients[event.patient_id],
+            medications[event.medication_name],
+            event.event_time,
+            each.at,
+            numbers[each.run],
+        )
+        for event, each in events
     )
-    columns = [*map(list, zip(*_each_once(numbered), strict=True))] or [[]] * len(COLUMNS)
+    columns = [*map(list, zip(*_each_once(rows), strict=True))] or [[]] * len(COLUMNS)
     return columns, [*patients], [*medications]
 
 

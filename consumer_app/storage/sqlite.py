@@ -10,7 +10,6 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
     Set,
 )
@@ -37,8 +36,10 @@ from consumer_app.storage.backend import (
     ON_NEXT_COMMIT,
     Events,
     Found,
+    Received,
     Row,
     RunNumbers,
+    events_of,
     one_of_many,
     row,
 )
@@ -60,7 +61,7 @@ from consumer_app.storage.tables import (
 from contracts import FIELDS, MedicationEvent
 
 _VALUES = ", ".join("?" * len(COLUMNS))
-_ROWS_A_COMMIT = 131_072
+_EVENTS_AT_ONCE = 1_000
 # SQLite takes up to 32,766 values in a statement. What is prepared once is used again.
 _BLOCKS = (1_024, 128)
 _COMMIT = f"INSERT INTO {CONSUMERS} VALUES (?, ?, 1) {ON_NEXT_COMMIT}"  # noqa: S608 - ours
@@ -132,30 +133,22 @@ class SqliteBackend:
     each.
     """
 
+    # A commit writes each page once, and the more rows it holds the more of them share a page.
+    EVENTS_A_COMMIT = 131_072
+
     def __init__(self, engine: AsyncEngine, consumer: str) -> None:
         self._consumer = consumer
         self._writer = _HeldConnection(engine)
         self._reader = _HeldConnection(engine)
-
-    def rows(
-        self, events: Iterable[MedicationEvent], received_at: datetime, run: str | None
-    ) -> list[Row]:
-        at = microseconds(received_at)
-        return [row(event, microseconds(event.event_time), at, run) for event in events]
 
     async def prepare(self) -> None:
         """Bring what a killed process has left in the log to the disk, and into the file."""
         # Where another process has the file open, it stays in the log, which is no fault.
         await self._writer.run(_fetch, "PRAGMA wal_checkpoint(TRUNCATE)")
 
-    async def insert(self, rows: Sequence[Row], numbers: RunNumbers) -> Sequence[Row]:
-        # Each part is durable when it returns.
-        for at in range(0, len(rows) or 1, _ROWS_A_COMMIT):
-            part = rows[at : at + _ROWS_A_COMMIT]
-            commit = self._consumer, microseconds(datetime.now(UTC))
-            if not await self._writer.run(_insert, part, numbers, commit):
-                return rows[at:]
-        return []
+    async def insert(self, received: Sequence[Received], numbers: RunNumbers) -> bool:
+        commit = self._consumer, microseconds(datetime.now(UTC))
+        return await self._writer.run(_insert, received, numbers, commit)
 
     async def read(self, patient_ids: Sequence[str]) -> Found:
         with _unreadable_events():
@@ -229,60 +222,72 @@ def _made(patient_id: str, medications: Any) -> Events:  # noqa: ANN401 - see _P
 
 def _insert(
     connection: sqlite3.Connection,
-    rows: Sequence[Row],
+    received: Sequence[Received],
     numbers: RunNumbers,
     commit: tuple[str, int],
 ) -> bool:
-    """Store rows, and that they are, in one transaction; do nothing where a run is not open."""
+    """Store events, and that they are, in one transaction; do nothing where a run is not open."""
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        runs = {row[-1] for row in rows} - {None}
+        runs = {each.run for each in received} - {None}
         if runs and not _are_open(connection, [numbers[run] for run in runs]):
             return False
-        if rows:
-            _insert_rows(connection, _numbered(connection, rows, numbers))
+        _insert_rows(connection, _rows(connection, received, numbers))
         connection.execute(_COMMIT, commit)
     return True
 
 
-def _numbered(
-    connection: sqlite3.Connection, rows: Sequence[Row], numbers: RunNumbers
-) -> Iterator[tuple[Any, ...]]:
-    """Put numbers where names are, and all in the order of the key: so fewer pages change.
+def _rows(
+    connection: sqlite3.Connection, received: Iterable[Received], numbers: RunNumbers
+) -> Iterator[Row]:
+    """Make rows of events, all in the order of the key: so fewer pages change.
 
-    They are sorted in parts, each when it is reached: to sort all at once would hold Python's lock,
-    and with it the event loop, for too long.
+    They are read and sorted in parts: else Python's lock, and with it the event loop, would be held
+    for too long.
     """
-    patients = _numbers(connection, PATIENTS, {row[0] for row in rows})
-    medications = _numbers(connection, MEDICATIONS, {row[1] for row in rows})
-    of_patients: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for patient, medication, *others, run in rows:
-        number = patients[patient]
-        numbered = (number, medications[medication], *others, numbers[run])
-        of_patients[number].append(numbered)
-    for number in sorted(of_patients):
-        yield from sorted(of_patients.pop(number))
+    patients, medications = _Numbers(connection, PATIENTS), _Numbers(connection, MEDICATIONS)
+    of_patients: defaultdict[int, list[Row]] = defaultdict(list)
+    events = events_of(received)
+    while part := [*islice(events, _EVENTS_AT_ONCE)]:
+        patients.look_up({event.patient_id for event, _ in part})
+        medications.look_up({event.medication_name for event, _ in part})
+        for event, each in part:
+            patient = patients.known[event.patient_id]
+            medication = medications.known[event.medication_name]
+            times = microseconds(event.event_time), microseconds(each.at)
+            made = row(event, patient, medication, *times, numbers[each.run])
+            of_patients[patient].append(made)
+    for patient in sorted(of_patients):
+        yield from sorted(of_patients.pop(patient))
 
 
-def _numbers(connection: sqlite3.Connection, table: Table, names: Set[str]) -> Mapping[str, int]:
-    """Find the numbers that stand for names; those that have none yet are given one."""
-    name = table.c[1].name
-    finding = f"""
-        SELECT json_group_object(value, number)
-        FROM json_each(?) CROSS JOIN {table} ON {name} = value
-    """  # noqa: S608 - ours
-    numbers: dict[str, int] = _read_numbers(
-        connection.execute(finding, [_json(names)]).fetchone()[0]
-    )
-    if new := names - numbers.keys():
-        asked = [_json(sorted(new))]
-        adding = f"INSERT INTO {table} ({name}) SELECT value FROM json_each(?)"  # noqa: S608 - ours
-        connection.execute(adding, asked)
-        numbers |= _read_numbers(connection.execute(finding, asked).fetchone()[0])
-    return numbers
+class _Numbers:
+    """The numbers that stand for names; in a transaction that writes, no other gives them out."""
+
+    def __init__(self, connection: sqlite3.Connection, table: Table) -> None:
+        self._connection = connection
+        name = table.c[1].name
+        self._finding = f"""
+            SELECT json_group_object(value, number)
+            FROM json_each(?) CROSS JOIN {table} ON {name} = value
+        """  # noqa: S608 - ours
+        self._adding = f"INSERT INTO {table} ({name}) SELECT value FROM json_each(?)"  # noqa: S608
+        self.known: dict[str, int] = {}
+
+    def look_up(self, names: Set[str]) -> None:
+        """Know the numbers of names; those that have none yet are given one."""
+        if unknown := names - self.known.keys():
+            self._find(unknown)
+        if new := unknown - self.known.keys():
+            self._connection.execute(self._adding, [_json(sorted(new))])
+            self._find(new)
+
+    def _find(self, names: Set[str]) -> None:
+        (found,) = self._connection.execute(self._finding, [_json(names)]).fetchone()
+        self.known |= _read_numbers(found)
 
 
-def _insert_rows(connection: sqlite3.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
+def _insert_rows(connection: sqlite3.Connection, rows: Iterator[Row]) -> None:
     while some := [*islice(rows, _BLOCKS[0])]:
         at = 0
         while size := len(some) - at:

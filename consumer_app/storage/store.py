@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from consumer_app.storage import runs
-from consumer_app.storage.backend import Backend, Events, Found, Row
+from consumer_app.storage.backend import Backend, Events, Found, Received
 from consumer_app.storage.batching import Batcher
 from consumer_app.storage.database import USUAL_CACHE_BYTES, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, database_errors
@@ -49,7 +49,7 @@ from consumer_app.storage.tables import (
     PATIENTS,
 )
 from consumer_app.storage.writing import Writer
-from contracts import FIELDS, MedicationEvent
+from contracts import FIELDS, MedicationEvent, write_message
 
 PAGE_ORDER = ("event_time", *(n for n in FIELDS if n not in {"patient_id", "event_time"}))
 """The fields by which one patient's events are put in order, page by page."""
@@ -110,7 +110,7 @@ class EventStore:
         kind = SqliteBackend if engine.dialect.name == "sqlite" else PostgresBackend
         self._backend: Backend = kind(engine, consumer=uuid4().hex)
         self._writer = Writer(engine, self._backend)
-        self._writes = Batcher(self._insert)
+        self._writes = Batcher(self._insert, self._backend.EVENTS_A_COMMIT)
         self._reads = Batcher(self._read_patients)
         self._prepared = False
         self._write_problem: str | None = None
@@ -175,8 +175,13 @@ class EventStore:
         It is kept in mind, though, when another run brings it. What arrives of a retracted run is
         counted, and not stored. Goes on trying for as long as the database is away, locked or full.
         """
+        await self.add_written(write_message(events), len(events), run)
+
+    async def add_written(self, written: bytes, events: int, run: str | None = None) -> None:
+        """Store so many events that ``write_message`` has written, likewise."""
         if events:
-            await self._writes.submit(self._backend.rows(events, datetime.now(UTC), run))
+            received = Received(written, events, datetime.now(UTC), run)
+            await self._writes.submit([received], weight=events)
 
     async def read(
         self, patient_id: str, medication_names: Collection[str] = ()
@@ -436,22 +441,22 @@ class EventStore:
         # The earliest: what is told must hold for each.
         return Found(events, read[0].last_received_at if read else None)
 
-    async def _insert(self, rows: Sequence[Row]) -> None:
+    async def _insert(self, received: Sequence[Received]) -> None:
         try:
             async for attempt in stamina.retry_context(
                 DatabaseUnavailable, attempts=None, timeout=None
             ):
                 with attempt:
-                    await self._insert_once(rows)
+                    await self._insert_once(received)
         finally:
             # Given up, too: with its connection a message goes to another consumer.
             self._write_problem = None
 
-    async def _insert_once(self, rows: Sequence[Row]) -> None:
+    async def _insert_once(self, received: Sequence[Received]) -> None:
         try:
             await self.prepare()
             with database_errors("written"):
-                await self._writer.write(rows)
+                await self._writer.write(received)
         except DatabaseUnavailable as error:
             self._write_problem = str(error)
             # Connected to anew, the address may lead to another: this one may be a standby now.

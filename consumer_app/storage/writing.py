@@ -1,4 +1,4 @@
-"""Writing: events become rows under the numbers of their runs, or are late."""
+"""Writing: events are stored under the numbers of their runs, or are late."""
 
 import logging
 from collections import Counter
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from consumer_app.storage import runs
-from consumer_app.storage.backend import Backend, Row, RunNumbers
+from consumer_app.storage.backend import Backend, Received, RunNumbers
 
 logger = logging.getLogger(__name__)
 
@@ -24,25 +24,25 @@ class Writer:
         self._backend = backend
         self._numbers = dict(_NO_RUN)
 
-    async def write(self, rows: Sequence[Row]) -> None:
-        """Store rows durably; those of retracted runs are counted instead.
+    async def write(self, received: Sequence[Received]) -> None:
+        """Store events durably; those of retracted runs are counted instead.
 
         Whatever is there already, of another try or another consumer, is durable then, too. Raises
-        what ``database_errors`` knows; to write the same rows again is safe.
+        what ``database_errors`` knows; to write the same events again is safe.
         """
         late: Counter[str] = Counter()
-        named = {row[-1] for row in rows}
+        named = {each.run for each in received}
         numbers = {run: self._numbers[run] for run in named & self._numbers.keys()}
-        while rows:
-            if numbers.keys() == named:
-                # What is kept in mind may be over: then some are left.
-                rows = await self._backend.insert(rows, numbers)
-                named = {row[-1] for row in rows}
-            if rows:
-                numbers = await self._look_up(named)
-                late.update(row[-1] for row in rows if row[-1] not in numbers)
-                rows = [row for row in rows if row[-1] in numbers]
-                named = set(numbers)
+        # What is kept in mind may be over: then nothing is stored.
+        while received and not (
+            numbers.keys() == named and await self._backend.insert(received, numbers)
+        ):
+            numbers = await self._look_up(named)
+            for each in received:
+                if each.run is not None and each.run not in numbers:
+                    late[each.run] += each.events
+            received = [each for each in received if each.run in numbers]
+            named = set(numbers)
         if late:
             await self._count(late)
             # No event is stored by it: it makes the count durable, as the backend sees to.

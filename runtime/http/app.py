@@ -1,7 +1,6 @@
 """A FastStream app that serves HTTP too."""
 
 import asyncio
-import gc
 import logging
 import sys
 from collections.abc import Callable, Coroutine
@@ -14,6 +13,7 @@ from faststream.asgi.types import Receive, Scope, Send
 from faststream.rabbit import RabbitBroker
 
 from runtime.broker_errors import BrokerRefused
+from runtime.collector import spare_what_is_loaded
 from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.heads import bound_heads
 from runtime.http.methods import allow_head, head_as_get
@@ -22,7 +22,6 @@ from runtime.logs import trim_access_log
 from runtime.processes import can_not_start, end_as_told
 
 _FAREWELL_SECONDS = 5.0
-_OBJECTS_A_COLLECTION = 10_000
 # The event loop gets Python's lock back from another thread after so long; by default, 5 ms.
 _SWITCH_SECONDS = 0.001
 
@@ -58,7 +57,7 @@ class HttpApp(AsgiFastStream):
             ),
             lifespan=lifespan,
             on_startup=[trim_access_log],
-            after_startup=[*after_startup, _keep_loaded],
+            after_startup=[*after_startup, spare_what_is_loaded],
         )
         bound_heads()
         self._api = api
@@ -109,13 +108,3 @@ class UnconnectedApp(HttpApp):
 
     async def _start_broker(self) -> None:
         self._logger.info("nothing is received: RabbitMQ is not connected")
-
-
-def _keep_loaded() -> None:
-    """Spare the garbage collector what the service consists of: a walk over it takes 100 ms.
-
-    Events that are held for a moment are walked over more seldom, too: 100,000 take 50 ms.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_A_COLLECTION, *gc.get_threshold()[1:])

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from consumer_app.dead_letters import DeadLetters, Death
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
-from contracts import MedicationEvent, explain_event, write_message
+from contracts import MedicationEvent, explain_event, read_written, write_message
 from contracts.topology import (
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_QUEUE,
@@ -415,8 +415,8 @@ class _HeldStore(EventStore):
         self.waiting: list[MedicationEvent] = []
         self.let_go = asyncio.Event()
 
-    async def add(self, events: Sequence[MedicationEvent], _run: str | None = None) -> None:
-        self.waiting.extend(events)
+    async def add_written(self, written: bytes, _events: int, _run: str | None = None) -> None:
+        self.waiting += read_written(written)
         await self.let_go.wait()
 
 

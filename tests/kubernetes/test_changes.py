@@ -68,9 +68,9 @@ def test_a_wrong_secret_leaves_the_old_pods(
         with pytest.raises(Refused):
             release.change(values, "--timeout=60s")
         found = release.pods("consumer")
-        assert [found[pod] for pod in before] == [True] * len(before)
-    assert asking.found.keys() == {"answered"}, asking.found
     release.roll_back()
+    assert [found[pod] for pod in before] == [True] * len(before)
+    assert asking.found.keys() == {"answered"}, asking.found
     release.helm("test", NAME)
     tell(
         f"an upgrade with a wrong secret of the {secret}",
@@ -90,8 +90,8 @@ def test_a_variable_takes_the_place_of_the_charts_until_it_is_taken_back(
     release.change({"consumer.extraEnv": [{"name": "CONSUMER_PREFETCH", "value": "7"}]})
     assert prefetch() == ["7"]
     release.change({"consumer.extraEnv": None})
-    assert prefetch() == ["100"]
+    assert prefetch() == ["250"]
     # Helm has kept the null, and hands it to the schema now.
     release.change({}, "--reuse-values")
-    assert prefetch() == ["100"]
+    assert prefetch() == ["250"]
     tell("`consumer.extraEnv` set, then null, then upgraded", "as given, then as the chart has it")

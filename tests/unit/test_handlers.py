@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,11 @@ class FailingStore(EventStore):
 
     fails = 0
 
-    async def add(self, events: Sequence[MedicationEvent], run: str | None = None) -> None:
+    async def add_written(self, written: bytes, events: int, run: str | None = None) -> None:
         if self.fails:
             self.fails -= 1
             raise OSError("as if the process were about to end")
-        await super().add(events, run)
+        await super().add_written(written, events, run)
 
 
 class Consumer:

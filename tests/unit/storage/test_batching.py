@@ -30,7 +30,7 @@ def work() -> Work:
 
 
 async def started(batcher: Batcher[int, int], *items: int) -> "asyncio.Task[int]":
-    task = asyncio.create_task(batcher.submit(items))
+    task = asyncio.create_task(batcher.submit(items, weight=len(items)))
     await asyncio.sleep(0)
     return task
 
@@ -67,3 +67,19 @@ async def test_one_who_leaves_does_not_take_the_others_along(work: Work) -> None
     tasks[1].cancel()
     work.go_on.set()
     assert await tasks[2] == 5
+
+
+async def test_a_batch_that_is_full_leaves_the_rest_to_the_next(work: Work) -> None:
+    batcher = Batcher(work.run, most=5)
+    tasks = [await started(batcher, *items) for items in ((1,), (2, 3), (4, 5), (6, 7), (8,))]
+    work.go_on.set()
+    await asyncio.gather(*tasks)
+    assert work.batches == [[1], [2, 3, 4, 5], [6, 7, 8]]
+
+
+async def test_what_is_more_than_a_batch_alone_goes_alone(work: Work) -> None:
+    batcher = Batcher(work.run, most=2)
+    tasks = [await started(batcher, *items) for items in ((1,), (2,), (3, 4, 5), (6,))]
+    work.go_on.set()
+    await asyncio.gather(*tasks)
+    assert work.batches == [[1], [2], [3, 4, 5], [6]]

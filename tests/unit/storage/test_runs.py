@@ -117,7 +117,6 @@ async def test_more_rows_than_a_statement_takes_are_stored_under_their_run(
 async def test_what_is_stored_before_the_retraction_is_taken_out_and_only_the_rest_is_late(
     file: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_ROWS_A_COMMIT", 2)
     await store.add([event("p", 0)], "wrong")
     run, taken_out = sqlite._HeldConnection.run, list[Retracted]()
 
@@ -132,7 +131,8 @@ async def test_what_is_stored_before_the_retraction_is_taken_out_and_only_the_re
 
     monkeypatch.setattr(sqlite._HeldConnection, "run", then_retract)
     await asyncio.gather(
-        store.add([event("p", number) for number in range(6)], "wrong"),
+        store.add([event("p", 0), event("p", 1)], "wrong"),
+        store.add([event("p", number) for number in range(2, 6)], "wrong"),
         store.add([event("q", number) for number in range(6)], "right"),
     )
 
