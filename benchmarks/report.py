@@ -45,7 +45,7 @@ _METHOD = """\
   durable: quorum queue, confirms, SQLite with `synchronous=FULL`.
 - The do-nothing handler is a FastStream subscriber with the same prefetch that is given one event a
   message and drops it. The raw insert writes such rows, made before, into the same table from one
-  process, with the statements that the consumer uses and a commit per 65,536 rows.
+  process, with the statements that the consumer uses and a commit per 131,072 rows.
 - The bare loop parses the lines of the same file as JSON, and publishes lists of 1,000, of which as
   many are unconfirmed as of the publisher's. It checks nothing.
 - The simple peer is an aio-pika consumer with prefetch 1 and a commit per event.

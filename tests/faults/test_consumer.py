@@ -1,6 +1,7 @@
 """The consumer is killed, told to end, and killed by what it reads."""
 
 import asyncio
+import json
 import random
 import re
 import signal
@@ -9,6 +10,7 @@ import time
 import httpx
 import pytest
 
+from benchmarks.machinery import stored
 from consumer_app.dead_letters import Death
 from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_QUEUE
 from local.broker import PrivateBroker
@@ -19,7 +21,8 @@ from tests.services import ServiceProcess, eventually
 
 # Kubernetes waits this long before it kills.
 GRACE_PERIOD = 30.0
-PREFETCH = 100
+PREFETCH = 250
+MANY_EVENTS, EVENTS_A_MESSAGE = 120_000, 1_000
 SUSPICIOUS_DELIVERIES = 5
 
 
@@ -35,6 +38,29 @@ def test_a_consumer_killed_again_and_again_under_load_loses_and_doubles_nothing(
             time.sleep(chance.uniform(0, 1))
             consumer.kill()
         consumer = system.start_consumer()
+
+    record(kills, system, consumer)
+
+
+@pytest.mark.long
+@over(*KINDS)
+@pytest.mark.fault("consumer killed (-9) while it commits 120,000 events")
+def test_a_consumer_killed_in_a_large_commit_loses_and_doubles_nothing(
+    system: System, chance: random.Random, full: bool, record: Record
+) -> None:
+    kills, in_the_middle = 10 if full else 2, 0
+    system.start_consumer().stop()
+    for _ in range(0, MANY_EVENTS, EVENTS_A_MESSAGE):
+        rows = [report.row for report in system.reports.take(EVENTS_A_MESSAGE)]
+        send(system.broker, json.dumps(rows).encode())
+    for _ in range(kills):
+        consumer = system.start_consumer()
+        eventually(lambda: waiting(system.broker, EVENTS_QUEUE.name) == 0)
+        time.sleep(chance.uniform(0, 0.5))
+        consumer.kill()
+        in_the_middle += stored(system.database.url) < len(system.reports.distinct)
+    assert in_the_middle > 0
+    consumer = system.start_consumer()
 
     record(kills, system, consumer)
 
