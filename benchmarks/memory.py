@@ -106,7 +106,7 @@ def longest_messages() -> Iterator[bytes]:
 def longest_message() -> bytes:
     """Write as many events as a message may hold, with texts as long as they may be, as escapes."""
     events = (
-        _event(event, _LONG * (128 - len(_NUMBER)), _LONG * 256, _LONG * 128, (128 - 3) * _LONG)
+        _event(event, _LONG * (125 - len(_NUMBER)), _LONG * 253, _LONG * 128, _LONG * 125)
         for event in range(EVENTS_A_MESSAGE)
     )
     # Each character is written as an escape of 12 bytes; what is missing yet are spaces.
@@ -136,9 +136,10 @@ def _wide_message(text: str) -> bytes:
 
 
 def _event(number: int, patient: str, medication: str, order: str, event_id: str) -> object:
+    """Make one whose texts have nothing in common with another event's."""
     return {
-        "patient_id": _NUMBER.decode() + patient,
-        "medication_name": medication,
+        "patient_id": f"{_NUMBER.decode()}{number:03}{patient}",
+        "medication_name": f"{number:03}{medication}",
         "action": "start",
         "event_time": "2026-01-01T00:00:00Z",
         "order_id": order,

@@ -75,13 +75,10 @@ def _rows(made: Sequence[MedicationEvent]) -> list[Row]:
     patients = {name: number for number, name in enumerate({each.patient_id for each in made})}
     medications = {name: number for number, name in enumerate({e.medication_name for e in made})}
     return [
-        row(
-            each,
+        (
             patients[each.patient_id],
             medications[each.medication_name],
-            microseconds(each.event_time),
-            received_at=0,
-            run=0,
+            *row(each, "", microseconds(each.event_time), received_at=0, run=0)[2:],
         )
         for each in made
     ]

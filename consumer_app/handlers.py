@@ -1,7 +1,6 @@
 """The message handler: what happens to each message from the queue."""
 
 import asyncio
-from typing import NamedTuple
 
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
@@ -12,11 +11,11 @@ from consumer_app.memory import MOST_BYTES_IN_HAND
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
 from contracts import (
+    CanonicalMessage,
     MedicationEvents,
     MessageHeaders,
-    read_message,
+    canonical_message,
     run_of_message,
-    write_message,
 )
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
 from runtime.http.asyncapi import Operations
@@ -80,14 +79,6 @@ def handle_events(
             await dead_letters.take(message, problem)
 
 
-class _Read(NamedTuple):
-    """The good events of a message, written again: until they are stored they take least so."""
-
-    written: bytes
-    events: int
-    refusal: str | None
-
-
 class _Reader:
     """Reads one message at each turn of the event loop, of many that come at once.
 
@@ -97,20 +88,13 @@ class _Reader:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
-    async def read(self, body: bytes) -> _Read:
+    async def read(self, body: bytes) -> CanonicalMessage:
         """Read a message's body."""
         async with self._turn:
-            read = _read(body)
+            message = canonical_message(body)
             if len(body) > _FEW_BYTES:
                 await asyncio.sleep(0)
-        return read
-
-
-def _read(body: bytes) -> _Read:
-    events, refusal = read_message(body)
-    written = write_message(events)
-    # Nearly always it is the body that is kept anyway.
-    return _Read(body if written == body else written, len(events), refusal)
+        return message
 
 
 async def _body(message: RabbitMessage) -> bytes:

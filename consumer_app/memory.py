@@ -9,10 +9,10 @@ from pathlib import Path
 
 _MB = 1024 * 1024
 
-MOST_BYTES_IN_HAND = 40_000_000
+MOST_BYTES_IN_HAND = 30_000_000
 """How many bytes of messages the service keeps: of what is made of them, see docs/decisions/0021.
 
-250 messages, which it takes by default, of 1,000 events of 160 bytes fit.
+Two commits of SQLite, of which one is stored while the other one comes in.
 """
 
 SERVICE_BYTES = 288 * _MB

@@ -14,9 +14,11 @@ from contracts.event import (
 from contracts.message import (
     MAX_EVENTS,
     MAX_MESSAGE_BYTES,
+    CanonicalMessage,
     DeadLetter,
     MedicationEvents,
     ReadMessage,
+    canonical_message,
     read_message,
 )
 from contracts.reading import explain_event, read_plain_event, read_written, write_message
@@ -30,6 +32,7 @@ __all__ = [
     "MAX_MESSAGE_BYTES",
     "RUN_HEADER",
     "Action",
+    "CanonicalMessage",
     "DeadLetter",
     "EventTime",
     "Instant",
@@ -40,6 +43,7 @@ __all__ = [
     "PatientId",
     "ReadMessage",
     "RunId",
+    "canonical_message",
     "checked_run",
     "explain_event",
     "legible",

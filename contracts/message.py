@@ -9,7 +9,7 @@ from pydantic_core.core_schema import bytes_schema, json_or_python_schema
 
 from contracts.elements import Elements, NotJson, fields_of
 from contracts.event import MedicationEvent, reasons
-from contracts.reading import explain_event, read_plain_events
+from contracts.reading import explain_event, read_plain_events, write_message
 
 MAX_EVENTS = 1_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -56,18 +56,37 @@ class ReadMessage(NamedTuple):
     refusal: str | None = None
 
 
+class CanonicalMessage(NamedTuple):
+    """The same, with the events as ``write_message`` writes them, and their number."""
+
+    written: bytes
+    events: int
+    refusal: str | None = None
+
+
 # A few more, as it is worth to be told by how many somebody missed.
 _elements = Elements(2 * MAX_EVENTS)
 
 
 def read_message(body: bytes) -> ReadMessage:
     """Read a message body; what breaks the contract is told in words that repeat no content."""
+    return _read_plain(body) or explain_message(body)
+
+
+def canonical_message(body: bytes) -> CanonicalMessage:
+    """Read a message body likewise; where nothing had to be mended, ``written`` is the body."""
+    if plain := _read_plain(body):
+        return CanonicalMessage(body, len(plain.events), plain.refusal)
+    events, refusal = explain_message(body)
+    return CanonicalMessage(write_message(events), len(events), refusal)
+
+
+def _read_plain(body: bytes) -> ReadMessage | None:
+    """Read a message that is written plainly, or is too large to be read at all."""
     if len(body) > MAX_MESSAGE_BYTES:
         return ReadMessage([], f"{len(body)} bytes: a message holds up to {MAX_MESSAGE_BYTES}")
     events = read_plain_events(body)
-    if events is None:
-        return explain_message(body)
-    return _too_many(events) or ReadMessage(events)
+    return None if events is None else _too_many(events) or ReadMessage(events)
 
 
 def explain_message(body: bytes) -> ReadMessage:

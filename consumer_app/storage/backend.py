@@ -5,7 +5,7 @@ of a SQLite connection. All other statements go through SQLAlchemy.
 """
 
 import sys
-from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +17,7 @@ from consumer_app.storage.tables import (
     NUMBER_OF_ACTION,
     RUNS,
 )
-from contracts import MedicationEvent, read_written
+from contracts import MedicationEvent
 
 COLUMNS = (*KEY, "received_at", "run")
 INTO_TABLE = f"INTO {EVENTS} ({', '.join(COLUMNS)})"
@@ -39,7 +39,7 @@ LAST_RECEIVED = f"SELECT max(last_received_at) FROM {CONSUMERS}"  # noqa: S608 -
 
 
 Row = tuple[Any, ...]
-"""The values of COLUMNS."""
+"""The values of COLUMNS, but the names of patient and medication."""
 
 
 class Received(NamedTuple):
@@ -84,6 +84,8 @@ class Backend(Protocol):
 
     EVENTS_A_COMMIT: int
     """Up to as many events go into a commit together, while they wait for it."""
+    BYTES_A_COMMIT: int
+    """And up to as many bytes of them, as they are written."""
 
     async def prepare(self) -> None:
         """Make the database ready to be stored in, before the first ``insert``.
@@ -129,25 +131,13 @@ def one_of_many(values: Iterable[Any]) -> MedicationEvent:
     return MedicationEvent(*kept)
 
 
-def events_of(received: Iterable[Received]) -> Iterator[tuple[MedicationEvent, Received]]:
-    """Read events again, each with what it came in."""
-    for each in received:
-        for event in read_written(each.written):
-            yield event, each
-
-
 def row(
-    event: MedicationEvent,
-    patient: int,
-    medication: int,
-    event_time: object,
-    received_at: object,
-    run: int,
+    event: MedicationEvent, medication_name: str, event_time: object, received_at: object, run: int
 ) -> Row:
-    """Write an event as a row, with the numbers of names, and times as the driver takes them."""
+    """Write an event as a row, the times as the driver takes them."""
     return (
-        patient,
-        medication,
+        event.patient_id,
+        medication_name,
         event_time,
         NUMBER_OF_ACTION[event.action],
         event.order_id or "",

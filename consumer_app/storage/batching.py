@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 @dataclass
 class _Batch(Generic[Item, Result]):
     items: list[Item] = field(default_factory=list)
-    weight: int = 0
+    weight: float = 0
     results: list[Result] = field(default_factory=list)
     """The one result, once there is one."""
 
@@ -34,7 +34,7 @@ class Batcher(Generic[Item, Result]):
         self._collecting = _Batch[Item, Result]()
         self._turn = asyncio.Lock()
 
-    async def submit(self, items: Sequence[Item], weight: int = 1) -> Result:
+    async def submit(self, items: Sequence[Item], weight: float = 1) -> Result:
         """Return the result of the batch that held the items.
 
         Raises what ``run`` raises; the others who wait for the same batch then try it themselves.

@@ -20,9 +20,7 @@ from consumer_app.storage.backend import (
     Events,
     Found,
     Received,
-    Row,
     RunNumbers,
-    events_of,
     one_of_many,
     row,
 )
@@ -39,7 +37,7 @@ from consumer_app.storage.tables import (
     PATIENTS,
     RUNS,
 )
-from contracts import FIELDS, MedicationEvent
+from contracts import FIELDS, MedicationEvent, read_written
 
 _TYPES = {
     **dict.fromkeys(NUMBERED.values(), "int"),
@@ -149,6 +147,7 @@ class PostgresBackend:
 
     # To send a statement of more holds up the event loop for longer, and gains little.
     EVENTS_A_COMMIT = 16_384
+    BYTES_A_COMMIT = 5_000_000
 
     def __init__(self, engine: AsyncEngine, consumer: str) -> None:
         self._engine = engine
@@ -259,21 +258,14 @@ def _columns(
 
     Return the patients and medications, too, whose places in these lists stand in the columns.
     """
-    events = [*events_of(received)]
-    patients = _places(event.patient_id for event, _ in events)
-    medications = _places(event.medication_name for event, _ in events)
-    rows = (
-        row(
-            event,
-            patients[event.patient_id],
-            medications[event.medication_name],
-            event.event_time,
-            each.at,
-            numbers[each.run],
-        )
-        for event, each in events
-    )
-    columns = [*map(list, zip(*_each_once(rows), strict=True))] or [[]] * len(COLUMNS)
+    rows = [
+        row(event, event.medication_name, event.event_time, each.at, numbers[each.run])
+        for each in received
+        for event in read_written(each.written)
+    ]
+    patients, medications = _places(row[0] for row in rows), _places(row[1] for row in rows)
+    numbered = ((patients[row[0]], medications[row[1]], *row[2:]) for row in rows)
+    columns = [*map(list, zip(*_each_once(numbered), strict=True))] or [[]] * len(COLUMNS)
     return columns, [*patients], [*medications]
 
 
@@ -290,9 +282,9 @@ async def _add_names(driver: Any, *names: Iterable[str]) -> None:  # noqa: ANN40
             await driver.execute(statement, sorted(added))
 
 
-def _each_once(rows: Iterable[Row]) -> Iterable[list[Any]]:
+def _each_once(rows: Iterable[tuple[Any, ...]]) -> Iterable[list[Any]]:
     """Make equal events one: see ``tables``."""
-    events: dict[Row, list[Any]] = {}
+    events: dict[tuple[Any, ...], list[Any]] = {}
     for each in rows:
         number = each[-1]
         first = events.setdefault(each[: len(KEY)], [*each])

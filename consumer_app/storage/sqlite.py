@@ -10,8 +10,8 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
-    Set,
 )
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -39,7 +39,6 @@ from consumer_app.storage.backend import (
     Received,
     Row,
     RunNumbers,
-    events_of,
     one_of_many,
     row,
 )
@@ -58,10 +57,10 @@ from consumer_app.storage.tables import (
     microseconds,
     time_of,
 )
-from contracts import FIELDS, MedicationEvent
+from contracts import FIELDS, MedicationEvent, read_written
 
 _VALUES = ", ".join("?" * len(COLUMNS))
-_EVENTS_AT_ONCE = 1_000
+_NAMES_AT_ONCE = 1_000
 # SQLite takes up to 32,766 values in a statement. What is prepared once is used again.
 _BLOCKS = (1_024, 128)
 _COMMIT = f"INSERT INTO {CONSUMERS} VALUES (?, ?, 1) {ON_NEXT_COMMIT}"  # noqa: S608 - ours
@@ -135,6 +134,8 @@ class SqliteBackend:
 
     # A commit writes each page once, and the more rows it holds the more of them share a page.
     EVENTS_A_COMMIT = 131_072
+    # Where texts take four bytes a character, what is made of them takes five times as much.
+    BYTES_A_COMMIT = 15_000_000
 
     def __init__(self, engine: AsyncEngine, consumer: str) -> None:
         self._consumer = consumer
@@ -227,67 +228,75 @@ def _insert(
     commit: tuple[str, int],
 ) -> bool:
     """Store events, and that they are, in one transaction; do nothing where a run is not open."""
+    # Before the transaction: while they are read others can write.
+    of_patients = _rows(received, numbers)
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         runs = {each.run for each in received} - {None}
         if runs and not _are_open(connection, [numbers[run] for run in runs]):
             return False
-        _insert_rows(connection, _rows(connection, received, numbers))
+        _insert_rows(connection, _numbered(connection, of_patients))
         connection.execute(_COMMIT, commit)
     return True
 
 
-def _rows(
-    connection: sqlite3.Connection, received: Iterable[Received], numbers: RunNumbers
-) -> Iterator[Row]:
-    """Make rows of events, all in the order of the key: so fewer pages change.
+def _rows(received: Iterable[Received], numbers: RunNumbers) -> dict[str, list[Row]]:
+    """Make rows of events, still with names, by patient; the name of a medication is kept once."""
+    of_patients: defaultdict[str, list[Row]] = defaultdict(list)
+    medications: dict[str, str] = {}
+    for each in received:
+        at, run = microseconds(each.at), numbers[each.run]
+        for event in read_written(each.written):
+            name = event.medication_name
+            medication = medications.setdefault(name, name)
+            time = microseconds(event.event_time)
+            of_patients[event.patient_id].append(row(event, medication, time, at, run))
+    return of_patients
 
-    They are read and sorted in parts: else Python's lock, and with it the event loop, would be held
-    for too long.
+
+def _numbered(
+    connection: sqlite3.Connection, of_patients: dict[str, list[Row]]
+) -> Iterator[tuple[Any, ...]]:
+    """Put numbers where names are, and all in the order of the key: so fewer pages change.
+
+    They are sorted patient by patient, each when it is reached: to sort all at once would hold
+    Python's lock, and with it the event loop, for too long.
     """
-    patients, medications = _Numbers(connection, PATIENTS), _Numbers(connection, MEDICATIONS)
-    of_patients: defaultdict[int, list[Row]] = defaultdict(list)
-    events = events_of(received)
-    while part := [*islice(events, _EVENTS_AT_ONCE)]:
-        patients.look_up({event.patient_id for event, _ in part})
-        medications.look_up({event.medication_name for event, _ in part})
-        for event, each in part:
-            patient = patients.known[event.patient_id]
-            medication = medications.known[event.medication_name]
-            times = microseconds(event.event_time), microseconds(each.at)
-            made = row(event, patient, medication, *times, numbers[each.run])
-            of_patients[patient].append(made)
-    for patient in sorted(of_patients):
-        yield from sorted(of_patients.pop(patient))
+    names = {row[1] for rows in of_patients.values() for row in rows}
+    medications = _numbers(connection, MEDICATIONS, names)
+    patients = _numbers(connection, PATIENTS, of_patients)
+    by_number = {number: of_patients.pop(name) for name, number in patients.items()}
+    for number in sorted(by_number):
+        rows = by_number.pop(number)
+        yield from sorted((number, medications[row[1]], *row[2:]) for row in rows)
 
 
-class _Numbers:
-    """The numbers that stand for names; in a transaction that writes, no other gives them out."""
-
-    def __init__(self, connection: sqlite3.Connection, table: Table) -> None:
-        self._connection = connection
-        name = table.c[1].name
-        self._finding = f"""
-            SELECT json_group_object(value, number)
-            FROM json_each(?) CROSS JOIN {table} ON {name} = value
-        """  # noqa: S608 - ours
-        self._adding = f"INSERT INTO {table} ({name}) SELECT value FROM json_each(?)"  # noqa: S608
-        self.known: dict[str, int] = {}
-
-    def look_up(self, names: Set[str]) -> None:
-        """Know the numbers of names; those that have none yet are given one."""
-        if unknown := names - self.known.keys():
-            self._find(unknown)
-        if new := unknown - self.known.keys():
-            self._connection.execute(self._adding, [_json(sorted(new))])
-            self._find(new)
-
-    def _find(self, names: Set[str]) -> None:
-        (found,) = self._connection.execute(self._finding, [_json(names)]).fetchone()
-        self.known |= _read_numbers(found)
+def _numbers(
+    connection: sqlite3.Connection, table: Table, names: Iterable[str]
+) -> Mapping[str, int]:
+    """Find the numbers that stand for names; those that have none yet are given one."""
+    name = table.c[1].name
+    finding = f"""
+        SELECT json_group_object(value, number)
+        FROM json_each(?) CROSS JOIN {table} ON {name} = value
+    """  # noqa: S608 - ours
+    adding = f"INSERT INTO {table} ({name}) SELECT value FROM json_each(?)"  # noqa: S608 - ours
+    numbers: dict[str, int] = {}
+    left = iter(names)
+    while part := {*islice(left, _NAMES_AT_ONCE)}:
+        numbers |= _found(connection, finding, part)
+        if new := part - numbers.keys():
+            connection.execute(adding, [_json(sorted(new))])
+            numbers |= _found(connection, finding, new)
+    return numbers
 
 
-def _insert_rows(connection: sqlite3.Connection, rows: Iterator[Row]) -> None:
+def _found(connection: sqlite3.Connection, finding: str, names: Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = _read_numbers(connection.execute(finding, [_json(names)]).fetchone()[0])
+    return found
+
+
+def _insert_rows(connection: sqlite3.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
     while some := [*islice(rows, _BLOCKS[0])]:
         at = 0
         while size := len(some) - at:

@@ -110,7 +110,7 @@ class EventStore:
         kind = SqliteBackend if engine.dialect.name == "sqlite" else PostgresBackend
         self._backend: Backend = kind(engine, consumer=uuid4().hex)
         self._writer = Writer(engine, self._backend)
-        self._writes = Batcher(self._insert, self._backend.EVENTS_A_COMMIT)
+        self._writes = Batcher(self._insert, most=1.0)
         self._reads = Batcher(self._read_patients)
         self._prepared = False
         self._write_problem: str | None = None
@@ -181,7 +181,7 @@ class EventStore:
         """Store so many events that ``write_message`` has written, likewise."""
         if events:
             received = Received(written, events, datetime.now(UTC), run)
-            await self._writes.submit([received], weight=events)
+            await self._writes.submit([received], self._part_of_a_commit(received))
 
     async def read(
         self, patient_id: str, medication_names: Collection[str] = ()
@@ -440,6 +440,10 @@ class EventStore:
             events |= found.events
         # The earliest: what is told must hold for each.
         return Found(events, read[0].last_received_at if read else None)
+
+    def _part_of_a_commit(self, received: Received) -> float:
+        events = received.events / self._backend.EVENTS_A_COMMIT
+        return max(events, len(received.written) / self._backend.BYTES_A_COMMIT)
 
     async def _insert(self, received: Sequence[Received]) -> None:
         try:

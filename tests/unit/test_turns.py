@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from consumer_app import handlers
-from contracts import ReadMessage, read_message
+from contracts import CanonicalMessage, canonical_message
 from tests.unit.test_handlers import START, Consumer, consumer, rabbitmq_url
 
 __all__ = ["consumer", "rabbitmq_url"]
@@ -30,11 +30,11 @@ async def test_of_many_messages_each_is_read_in_a_turn_of_its_own(
 ) -> None:
     turns, read_in = Turns(), []
 
-    def read(body: bytes) -> ReadMessage:
+    def read(body: bytes) -> CanonicalMessage:
         read_in.append(turns.count)
-        return read_message(body)
+        return canonical_message(body)
 
-    monkeypatch.setattr(handlers, "read_message", read)
+    monkeypatch.setattr(handlers, "canonical_message", read)
 
     await asyncio.gather(*(consumer.receive(EVENTS * [START]) for _ in range(MESSAGES)))
 

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import Action, MedicationEvent, read_message, write_message
+from contracts import (
+    Action,
+    MedicationEvent,
+    canonical_message,
+    read_message,
+    read_written,
+    write_message,
+)
 
 EVENT = {
     "patient_id": "2",
@@ -48,6 +55,17 @@ any_event = st.builds(
 @given(st.lists(any_event, max_size=5))
 def test_what_is_written_is_read_again(events: list[MedicationEvent]) -> None:
     assert read_message(write_message(events)) == (events, None)
+    assert read_written(write_message(events)) == events
+
+
+@given(st.lists(any_event, max_size=5))
+def test_a_message_that_is_written_in_another_way_is_rewritten_and_one_of_ours_is_kept(
+    events: list[MedicationEvent],
+) -> None:
+    ours = write_message(events)
+    others = json.dumps(json.loads(ours), indent=1).encode()
+
+    assert canonical_message(others) == canonical_message(ours) == (ours, len(events), None)
 
 
 hostile = st.recursive(

@@ -83,3 +83,26 @@ async def test_what_is_more_than_a_batch_alone_goes_alone(work: Work) -> None:
     work.go_on.set()
     await asyncio.gather(*tasks)
     assert work.batches == [[1], [2], [3, 4, 5], [6]]
+
+
+async def test_a_full_batch_goes_on_without_who_leaves_it_and_before_those_behind(
+    work: Work,
+) -> None:
+    batcher = Batcher(work.run, most=2)
+    tasks = [await started(batcher, item) for item in (1, 2, 3, 4)]
+    tasks[1].cancel()
+    work.go_on.set()
+    assert await asyncio.gather(tasks[0], *tasks[2:]) == [1, 5, 4]
+    assert work.batches == [[1], [2, 3], [4]]
+
+
+async def test_a_full_batch_that_fails_is_run_again_for_the_others_behind_the_next(
+    work: Work,
+) -> None:
+    batcher = Batcher(work.run, most=2)
+    work.fails = 2
+    tasks = [await started(batcher, item) for item in (1, 2, 3, 4)]
+    work.go_on.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [str(each) for each in found] == ["1", "away", "5", "4"]
+    assert sorted(work.batches) == [[1], [2, 3], [2, 3], [4]]

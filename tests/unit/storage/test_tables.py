@@ -29,8 +29,11 @@ def test_every_field_of_an_event_is_in_the_key_and_in_its_row() -> None:
             "event_id": "event_id",
         }
     )
-    written = dict(zip(COLUMNS, row(event, 1, 2, "event_time", "received_at", 3), strict=True))
+    written = dict(
+        zip(COLUMNS, row(event, "medication_name", "event_time", "received_at", 3), strict=True)
+    )
     assert [*KEY] == [NUMBERED.get(name, name) for name in FIELDS_IN_KEY]
     assert {*FIELDS_IN_KEY} == {*FIELDS}
-    numbers = {"patient": 1, "medication": 2, "action": 0, "run": 3}
-    assert written == {name: numbers.get(name, name) for name in COLUMNS}
+    named = {number: name for name, number in NUMBERED.items()}
+    expected = {name: named.get(name, name) for name in COLUMNS}
+    assert written == expected | {"action": 0, "run": 3}
