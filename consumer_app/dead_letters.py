@@ -163,6 +163,7 @@ class DeadLetters:
                 routing_key=raw.routing_key or "",
                 headers=dict(zip(_HEADERS, death, strict=True)) | kept_headers(message.headers),
                 content_type=message.content_type,
+                again=self._problem is not None,
             )
 
     async def _restore(self) -> None:

@@ -111,11 +111,11 @@ class EventPublisher:
                         was_not_confirmed, attempts=None, timeout=None
                     ):
                         with attempt:
-                            await self._publish_once(body, run)
+                            await self._publish_once(body, run, again=attempt.num > 1)
                 return
         raise last
 
-    async def _publish_once(self, body: bytes, run: str | None) -> None:
+    async def _publish_once(self, body: bytes, run: str | None, *, again: bool) -> None:
         try:
             with broker_errors("RabbitMQ has not confirmed"):
                 # The publisher's own time limit begins only once there is a connection.
@@ -127,6 +127,7 @@ class EventPublisher:
                         routing_key=ROUTING_KEY,
                         headers={} if run is None else {RUN_HEADER: run},
                         content_type="application/json",
+                        again=again,
                     )
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable

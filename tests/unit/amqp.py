@@ -48,6 +48,8 @@ class AmqpServer:
     """What is in the queue that is got from, whichever."""
     mute: frozenset[str] = frozenset()
     """Methods that are not answered."""
+    refuses: bool = True
+    """Whether what it does not take is refused, or never confirmed."""
     port: int = 0
     refused: list[Published] = field(default_factory=list)
     taken: list[Published] = field(default_factory=list)
@@ -70,7 +72,7 @@ class AmqpServer:
         return self.opened
 
     def takes(self, message: Published) -> bool:
-        """Refuse, for ever, whatever comes on the channel on which the first message came."""
+        """Take nothing, for ever, that comes on the channel on which the first message came."""
         if self._refusing is None:
             self._refusing = message.channel
         is_taken = message.channel != self._refusing
@@ -128,8 +130,10 @@ class _Talk:
         message = Published(
             self._channels[channel], method.exchange, method.routing_key, head.properties, body
         )
-        taken = self._server.takes(message)
-        self._say(channel, commands.Basic.Ack(tag) if taken else commands.Basic.Nack(tag))
+        if self._server.takes(message):
+            self._say(channel, commands.Basic.Ack(tag))
+        elif self._server.refuses:
+            self._say(channel, commands.Basic.Nack(tag))
 
     def _answer(self, channel: int, came: base.Frame) -> None:
         match came:

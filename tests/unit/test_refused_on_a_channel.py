@@ -1,4 +1,4 @@
-"""A channel on which RabbitMQ refuses all for ever keeps nothing back: another takes it."""
+"""A channel on which RabbitMQ takes nothing for ever keeps nothing back: another takes it."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from aio_pika import IncomingMessage
 from faststream.rabbit import RabbitBroker, RabbitMessage
 from pydantic import AmqpDsn
 
+from consumer_app import dead_letters
 from consumer_app.dead_letters import REASON_HEADER, DeadLetters
 from consumer_app.former_queue import empty_former_queue
 from contracts import explain_event, write_message
@@ -20,6 +21,7 @@ from contracts.topology import (
     EVENTS_QUEUE,
     ROUTING_KEY,
 )
+from publisher_app import publishing
 from publisher_app.publishing import EventPublisher
 from runtime.broker import make_broker, make_channel
 from tests.unit.amqp import AmqpServer, Published, amqp_server
@@ -75,6 +77,21 @@ async def test_what_a_publisher_is_refused_on_its_channel_goes_out_on_another(
     assert all(map(same, server.taken, server.refused))
 
 
+async def test_what_is_never_confirmed_on_a_channel_is_published_again_on_another(
+    server: AmqpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "_CONFIRM_TIMEOUT_SECONDS", 0.5)
+    server.refuses = False
+    publisher = EventPublisher(broker_at(server), give_up_after=30)
+    async with publisher.connected():
+        open_before = server.open
+        await publisher.publish([explain_event(START)], "monday")
+        assert server.open == open_before
+
+    (kept,), (message,) = server.refused, server.taken
+    assert same(message, kept)
+
+
 async def test_a_dead_letter_that_is_refused_on_a_channel_is_moved_on_another(
     server: AmqpServer,
 ) -> None:
@@ -92,6 +109,24 @@ async def test_a_dead_letter_that_is_refused_on_a_channel_is_moved_on_another(
     headers = message.properties.headers or {}
     assert (headers[REASON_HEADER], headers["run-id"]) == ("no JSON", "monday")
     assert same(message, server.refused[0])
+
+
+async def test_a_dead_letter_that_is_never_confirmed_on_a_channel_is_moved_on_another(
+    server: AmqpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "_CONFIRM_TIMEOUT_SECONDS", 0.5)
+    server.refuses = False
+    broker = broker_at(server)
+    letters = DeadLetters(broker)
+    await broker.start()
+    try:
+        await letters.take(_message(b"bad", {}), "no JSON")
+    finally:
+        await broker.stop()
+
+    assert await letters.problem() is None
+    (message,) = server.taken
+    assert message.body == server.refused[0].body == b"bad"
 
 
 async def test_what_waits_in_the_queue_of_1_0_0_and_is_refused_on_a_channel_is_moved_on_another(
