@@ -38,6 +38,7 @@ from consumer_app.storage.tables import (
     RUNS,
 )
 from contracts import FIELDS, MedicationEvent, read_written
+from runtime.collector import no_collection
 
 _TYPES = {
     **dict.fromkeys(NUMBERED.values(), "int"),
@@ -164,7 +165,9 @@ class PostgresBackend:
             columns, patients, medications = _columns(received, numbers)
         else:
             # It takes 50 ms, in which the event loop goes on.
-            columns, patients, medications = await asyncio.to_thread(_columns, received, numbers)
+            with no_collection():
+                made = await asyncio.to_thread(_columns, received, numbers)
+            columns, patients, medications = made
         runs = {run: number for run, number in numbers.items() if run is not None}
         given = [*columns, patients, medications, [*runs], [*runs.values()], self._consumer]
         async with self._engine.connect() as connection:

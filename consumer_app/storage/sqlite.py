@@ -58,6 +58,7 @@ from consumer_app.storage.tables import (
     time_of,
 )
 from contracts import FIELDS, MedicationEvent, read_written
+from runtime.collector import no_collection
 
 _VALUES = ", ".join("?" * len(COLUMNS))
 _NAMES_AT_ONCE = 1_000
@@ -149,7 +150,8 @@ class SqliteBackend:
 
     async def insert(self, received: Sequence[Received], numbers: RunNumbers) -> bool:
         commit = self._consumer, microseconds(datetime.now(UTC))
-        return await self._writer.run(_insert, received, numbers, commit)
+        with no_collection():
+            return await self._writer.run(_insert, received, numbers, commit)
 
     async def read(self, patient_ids: Sequence[str]) -> Found:
         with _unreadable_events():
