@@ -38,7 +38,7 @@ class Watched(NamedTuple):
     """What is watched while it grows."""
 
     database_url: str
-    consumer_url: str
+    asked_url: str
     processes: Mapping[str, Sequence[int]]
     """Their identifiers, by what they are; what they have started counts with them."""
 
@@ -53,7 +53,7 @@ def main() -> int:
     ):
         print(f"writing {given.events:,} events to a file", flush=True)
         file = write_file(Path(folder, "events.jsonl"), given.events)
-        growth = _grow(Bench(broker, Path(folder)), url, file, given.events, given.consumers)
+        growth = _grow(Bench(broker, Path(folder)), url, file, given)
     print(write(given.database, growth))
     return 0
 
@@ -63,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     arguments.add_argument("--events", type=int, default=27_000_000)
     arguments.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     arguments.add_argument("--consumers", type=int, default=1)
+    arguments.add_argument("--apart", action="store_true", help="ask a process that only answers")
     return arguments.parse_args()
 
 
@@ -72,30 +73,38 @@ def _database(kind: str, folder: Path) -> Iterator[str]:
         yield (SqliteFile(folder) if postgres is None else PostgresDatabase(postgres)).url
 
 
-def _grow(bench: Bench, url: str, file: Path, events: int, consumers: int) -> Growth:
+def _grow(bench: Bench, url: str, file: Path, given: argparse.Namespace) -> Growth:
     environment = bench.environment(url)
     with bench.empty_queue(), ExitStack() as stack:
-        running = [stack.enter_context(bench.consumer(environment)) for _ in range(consumers)]
+        running = [stack.enter_context(bench.consumer(environment)) for _ in range(given.consumers)]
         for consumer in running:
             consumer.wait_until_ready()
+        asked = running[0]
+        if given.apart:
+            only_answers = environment | {"CONSUMER_RECEIVES": "false"}
+            asked = stack.enter_context(bench.consumer(only_answers))
+            asked.wait_until_ready()
         begin = time.monotonic()
         publisher = stack.enter_context(start_publisher(file, environment))
         stack.callback(publisher.kill)
         processes = {
             "publisher": [publisher.pid],
             "consumer": [consumer.process.pid for consumer in running],
+            **({"answering": [asked.process.pid]} if given.apart else {}),
             "RabbitMQ": [bench.broker.pid],
         }
-        watched = Watched(url, running[0].url, processes)
-        return asyncio.run(_watch(watched, publisher, events, consumers, begin))
+        watched = Watched(url, asked.url, processes)
+        samples, idle = asyncio.run(_watch(watched, publisher, given.events, begin))
+        return Growth(given.consumers, given.apart, samples, idle)
 
 
 async def _watch(
-    watched: Watched, publisher: subprocess.Popen[str], events: int, consumers: int, begin: float
-) -> Growth:
+    watched: Watched, publisher: subprocess.Popen[str], events: int, begin: float
+) -> tuple[Sequence[Sample], Latency]:
+    """Watch until all is stored; return the lines, and how fast the answers are afterwards."""
     samples: list[Sample] = []
     count, at = 0, begin
-    async with _queries(watched.consumer_url, patients_of(events)) as (times, asking):
+    async with _queries(watched.asked_url, patients_of(events)) as (times, asking):
         while count < events:
             # No more often than a line needs it: to count takes up to a second.
             await asyncio.sleep(_until_next(count, at - begin, events))
@@ -126,7 +135,7 @@ async def _watch(
         await asyncio.sleep(1)
         times.clear()
         await asyncio.sleep(_IDLE_SECONDS)
-        return Growth(consumers, samples, Latency.of(times))
+        return samples, Latency.of(times)
 
 
 def _until_next(count: int, seconds: float, events: int) -> float:

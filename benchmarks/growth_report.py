@@ -22,8 +22,10 @@ _INTRODUCTION = """\
 `make growth EVENTS=27_000_000` puts a hospital's whole history, synthetic events in the order of
 time, each of any patient, from a file through the publisher, RabbitMQ and the consumer, all on one
 machine, and asks for the periods of patients at random meanwhile, 50 times a second.
-`make growth DATABASE=postgresql CONSUMERS=2` does it with PostgreSQL, on the same machine, too. It
-writes this page, [growth.json](growth.json) and the picture.
+`make growth DATABASE=postgresql CONSUMERS=2` does it with PostgreSQL, on the same machine, too;
+with `APART=1` a process that only answers is asked
+([why](decisions/0023-answering-apart-from-storing.md)). It writes this page,
+[growth.json](growth.json) and the picture.
 
 The seconds are those from the publisher's start to the commit of that event; rates and the times of
 `/periods` are those since the line before. The memory is what the processes held then, as resident
@@ -60,6 +62,8 @@ class Growth:
     """What was measured from the first event to the last, and afterwards."""
 
     consumers: int
+    is_apart: bool
+    """Whether another process answered."""
     samples: Sequence[Sample]
     idle: Latency
     """Of `/periods` in the end, while nothing is stored."""
@@ -83,6 +87,8 @@ def write(database: str, growth: Growth) -> str:
 def _part(database: str, growth: Growth) -> str:
     last, consumers = growth.samples[-1], growth.consumers
     services = f"{consumers} consumers" if consumers > 1 else "one consumer"
+    if growth.is_apart:
+        services += ", and a process that only answers"
     memory = " | ".join(f"{name}, MiB" for name in last.memory)
     lines = "\n".join(map(str, growth.samples))
     return f"""\
