@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from consumer_app.storage.replacing import is_of_1_0_0, replace
+from consumer_app.storage.replacing import finish, is_of_1_0_0, replace
 from consumer_app.storage.schema import (
     USUAL_TERMS,
     Terms,
@@ -147,6 +147,7 @@ async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
             finally:
                 # Given up, it goes on in its thread.
                 stopped.set()
+        finish(file)
     async with engine.connect() as connection:
         await connection.execution_options(read_only=True)
         if await connection.run_sync(is_newest):

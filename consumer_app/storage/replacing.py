@@ -1,13 +1,16 @@
-"""A SQLite file of version 1.0.0 is replaced by one of today's format; it stays as the way back."""
+"""What a SQLite file of version 1.0.0 holds is replaced by today's; a copy of it is the way back.
+
+The file itself stays. Were another one given its name, whoever still had the former one open, or
+waited for it, would look for its log by name, and take that of the new one for it.
+"""
 
 import errno
 import logging
 import os
 import shutil
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine
@@ -28,11 +31,13 @@ logger = logging.getLogger("consumer_app.storage.migrations")
 
 _FORMER = "0001"
 _FORMER_TABLE = "main.medication_event"
-# Some file systems have none.
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-_REVISION = "SELECT version_num FROM alembic_version"
+_REVISION = "SELECT version_num FROM main.alembic_version"
 _NEW_SHARE = 0.7
 """Of the file's size the new one takes so much at most; without order and event ids, a third."""
+_MEANWHILE = 1 + 2 * _NEW_SHARE
+"""So much a migration needs: the way back, the new one, and as much to undo its coming in."""
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_PAGES_AT_ONCE = 4096
 
 
 def is_of_1_0_0(file: Path) -> bool:
@@ -50,19 +55,19 @@ def is_of_1_0_0(file: Path) -> bool:
 
 
 def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
-    """Put a file of today's format in the place of one of 1.0.0, which nobody may have open.
+    """Let a file of 1.0.0, which nobody may have open, hold the same in today's format.
 
-    Until the new one is whole, checked and on the disk, nothing is changed: whoever is interrupted
-    or stopped begins anew. What was there stays beside it, as ``FILE.before-2.0.0``.
+    Until that is whole, checked and on the disk, nothing is changed, and then all in one
+    transaction: whoever is interrupted or stopped begins anew. A copy of what was there stays
+    beside it, as ``FILE.before-2.0.0``.
 
     Raises:
         UnusableDatabase: there is no room for it, or what is there can't be read.
-        OSError, sqlalchemy.exc.SQLAlchemyError: it can't be done now.
+        OSError, sqlite3.Error, sqlalchemy.exc.SQLAlchemyError: it can't be done now.
 
     """
     # SQLite keeps its log beside the file itself, not beside a link to it.
     file = file.resolve()
-    unfinished = file.with_name(f"{file.name}.unfinished")
     former = file.stat()
     progress = terms.progress or progress_in_the_log()
 
@@ -74,31 +79,61 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
         unless_stopped()
         progress(copied, total)
 
+    with _room_for(file), _alone_with(file) as connection:
+        # Migrated meanwhile, or opened before a backup took its place.
+        if not _is_former(connection) or not os.path.samestat(former, file.stat()):
+            raise OSError("another process has migrated it meanwhile")
+        if _way_back(file).exists():
+            raise UnusableDatabase(
+                f"the way back would be {_way_back(file)}, and there is something of that name: "
+                "move it away"
+            )
+        try:
+            events = count_events(connection, _FORMER_TABLE)
+            _tell(events, file)
+            _make(_unfinished(file), terms)
+            _copy(connection, _unfinished(file), events, go_on)
+            _keep(connection, _kept(file), former, unless_stopped)
+            _take_in(connection, _unfinished(file))
+        except BaseException:
+            # An error may come behind the moment from which on the copy is the only way back.
+            if _is_former(connection):
+                _kept(file).unlink(missing_ok=True)
+                _unfinished(file).unlink(missing_ok=True)
+            raise
+        finish(file)
+
+
+def finish(file: Path) -> None:
+    """Do what is left to do for a file that holds today's format, unless it has been done.
+
+    Raises:
+        OSError: it can't be done now.
+
+    """
+    file = file.resolve()
+    if _kept(file).exists():
+        with suppress(FileNotFoundError):  # another process was faster
+            put_in_place(_kept(file), _way_back(file))
+    if _unfinished(file).exists():
+        _unfinished(file).unlink(missing_ok=True)
+
+
+@contextmanager
+def _room_for(file: Path) -> Iterator[None]:
+    """Say clearly that a disk is full, whoever finds it out."""
     try:
-        with _alone_with(file) as connection:
-            # Opened before another process had replaced it, or behind that.
-            is_former = connection.exec_driver_sql(_REVISION).scalar_one() == _FORMER
-            if not is_former or not os.path.samestat(former, file.stat()):
-                raise OSError("another process has migrated it meanwhile")
-            try:
-                unfinished.unlink(missing_ok=True)
-                _see_that_it_can_stay(file)
-                events = count_events(connection, _FORMER_TABLE)
-                _tell(events, file)
-                _make(unfinished, former, terms)
-                _copy(connection, unfinished, events, go_on)
-                _sync(unfinished)
-                unless_stopped()
-                _keep(file)
-                put_in_place(unfinished, file)
-                # It names patients, and nothing works with it any more.
-                _way_back(file).chmod(0o600)
-            finally:
-                unfinished.unlink(missing_ok=True)
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        yield
+    except (DBAPIError, sqlite3.Error, OSError) as error:
+        cause = getattr(error, "orig", error)
+        is_full = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        if is_full or getattr(cause, "errno", None) in _NO_ROOM:
             raise UnusableDatabase(_no_room(file)) from error
         raise
+
+
+def _is_former(connection: Connection) -> bool:
+    return connection.exec_driver_sql(_REVISION).scalars().all() == [_FORMER]
 
 
 def _engine(file: Path) -> Engine:
@@ -128,11 +163,10 @@ def _alone_with(file: Path) -> Iterator[Connection]:
         yield connection
 
 
-def _make(unfinished: Path, former: os.stat_result, terms: Terms) -> None:
-    # It names patients. Whoever migrates, those are to open it who could before.
+def _make(unfinished: Path, terms: Terms) -> None:
+    unfinished.unlink(missing_ok=True)
+    # It names patients.
     unfinished.touch(mode=0o600)
-    os.chown(unfinished, former.st_uid, former.st_gid)
-    unfinished.chmod(stat.S_IMODE(former.st_mode))
     with _engine(unfinished).begin() as connection:
         upgrade(connection, terms._replace(must_exist=False))
 
@@ -140,7 +174,7 @@ def _make(unfinished: Path, former: os.stat_result, terms: Terms) -> None:
 def _copy(connection: Connection, unfinished: Path, events: int, progress: Progress) -> None:
     for statement in (
         f"ATTACH {_quoted(unfinished)} AS today",
-        # It is brought to the disk as a whole, or begun anew.
+        # It is whole, or begun anew.
         "PRAGMA today.journal_mode = OFF",
         "PRAGMA today.synchronous = OFF",
         "PRAGMA today.cache_size = -65536",
@@ -162,57 +196,63 @@ def _quoted(file: Path) -> str:
 
 def _tell(events: int, file: Path) -> None:
     """Say what is done, and see that there is room for it."""
-    needed, free = file.stat().st_size * _NEW_SHARE, shutil.disk_usage(file.parent).free
-    if free < needed:
+    size, free = file.stat().st_size, shutil.disk_usage(file.parent).free
+    if free < size * _MEANWHILE:
         raise UnusableDatabase(_no_room(file))
     logger.warning(
-        "%d events are copied to a new file, some 30,000 a second; it takes about %.0f MB on the "
-        "disk, where %.0f are free; versions before 2.0.0 can't use it, and the way back is %s",
+        "%d events are copied to today's format, some 30,000 a second; on the disk, where %.0f MB "
+        "are free, that takes up to %.0f MB meanwhile and %.0f MB afterwards; versions before "
+        "2.0.0 can't use it, and the way back is %s",
         events,
-        needed / 1e6,
         free / 1e6,
+        size * _MEANWHILE / 1e6,
+        size * _NEW_SHARE / 1e6,
         _way_back(file),
     )
 
 
 def _no_room(file: Path) -> str:
-    needed = file.stat().st_size * _NEW_SHARE / 1e6
+    needed = file.stat().st_size * _MEANWHILE / 1e6
     return (
-        f"the database is migrated to a new file, and there is no room for it: {file.parent} needs "
-        f"about {needed:.0f} MB free"
+        f"the database is migrated by way of copies, and there is no room for them: {file.parent} "
+        f"needs about {needed:.0f} MB free"
     )
 
 
-def _see_that_it_can_stay(file: Path) -> None:
-    way_back = _way_back(file)
-    if way_back.exists() and not way_back.samefile(file):
-        raise UnusableDatabase(
-            f"the way back would be {way_back}, and there is something of that name: move it away"
-        )
-
-
-def _keep(file: Path) -> None:
-    """Give what is there its second name, under which it stays."""
-    way_back = _way_back(file)
-    if way_back.exists():
-        return  # given by one who was killed behind it
-    try:
-        os.link(file, way_back)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        copy = file.with_name(f"{way_back.name}.unfinished")
-        try:
-            shutil.copy2(file, copy)
-            _sync(copy)
-            put_in_place(copy, way_back)
-        finally:
-            copy.unlink(missing_ok=True)
-
-
-def _sync(unfinished: Path) -> None:
-    with unfinished.open("rb") as written:
+def _keep(
+    connection: Connection, kept: Path, former: os.stat_result, unless_stopped: Callable[[], None]
+) -> None:
+    """Copy what is there, for the way back."""
+    kept.unlink(missing_ok=True)
+    # It names patients, and nothing works with it. Whoever migrates, its owner is to read it.
+    kept.touch(mode=0o600)
+    os.chown(kept, former.st_uid, former.st_gid)
+    with closing(sqlite3.connect(kept)) as copy:
+        copy.execute("PRAGMA synchronous = OFF")
+        # By SQLite: to open and close the file ourselves would let its lock go.
+        _driver(connection).backup(copy, pages=_PAGES_AT_ONCE, progress=lambda *_: unless_stopped())
+    with kept.open("rb") as written:
         os.fsync(written.fileno())
+
+
+def _take_in(connection: Connection, unfinished: Path) -> None:
+    """Replace all that is in the file by what is in another one, in one transaction."""
+    with closing(sqlite3.connect(unfinished)) as source:
+        source.backup(_driver(connection))
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver
+
+
+def _unfinished(file: Path) -> Path:
+    return file.with_name(f"{file.name}.unfinished")
+
+
+def _kept(file: Path) -> Path:
+    """Name the way back until there is something to come back from."""
+    return file.with_name(f"{_way_back(file).name}.unfinished")
 
 
 def _way_back(file: Path) -> Path:

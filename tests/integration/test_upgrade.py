@@ -5,9 +5,9 @@ import errno
 import logging
 import os
 import re
-import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import unicodedata
@@ -27,8 +27,10 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Connection, Engine
 
+from consumer_app.storage import replacing
 from consumer_app.storage.database import _POSTGRES_LIMITS, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
+from consumer_app.storage.files import put_in_place
 from consumer_app.storage.migrations import events_of_1_0_0
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore, ReceivedEvent
@@ -460,35 +462,51 @@ async def test_a_time_that_is_none_is_named_by_its_column(tmp_path: Path, column
     assert await execute(url, REVISION) == [("0001",)]
 
 
-STEPS = {
-    "sqlite": (
-        "copying",
-        "consumer_app.storage.migrations.events_of_1_0_0._rename_repeats",
-        "consumer_app.storage.replacing._sync",
-        "consumer_app.storage.replacing._keep",
-        "consumer_app.storage.replacing.put_in_place",
-    ),
-    "postgresql": ("copying", "consumer_app.storage.migrations.events_of_1_0_0._rename_repeats"),
+def be_killed(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def take_in_some_and_be_killed(connection: Connection, unfinished: Path) -> None:
+    target = replacing._driver(connection)
+    # Some of the file's pages have changed by then.
+    target.execute("PRAGMA cache_size = 10")
+    with closing(sqlite3.connect(unfinished)) as source:
+        source.backup(target, pages=100, progress=be_killed)
+
+
+def put_in_place_and_be_killed(unfinished: Path, file: Path) -> None:
+    put_in_place(unfinished, file)
+    be_killed()
+
+
+Step = tuple[str, Callable[..., None]]
+RENAMING: Step = ("migrations.events_of_1_0_0._rename_repeats", be_killed)
+STEPS: dict[str, list[Step]] = {
+    "sqlite": [
+        ("copying", be_killed),
+        RENAMING,
+        ("replacing._keep", be_killed),
+        ("replacing._take_in", be_killed),
+        ("replacing._take_in", take_in_some_and_be_killed),
+    ],
+    "postgresql": [("copying", be_killed), RENAMING],
 }
 
 
-def migrate_until(step: str, url: str) -> None:
-    """Migrate, and be killed at a step: before a function, or once the first events are copied."""
-
-    def be_killed(*_: object) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
+def migrate_until(step: Step, url: str) -> None:
+    """Migrate, and be killed in place of a function, or once the first events are copied."""
+    where, killed = step
     terms = Terms(backed_up_before="2.0.0")
 
     async def migrate() -> None:
         async with EventStore.at(url, terms) as store:
             await store.prepare()
 
-    if step == "copying":
-        terms = terms._replace(progress=be_killed)
+    if where == "copying":
+        terms = terms._replace(progress=killed)
         asyncio.run(migrate())
     else:
-        with mock.patch(step, be_killed):
+        with mock.patch(f"consumer_app.storage.{where}", killed):
             asyncio.run(migrate())
 
 
@@ -510,6 +528,128 @@ def test_a_migration_that_is_killed_anywhere_loses_nothing(database: Fill) -> No
     assert found(REVISION) == [("0006",)]
     assert found(ALL) == [(25_000,)]
     assert found(IN_THE_OLD_FORM) == [(0,)]
+
+
+@pytest.mark.fault("migration killed (-9) once its events are in")
+@pytest.mark.parametrize(
+    "step",
+    [
+        ("replacing.finish", be_killed),
+        ("replacing.put_in_place", be_killed),
+        ("replacing.put_in_place", put_in_place_and_be_killed),
+    ],
+    ids=["before it tidies up", "before the way back has its name", "behind that"],
+)
+def test_a_migration_that_is_killed_at_its_very_end_is_one_that_was_not(
+    tmp_path: Path, step: Step
+) -> None:
+    url = asyncio.run(in_sqlite(tmp_path, many(20)))
+    before = asyncio.run(execute(url, both(EVENTS_OF_1_0_0)))
+    (tmp_path / "events.db").chmod(0o644)
+    assert run_together(migrate_until, step, url, processes=1) == [-signal.SIGKILL]
+    for file in beside(tmp_path / "events.db"):
+        assert mode_of(file) == 0o600
+
+    run_module("consumer_app", ["database", "migrate"], {"DATABASE_URL": url}).check_returncode()
+
+    way_back = tmp_path / "events.db.before-2.0.0"
+    assert {*tmp_path.iterdir()} == {tmp_path / "events.db", way_back}
+    assert mode_of(way_back) == 0o600
+    assert asyncio.run(execute(f"{url}.before-2.0.0", both(EVENTS_OF_1_0_0))) == before
+    assert asyncio.run(execute(url, REVISION)) == [("0006",)]
+    assert asyncio.run(execute(url, ALL)) == [(20,)]
+
+
+ANOTHER_PROGRAM = """
+import sqlite3, sys
+
+file, *statements = sys.argv[1:]
+connection = sqlite3.connect(file, timeout=60, isolation_level=None)
+print("open", flush=True)
+sys.stdin.readline()
+print("asking", flush=True)
+try:
+    for statement in statements:
+        connection.execute(statement).fetchall()
+    print("done")
+except sqlite3.Error as error:
+    print(error)
+connection.close()
+"""
+# As 1.0.0 sets its connections up, and stores.
+STORING = (
+    "PRAGMA journal_mode = WAL",
+    "BEGIN IMMEDIATE",
+    "INSERT INTO medication_event VALUES ('1', 'Heparin', '2021-01-05T08:00:00.000000Z',"
+    " 'start', '', '', '2026-11-24T00:00:00.000000Z') ON CONFLICT DO NOTHING",
+    "COMMIT",
+)
+
+
+class AnotherProgram:
+    """A process that has a file open, and executes statements once it is told to."""
+
+    def __init__(self, file: Path, statements: Iterable[str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", ANOTHER_PROGRAM, str(file), *statements],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._expect("open\n")
+
+    def ask(self) -> None:
+        """Tell it to begin, and return when it does."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self._expect("asking\n")
+
+    def said(self) -> str:
+        """Wait for its end; return what it said."""
+        with self._process:
+            return self._line()
+
+    def _expect(self, expected: str) -> None:
+        assert self._line() == expected
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+@pytest.mark.fault("another process waiting for the file when its migration ends")
+@pytest.mark.parametrize("asks", ["meanwhile", "afterwards"])
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [(["SELECT count(*) FROM sqlite_master"], "done"), (STORING, "cannot modify medication_event")],
+    ids=["to read", "to store as 1.0.0 does"],
+)
+async def test_who_opens_the_file_during_its_migration_harms_neither_it_nor_the_way_back(
+    tmp_path: Path, statements: Sequence[str], expected: str, asks: str
+) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    before = await execute(url, both(EVENTS_OF_1_0_0))
+    others: list[AnotherProgram] = []
+
+    def open_it(*_: object) -> None:
+        other = AnotherProgram(tmp_path / "events.db", statements)
+        if asks == "meanwhile":
+            other.ask()
+        others.append(other)
+
+    async with EventStore.at(url, Terms(progress=open_it)) as store:
+        await store.add([explain_event(row("new", "Heparin"))])
+        (other,) = others
+        if asks == "afterwards":
+            other.ask()
+        assert (await asyncio.to_thread(other.said)).startswith(expected)
+        await store.add([explain_event(row("new", "Insulin"))])
+
+    for each in (url, f"{url}.before-2.0.0"):
+        assert await execute(each, both("PRAGMA integrity_check")) == [("ok",)]
+    assert await execute(url, ALL) == [(22,)]
+    assert await execute(f"{url}.before-2.0.0", both(EVENTS_OF_1_0_0)) == before
 
 
 @pytest.mark.fault("migration stopped while the new file is checked")
@@ -537,39 +677,41 @@ async def test_a_migration_that_is_stopped_while_the_new_file_is_checked_changes
     assert not beside(tmp_path / "events.db")
 
 
-def has_no_links(*_: object) -> None:
-    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
-
-
-async def test_where_there_are_no_hard_links_the_way_back_is_a_copy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = await in_sqlite(tmp_path, many(20))
-    before = await execute(url, both(EVENTS_OF_1_0_0))
-    monkeypatch.setattr(os, "link", has_no_links)
-    async with upgraded(url) as store:
-        await store.prepare()
-
-    way_back = tmp_path / "events.db.before-2.0.0"
-    assert beside(tmp_path / "events.db") == [way_back]
-    assert mode_of(way_back) == 0o600
-    assert await execute(f"{url}.before-2.0.0", both(EVENTS_OF_1_0_0)) == before
-    assert await execute(url, REVISION) == [("0006",)]
-
-
 @pytest.mark.fault("migration without room for the copy that is the way back")
-async def test_a_way_back_for_whose_copy_there_is_no_room_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_way_back_for_which_there_is_no_room_says_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
 ) -> None:
-    def fill(_: Path, copy: Path) -> None:
-        copy.write_bytes(bytes(4096))
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def be_full(_: int) -> None:
+        raise OSError(error, os.strerror(error))
 
     url = await in_sqlite(tmp_path, many(20))
-    monkeypatch.setattr(os, "link", has_no_links)
-    monkeypatch.setattr(shutil, "copy2", fill)
+    monkeypatch.setattr(os, "fsync", be_full)
     async with upgraded(url) as store:
-        with pytest.raises(DatabaseUnavailable, match="No space left on device"):
+        with pytest.raises(UnusableDatabase, match="no room for them"):
+            await store.prepare()
+
+    assert not beside(tmp_path / "events.db")
+    assert await execute(url, REVISION) == [("0001",)]
+
+
+@pytest.mark.fault("disk full when a migration takes its events in")
+async def test_a_disk_that_is_full_at_the_end_of_a_migration_is_said_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_in(connection: Connection, unfinished: Path) -> None:
+        target = replacing._driver(connection)
+        pages = target.execute("PRAGMA page_count").fetchone()[0]
+        target.execute(f"PRAGMA max_page_count = {pages}")
+        with closing(sqlite3.connect(unfinished)) as source:
+            source.execute("CREATE TABLE more AS SELECT zeroblob(10000000)")
+            source.commit()
+            source.backup(target)
+
+    url = await in_sqlite(tmp_path, many(20))
+    monkeypatch.setattr(replacing, "_take_in", take_in)
+    async with upgraded(url) as store:
+        with pytest.raises(UnusableDatabase, match="no room for them"):
             await store.prepare()
 
     assert not beside(tmp_path / "events.db")
@@ -620,7 +762,7 @@ async def test_a_migration_for_which_there_is_no_room_says_so_before_it_starts(
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000))
     async with upgraded(url) as store:
         with pytest.raises(
-            UnusableDatabase, match=r"there is no room for it: \S+ needs about [01] MB"
+            UnusableDatabase, match=r"there is no room for them: \S+ needs about [0-9]+ MB"
         ):
             await store.prepare()
     assert await execute(url, REVISION) == [("0001",)]
