@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import Connection, Engine
 
 from consumer_app.storage import replacing
-from consumer_app.storage.database import _POSTGRES_LIMITS, open_database
+from consumer_app.storage.database import _POSTGRES_LIMITS, _POSTGRES_SETTINGS, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
 from consumer_app.storage.files import put_in_place
 from consumer_app.storage.migrations import events_of_1_0_0
@@ -664,17 +664,26 @@ async def test_a_migration_that_is_stopped_while_the_new_file_is_checked_changes
             loop.call_soon_threadsafe(preparing.cancel)
             stopped.wait(60)
 
-    sqlalchemy.event.listen(Engine, "before_cursor_execute", stop)
-    async with upgraded(url) as store:
-        preparing = asyncio.create_task(store.prepare())
-        with pytest.raises(asyncio.CancelledError):
-            await preparing
-        stopped.set()
-        while (tmp_path / "events.db.unfinished").exists():  # noqa: ASYNC110 - a thread's
-            await asyncio.sleep(0.01)
-    sqlalchemy.event.remove(Engine, "before_cursor_execute", stop)
+    async with asyncio.timeout(60), upgraded(url) as store:
+        with before_each_statement(stop):
+            preparing = asyncio.create_task(store.prepare())
+            with pytest.raises(asyncio.CancelledError):
+                await preparing
+            stopped.set()
+            while (tmp_path / "events.db.unfinished").exists():  # noqa: ASYNC110 - a thread's
+                await asyncio.sleep(0.01)
     assert await execute(url, REVISION) == [("0001",)]
     assert not beside(tmp_path / "events.db")
+
+
+@contextmanager
+def before_each_statement(call: Callable[..., None]) -> Iterator[None]:
+    """Call something before each statement that any engine executes."""
+    sqlalchemy.event.listen(Engine, "before_cursor_execute", call)
+    try:
+        yield
+    finally:
+        sqlalchemy.event.remove(Engine, "before_cursor_execute", call)
 
 
 @pytest.mark.fault("migration without room for the copy that is the way back")
@@ -723,7 +732,9 @@ async def test_a_statement_of_a_migration_may_last_longer_than_any_other(
 ) -> None:
     """As the counting of a large table does."""
     url = await in_postgresql(postgres_url, many(20), partitions=0)
-    monkeypatch.setitem(_POSTGRES_LIMITS, "command_timeout", 1)
+    # Long enough for what is asked before, on a machine that is busy.
+    monkeypatch.setitem(_POSTGRES_LIMITS, "command_timeout", 2)
+    monkeypatch.setitem(_POSTGRES_SETTINGS, "lock_timeout", "60000")
     # Within a transaction PostgreSQL tells who was connected when it was asked first.
     other, looking = await connect(url), await connect(url)
     await other.execute("BEGIN; LOCK TABLE medication_event")
@@ -739,7 +750,7 @@ async def test_a_statement_of_a_migration_may_last_longer_than_any_other(
 
 WAITS_LONG = """
     SELECT true FROM pg_stat_activity WHERE datname = current_database()
-    AND wait_event_type = 'Lock' AND clock_timestamp() > query_start + interval '2 s'
+    AND wait_event_type = 'Lock' AND clock_timestamp() > query_start + interval '2.5 s'
 """
 
 
