@@ -452,12 +452,45 @@ async def test_a_migration_that_loses_an_event_leaves_what_was_there(
     assert await execute(url, REVISION) == [("0001",)]
 
 
-@pytest.mark.parametrize("column", ["event_time", "received_at"])
-async def test_a_time_that_is_none_is_named_by_its_column(tmp_path: Path, column: str) -> None:
+@pytest.mark.parametrize(
+    ("column", "time"),
+    [
+        ("received_at", "in spring"),
+        ("event_time", "in spring"),
+        ("event_time", "now"),
+        ("event_time", "2021-01-05T08:00:00.25Z"),
+        ("event_time", "2021-01-05T08:00:00.250000"),
+        ("event_time", "2021-01-05T08:00:00.000000+02:00"),
+        ("event_time", "2021-01-05T24:00:00.000000Z"),
+        ("event_time", "2021-02-30T08:00:00.000000Z"),
+        ("event_time", "0000-01-05T08:00:00.000000Z"),
+        ("event_time", "2021-01-0xT08:00:00.000000Z"),
+        ("event_time", "+021-01-05T08:00:00.000000Z"),
+    ],
+)
+async def test_a_time_that_1_0_0_did_not_write_is_named_by_its_column(
+    tmp_path: Path, column: str, time: str
+) -> None:
     url = await in_sqlite(tmp_path, many(20))
-    await execute(url, both(f"UPDATE medication_event SET {column} = 'in spring'"))
+    await execute(url, both(f"UPDATE medication_event SET {column} = '{time}'"))
     async with upgraded(url) as store:
         with pytest.raises(UnusableDatabase, match=rf"the column {column} .* must be like 2021-01"):
+            await store.prepare()
+    assert await execute(url, REVISION) == [("0001",)]
+
+
+async def test_an_event_that_lacks_what_1_0_0_demanded_is_told_of(tmp_path: Path) -> None:
+    """As in a table that somebody has made anew, without its key."""
+    url = await in_sqlite(tmp_path, many(20))
+    made_anew = [
+        "CREATE TABLE copied AS SELECT * FROM medication_event",
+        "DROP TABLE medication_event",
+        "ALTER TABLE copied RENAME TO medication_event",
+        "UPDATE medication_event SET order_id = NULL",
+    ]
+    await execute(url, {"sqlite": made_anew})
+    async with upgraded(url) as store:
+        with pytest.raises(UnusableDatabase, match=r"NOT NULL constraint failed: event\.order_id"):
             await store.prepare()
     assert await execute(url, REVISION) == [("0001",)]
 

@@ -51,9 +51,18 @@ _IS_PLAIN = {
     "sqlite": f"NOT ({_TEXTS} GLOB '*[^ -~]*' OR instr({_TEXTS}, '  '))",
     "postgresql": f"{_TEXTS} !~ '[^ -~]|  '",
 }
+# What is no second's digits, strftime refuses.
+_FORM = "????-??-??T??:??:??." + "[0-9]" * 6 + "Z"
+_SECOND = "%Y-%m-%dT%H:%M:%S"
+# NULL where 1.0.0 has not written it so: SQLite reads much else as a time, and as another one. A
+# day that its month lacks becomes another one once something is added; to look at the last days of
+# each month alone costs a third.
 _MICROSECONDS = (
-    "CAST(strftime('%s', substr({0}, 1, 19)) AS INTEGER) * 1000000"
-    " + CAST(substr({0}, 21, 6) AS INTEGER)"
+    f"CASE WHEN {{0}} GLOB '{_FORM}' AND {{0}} > '0001' AND substr({{0}}, 12, 2) < '24'"
+    " AND (substr({0}, 9, 2) < '29'"
+    f" OR strftime('{_SECOND}', substr({{0}}, 1, 19), '+0 days') = substr({{0}}, 1, 19))"
+    " THEN CAST(strftime('%s', substr({0}, 1, 19)) AS INTEGER) * 1000000"
+    " + CAST(substr({0}, 21, 6) AS INTEGER) END"
 )
 # PostgreSQL's driver made infinite ones of those at the ends of Python's.
 _FINITE = "greatest('0001-01-01T00:00Z', least({0}, '9999-12-31T23:59:59.999999Z'))"
@@ -223,12 +232,17 @@ def _copy(connection: sa.Connection, read: str, parameters: Mapping[str, str], e
 
 
 def _strange_event(violation: str) -> UnusableDatabase:
-    """Name the column of which the copy is NULL, and may not be."""
+    """Name the column of which the copy is NULL, and may not be, or else what was violated."""
     may_be = {
         "action": "one of " + ", ".join(f"'{action}'" for action in _ACTIONS),
         **dict.fromkeys(("event_time", "received_at"), "like 2021-01-05T08:00:00.000000Z"),
     }
-    column = next(name for name in may_be if name in violation)
+    column = next((name for name in may_be if name in violation), None)
+    if column is None:
+        return UnusableDatabase(
+            "another program has written an event that is none to medication_event, or changed "
+            f"that table: {violation}"
+        )
     return UnusableDatabase(
         "another program has written an event that is none: find it in the column "
         f"{column} of medication_event, which must be {may_be[column]}, and delete it"
