@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -416,40 +416,78 @@ async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(databa
 EVENTS_OF_1_0_0 = "SELECT * FROM medication_event ORDER BY 1, 2, 3, 4, 5, 6"
 
 
-NOT_THE_FIRST = events_of_1_0_0._COPY.replace("WHERE true", "WHERE order_id <> 'first'")
+Losing = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def delete_the_first(connection: Connection, _: object) -> Mapping[str, int]:
-    connection.exec_driver_sql("DELETE FROM event WHERE order_id = 'first'")
-    return {}
+def and_then(statement: str) -> Losing:
+    """Let a step of the migration be followed by a statement that none of it executes."""
+
+    def followed(step: Callable[..., Any]) -> Callable[..., Any]:
+        def do(connection: Connection, *arguments: object) -> object:
+            done = step(connection, *arguments)
+            connection.exec_driver_sql(statement)
+            return done
+
+        return do
+
+    return followed
+
+
+LOSE_ONE = "DELETE FROM event WHERE order_id = 'first' AND event_id <> ''"
+NOT_THE_FIRST = "order_id <> 'first'"
 
 
 @pytest.mark.fault("migration that loses an event")
+@pytest.mark.parametrize("medication", ["Heparin", "Ätherisches Öl"])
 @pytest.mark.parametrize(
     ("step", "losing", "said"),
     [
-        ("_COPY", NOT_THE_FIRST, "1 events that were copied are not there"),
-        ("_rewrite", delete_the_first, "1 events that were copied are not there any more"),
+        (
+            "_COPY",
+            lambda copying: copying.replace("WHERE true", f"WHERE {NOT_THE_FIRST}"),
+            "2 events that were copied are not there",
+        ),
+        ("_rewrite", and_then(LOSE_ONE), "of 4 events that were copied 3 are there"),
+        (
+            "_RENAME",
+            lambda renaming: renaming.replace("{numbered}", f"{{numbered}} AND {NOT_THE_FIRST}"),
+            "of 2 events with a number of 1.0.0 only 1 have today's",
+        ),
+        ("_rename_repeats", and_then(LOSE_ONE), "of 4 events that were copied 3 are there"),
     ],
-    ids=["when it copies", "behind it"],
+    ids=["when it copies", "behind that", "when it numbers anew", "behind that, too"],
 )
 async def test_a_migration_that_loses_an_event_leaves_what_was_there(
     database: Fill,
     monkeypatch: pytest.MonkeyPatch,
+    medication: str,
     step: str,
-    losing: object,
+    losing: Callable[[Any], Any],
     said: str,
 ) -> None:
     url = await database(
-        [as_stored(0, row("1", "Heparin", order_id=each)) for each in ("first", "second")]
+        as_stored(0, row("1", medication, order_id=order, event_id=number))
+        for order in ("first", "second")
+        for number in ("", "2")
     )
     before = await execute(url, both(EVENTS_OF_1_0_0))
-    monkeypatch.setattr(events_of_1_0_0, step, losing)
+    monkeypatch.setattr(events_of_1_0_0, step, losing(getattr(events_of_1_0_0, step)))
     async with upgraded(url) as store:
         with pytest.raises(DatabaseUnavailable, match=said):
             await store.prepare()
     assert await execute(url, both(EVENTS_OF_1_0_0)) == before
     assert await execute(url, REVISION) == [("0001",)]
+
+
+async def test_events_that_become_equal_across_many_patients_are_counted(
+    database: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain one is, too, that is copied behind another one, whose patient becomes the same."""
+    monkeypatch.setattr(events_of_1_0_0, "_EVENTS_AT_ONCE", 1)
+    patients = ["2  a", "2 a", "2\u00a0a", "3"]
+    url = await database(as_stored(*each) for each in enumerate(row(p, "Öl") for p in patients))
+    async with upgraded(url) as store:
+        assert [len(await stored(store, patient)) for patient in ("2 a", "3")] == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -84,23 +84,19 @@ _COPY = f"""
     SELECT patient.number, medication.number, {{event_time}}, {_ACTION}, order_id, event_id,
     {{received_at}}, 0
     {_NAMED} WHERE true ORDER BY 1, 2, 3, 4, 5, 6
-    ON CONFLICT ({_KEY}) DO UPDATE SET received_at = excluded.received_at
+    ON CONFLICT {{on_conflict}}
+"""
+_SKIPPED = "DO NOTHING"
+_THE_FIRST_ARRIVAL = f"""
+    ({_KEY}) DO UPDATE SET received_at = excluded.received_at
     WHERE excluded.received_at < event.received_at
 """
-_MISSING = f"""
-    SELECT (SELECT count(*) FROM ({{read}}) AS former) - (
-        SELECT count(*) {_NAMED}
-        JOIN event ON event.patient = patient.number AND event.medication = medication.number
-        AND event.event_time = {{event_time}} AND event.action = {_ACTION}
-        AND event.order_id = former.order_id AND event.event_id = former.event_id
-    )
-"""  # noqa: S608 - ours too
-
-_OF_REWRITTEN = sa.text("""
-    SELECT count(*) FROM event WHERE patient IN (
-        SELECT number FROM patient JOIN rewritten USING (patient_id)
-    )
-""")
+_FOUND = f"""
+    SELECT count(*) {_NAMED}
+    JOIN event ON event.patient = patient.number AND event.medication = medication.number
+    AND event.event_time = {{event_time}} AND event.action = {_ACTION}
+    AND event.order_id = former.order_id AND event.event_id = former.event_id
+"""
 
 _SAME = " AND ".join(
     f"other.{name} = numbered.{name}"
@@ -125,7 +121,16 @@ _RENAME = f"""
     received_at, run
     {{numbered}} ON CONFLICT DO NOTHING
 """
-_DELETE = f"DELETE FROM event WHERE ({_KEY}) IN (SELECT {_KEY} {{numbered}})"  # noqa: S608
+_COUNT = "SELECT count(*) {numbered}"
+_RENAMED = f"""
+    EXISTS (
+        SELECT 1 FROM event AS other
+        WHERE {_SAME} AND other.event_id = 'repeat-' || numbered.event_id
+    )
+"""  # noqa: S608 - ours too
+_DELETE = f"""
+    DELETE FROM event WHERE ({_KEY}) IN (SELECT {_KEY} {{numbered}} AND {_RENAMED})
+"""  # noqa: S608 - ours too
 _LAST_OF_SPAN = sa.text("""
     SELECT max(patient) FROM (
         SELECT patient FROM event WHERE patient > :after ORDER BY patient LIMIT :at_once
@@ -141,6 +146,8 @@ def count_events(connection: sa.Connection, table: str) -> int:
 
 def copy_events(connection: sa.Connection, source: str, total: int, progress: Progress) -> None:
     """Fill the empty tables from that of 1.0.0, and see that each of its events is there.
+
+    Those that become equal to another one, counted, are there once.
 
     Raises:
         UnusableDatabase: an event has an action or a time that is none.
@@ -159,19 +166,18 @@ def copy_events(connection: sa.Connection, source: str, total: int, progress: Pr
         parameters = {"after": after, "last": last}
         others = [dict(row) for row in connection.execute(reading_others, parameters).mappings()]
         plain = f"{stretch} AND {is_plain}" if others else stretch
-        _copy(connection, plain, parameters, events - len(others))
-        counts.update(_rewrite(connection, others), read=events, others=len(others))
+        merged = _copy(connection, plain, parameters, events - len(others))
+        counts.update(_rewrite(connection, others), read=events, merged=merged)
         progress(counts["read"], total)
     connection.execute(sa.text("DROP TABLE rewritten"))
     if counts["read"] != total:
         raise OSError(f"{total - counts['read']} events were not copied")
-    # Each that was not plain may have become equal to another one.
-    missing = total - counts["others"] - count_events(connection, "event")
-    if missing > 0:
-        raise OSError(f"{missing} events that were copied are not there any more")
     if counts["rewritten"]:
         _report(counts)
-    _rename_repeats(connection)
+    expected = total - counts["merged"] - counts["equal"] - _rename_repeats(connection)
+    found = count_events(connection, "event")
+    if found != expected:
+        raise OSError(f"of {expected} events that were copied {found} are there")
 
 
 def progress_in_the_log() -> Progress:
@@ -208,11 +214,10 @@ def _stretches(connection: sa.Connection, source: str) -> Iterator[tuple[str, st
         after = last
 
 
-def _copy(connection: sa.Connection, read: str, parameters: Mapping[str, str], events: int) -> None:
-    """Copy the events that a statement reads, so many.
+def _copy(connection: sa.Connection, read: str, parameters: Mapping[str, str], events: int) -> int:
+    """Copy the events that a statement reads, so many; return how many were there already.
 
-    Where not all of them were new, or the first to arrive, they are looked for: what is copied
-    takes the place of what it was copied from.
+    Where some were, each is looked for: what is copied takes the place of what it was copied from.
     """
     time = _TIME[connection.dialect.name]
     words = {name: time.format(f"former.{name}") for name in ("event_time", "received_at")}
@@ -223,12 +228,16 @@ def _copy(connection: sa.Connection, read: str, parameters: Mapping[str, str], e
     execute(_NAMES, table="patient", name="patient_id")
     execute(_NAMES, table="medication", name="medication_name")
     try:
-        copied = execute(_COPY).rowcount
+        copied = execute(_COPY, on_conflict=_SKIPPED).rowcount
     except IntegrityError as error:
         raise _strange_event(str(error.orig).splitlines()[0]) from error
-    missing: int = execute(_MISSING).scalar_one() if copied != events else 0
+    if copied == events:
+        return 0
+    execute(_COPY, on_conflict=_THE_FIRST_ARRIVAL)
+    missing = events - execute(_FOUND).scalar_one()
     if missing:
         raise OSError(f"{missing} events that were copied are not there")
+    return events - copied
 
 
 def _strange_event(violation: str) -> UnusableDatabase:
@@ -257,14 +266,12 @@ def _rewrite(connection: sa.Connection, rows: Sequence[Row]) -> dict[str, int]:
     names = ", ".join(f":{name}" for name in rows[0])
     filling = sa.text(f"INSERT INTO rewritten VALUES ({names})")  # noqa: S608 - columns of ours
     connection.execute(filling, distinct)
-    before = connection.execute(_OF_REWRITTEN).scalar_one()
-    _copy(connection, "SELECT * FROM rewritten", {}, len(distinct))
-    added = connection.execute(_OF_REWRITTEN).scalar_one() - before
+    merged = _copy(connection, "SELECT * FROM rewritten", {}, len(distinct))
     connection.execute(sa.text("DELETE FROM rewritten"))
     return {
         "rewritten": sum(row != new for row, new in zip(rows, read_today, strict=True)),
         "invisible": sum(map(_is_refused_today, rows)),
-        "equal": len(rows) - added,
+        "equal": len(rows) - len(distinct) + merged,
     }
 
 
@@ -294,7 +301,8 @@ def _is_refused_today(row: Row) -> bool:
     return False
 
 
-def _rename_repeats(connection: sa.Connection) -> None:
+def _rename_repeats(connection: sa.Connection) -> int:
+    """Give numbers of 1.0.0 today's names; return how many were there under both."""
     is_number = _IS_NUMBER[connection.dialect.name]
     numbers = {}
     for prefix, table in (("", "numbered"), ("other_", "other")):
@@ -304,10 +312,20 @@ def _rename_repeats(connection: sa.Connection) -> None:
             f"CASE WHEN {tested} THEN CAST({table}.event_id AS INTEGER) ELSE 0 END"
         )
     numbered = _NUMBERED.format(**numbers)
-    statements = [sa.text(each.format(numbered=numbered)) for each in (_RENAME, _DELETE)]
-    after = 0
+    counting, renaming, deleting = (
+        sa.text(each.format(numbered=numbered)) for each in (_COUNT, _RENAME, _DELETE)
+    )
+    after = under_both = 0
     given = {"at_once": _EVENTS_AT_ONCE}
     while last := connection.execute(_LAST_OF_SPAN, {"after": after, **given}).scalar():
-        for statement in statements:
-            connection.execute(statement, {"after": after, "last": last})
+        span = {"after": after, "last": last}
+        if events := connection.execute(counting, span).scalar_one():
+            renamed = connection.execute(renaming, span).rowcount
+            deleted = connection.execute(deleting, span).rowcount
+            if deleted != events:
+                raise OSError(
+                    f"of {events} events with a number of 1.0.0 only {deleted} have today's"
+                )
+            under_both += deleted - renamed
         after = last
+    return under_both
