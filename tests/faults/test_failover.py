@@ -1,7 +1,9 @@
 """PostgreSQL on two machines: when one is gone, the other has all that was acknowledged."""
 
 import asyncio
+import os
 import random
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,15 +24,40 @@ class Pair:
     def __init__(self, folder: Path) -> None:
         self._folders = (folder / str(number) for number in range(100))
         self.primary = PrivatePostgres(next(self._folders))
-        self.primary.start()
         self.standby = Standby(next(self._folders), self.primary)
-        self._follow()
         self.url = url_of_all(self.primary, self.standby)
 
+    def start(self) -> None:
+        """Start both."""
+        self.primary.start()
+        self._follow()
+
     def fail_over(self) -> None:
-        """Kill the primary, and let the standby take its place."""
+        """Kill the primary while commits wait for the standby, which then takes its place.
+
+        It lacks them: what receives stands still before. Who waits is told once not to, as by an
+        operator who has lost patience, and must not take that for good.
+        """
+        receiver = asyncio.run(ask(self.standby, "SELECT pid FROM pg_stat_wal_receiver"))
+        assert isinstance(receiver, int)
+        os.kill(receiver, signal.SIGSTOP)
+        eventually(self._waiting)
+        cancelled = self._waiting()
+        asyncio.run(ask(self.primary, f"SELECT bool_or(pg_cancel_backend(pid)) {_WAITS}"))
+        eventually(lambda: self._waiting() - cancelled)
         self.primary.kill()
+        # It ends before it reads what it has been sent meanwhile.
+        os.kill(receiver, signal.SIGTERM)
+        os.kill(receiver, signal.SIGCONT)
         asyncio.run(ask(self.standby, "SELECT pg_promote()"))
+
+    def _waiting(self) -> set[str]:
+        """Name the statements that have been executed, and wait for the standby."""
+        found = asyncio.run(
+            ask(self.primary, f"SELECT array_agg(pid || ' ' || query_start) {_WAITS}")
+        )
+        assert found is None or isinstance(found, list)
+        return set(found or ())
 
     def stored(self) -> int:
         """Count the events that the one has that was promoted."""
@@ -57,6 +84,7 @@ class Pair:
         asyncio.run(ask(self.primary, "SELECT pg_logical_emit_message(true, 'test', '')"))
 
 
+_WAITS = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 _IS_WAITED_FOR = "SELECT true FROM pg_stat_replication WHERE sync_state = 'sync'"
 
 
@@ -66,8 +94,11 @@ def pair() -> Iterator[Pair]:
         # Whoever runs the servers must reach their folders.
         Path(folder).chmod(0o755)
         pair = Pair(Path(folder))
-        yield pair
-        pair.close()
+        try:
+            pair.start()
+            yield pair
+        finally:
+            pair.close()
 
 
 @over("postgresql")
