@@ -89,17 +89,18 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
                 "move it away"
             )
         try:
+            # What one that was killed has left takes the room that this one needs.
+            _delete(_unfinished(file), _copying(file), _kept(file))
             events = count_events(connection, _FORMER_TABLE)
             _tell(events, file)
             _make(_unfinished(file), terms)
             _copy(connection, _unfinished(file), events, go_on)
-            _keep(connection, _kept(file), former, unless_stopped)
+            _keep(connection, file, former, unless_stopped)
             _take_in(connection, _unfinished(file))
         except BaseException:
             # An error may come behind the moment from which on the copy is the only way back.
             if _is_former(connection):
-                _kept(file).unlink(missing_ok=True)
-                _unfinished(file).unlink(missing_ok=True)
+                _delete(_unfinished(file), _copying(file), _kept(file))
             raise
         finish(file)
 
@@ -112,11 +113,23 @@ def finish(file: Path) -> None:
 
     """
     file = file.resolve()
-    if _kept(file).exists():
-        with suppress(FileNotFoundError):  # another process was faster
+    if not _way_back(file).exists():
+        with suppress(FileNotFoundError):  # there is none, or another process was faster
             put_in_place(_kept(file), _way_back(file))
-    if _unfinished(file).exists():
-        _unfinished(file).unlink(missing_ok=True)
+    elif _kept(file).exists():
+        logger.warning(
+            "%s is what a migration that was interrupted has left, and %s is there, too: delete "
+            "what is of no use any more, as it names patients",
+            _kept(file),
+            _way_back(file),
+        )
+    _delete(_unfinished(file), _copying(file))
+
+
+def _delete(*databases: Path) -> None:
+    for database in databases:
+        for part in ("", "-journal"):
+            Path(f"{database}{part}").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -164,7 +177,6 @@ def _alone_with(file: Path) -> Iterator[Connection]:
 
 
 def _make(unfinished: Path, terms: Terms) -> None:
-    unfinished.unlink(missing_ok=True)
     # It names patients.
     unfinished.touch(mode=0o600)
     with _engine(unfinished).begin() as connection:
@@ -220,19 +232,20 @@ def _no_room(file: Path) -> str:
 
 
 def _keep(
-    connection: Connection, kept: Path, former: os.stat_result, unless_stopped: Callable[[], None]
+    connection: Connection, file: Path, former: os.stat_result, unless_stopped: Callable[[], None]
 ) -> None:
-    """Copy what is there, for the way back."""
-    kept.unlink(missing_ok=True)
+    """Copy what is there, for the way back: what has its name is whole, and on the disk with it."""
+    copying = _copying(file)
     # It names patients, and nothing works with it. Whoever migrates, its owner is to read it.
-    kept.touch(mode=0o600)
-    os.chown(kept, former.st_uid, former.st_gid)
-    with closing(sqlite3.connect(kept)) as copy:
+    copying.touch(mode=0o600)
+    os.chown(copying, former.st_uid, former.st_gid)
+    with closing(sqlite3.connect(copying)) as copy:
         copy.execute("PRAGMA synchronous = OFF")
         # By SQLite: to open and close the file ourselves would let its lock go.
         _driver(connection).backup(copy, pages=_PAGES_AT_ONCE, progress=lambda *_: unless_stopped())
-    with kept.open("rb") as written:
+    with copying.open("rb") as written:
         os.fsync(written.fileno())
+    put_in_place(copying, _kept(file))
 
 
 def _take_in(connection: Connection, unfinished: Path) -> None:
@@ -248,6 +261,11 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 
 def _unfinished(file: Path) -> Path:
     return file.with_name(f"{file.name}.unfinished")
+
+
+def _copying(file: Path) -> Path:
+    """Name the way back until it is whole."""
+    return file.with_name(f"{_way_back(file).name}.copying")
 
 
 def _kept(file: Path) -> Path:

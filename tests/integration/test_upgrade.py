@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -545,18 +547,27 @@ def take_in_some_and_be_killed(connection: Connection, unfinished: Path) -> None
         source.backup(target, pages=100, progress=be_killed)
 
 
-def put_in_place_and_be_killed(unfinished: Path, file: Path) -> None:
+def be_killed_before_the_way_back(unfinished: Path, file: Path) -> None:
+    if file.name.endswith(".before-2.0.0"):
+        be_killed()
     put_in_place(unfinished, file)
-    be_killed()
+
+
+def be_killed_behind_the_way_back(unfinished: Path, file: Path) -> None:
+    put_in_place(unfinished, file)
+    if file.name.endswith(".before-2.0.0"):
+        be_killed()
 
 
 Step = tuple[str, Callable[..., None]]
 RENAMING: Step = ("migrations.events_of_1_0_0._rename_repeats", be_killed)
+WHILE_THE_WAY_BACK_IS_COPIED: Step = ("replacing._driver", be_killed)
 STEPS: dict[str, list[Step]] = {
     "sqlite": [
         ("copying", be_killed),
         RENAMING,
         ("replacing._keep", be_killed),
+        WHILE_THE_WAY_BACK_IS_COPIED,
         ("replacing._take_in", be_killed),
         ("replacing._take_in", take_in_some_and_be_killed),
     ],
@@ -606,8 +617,8 @@ def test_a_migration_that_is_killed_anywhere_loses_nothing(database: Fill) -> No
     "step",
     [
         ("replacing.finish", be_killed),
-        ("replacing.put_in_place", be_killed),
-        ("replacing.put_in_place", put_in_place_and_be_killed),
+        ("replacing.put_in_place", be_killed_before_the_way_back),
+        ("replacing.put_in_place", be_killed_behind_the_way_back),
     ],
     ids=["before it tidies up", "before the way back has its name", "behind that"],
 )
@@ -629,6 +640,63 @@ def test_a_migration_that_is_killed_at_its_very_end_is_one_that_was_not(
     assert asyncio.run(execute(f"{url}.before-2.0.0", both(EVENTS_OF_1_0_0))) == before
     assert asyncio.run(execute(url, REVISION)) == [("0006",)]
     assert asyncio.run(execute(url, ALL)) == [(20,)]
+
+
+def move(pattern: str, source: Path, target: Path) -> None:
+    for file in source.glob(pattern):
+        shutil.move(file, target)
+
+
+@pytest.mark.fault("migration killed (-9), and then done in another place")
+@pytest.mark.parametrize(
+    ("step", "left"),
+    [
+        (WHILE_THE_WAY_BACK_IS_COPIED, []),
+        (("replacing._take_in", be_killed), ["events.db.before-2.0.0.unfinished"]),
+    ],
+    ids=["a half copy", "a whole copy"],
+)
+async def test_what_a_killed_migration_has_left_never_takes_the_place_of_the_way_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, step: Step, left: list[str]
+) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    before = await execute(url, both(EVENTS_OF_1_0_0))
+    killed = await asyncio.to_thread(run_together, migrate_until, step, url, processes=1)
+    assert killed == [-signal.SIGKILL]
+    with TemporaryDirectory() as larger:
+        move("events.db", tmp_path, Path(larger))
+        move("events.db-*", tmp_path, Path(larger))
+        async with EventStore.at(f"sqlite+aiosqlite:///{larger}/events.db") as store:
+            await store.prepare()
+        move("*", Path(larger), tmp_path)
+
+    async with EventStore.at(url) as store:
+        await store.prepare()
+
+    assert await execute(f"{url}.before-2.0.0", both(EVENTS_OF_1_0_0)) == before
+    names = {each.name for each in beside(tmp_path / "events.db")}
+    assert names == {"events.db.before-2.0.0", *left}
+    assert ("delete what is of no use any more" in caplog.text) == bool(left)
+
+
+@pytest.mark.fault("migration killed (-9), and then room for no more than one")
+async def test_what_a_killed_migration_has_left_is_deleted_before_the_room_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    for left in ("events.db.unfinished", "events.db.before-2.0.0.unfinished"):
+        (tmp_path / left).touch()
+        (tmp_path / f"{left}-journal").touch()
+    found: list[list[Path]] = []
+
+    def disk_usage(_: Path) -> SimpleNamespace:
+        found.append(beside(tmp_path / "events.db"))
+        return SimpleNamespace(free=10**9)
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    async with upgraded(url) as store:
+        await store.prepare()
+    assert found[0] == []
 
 
 ANOTHER_PROGRAM = """
