@@ -95,6 +95,7 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
             _tell(events, file)
             _make(_unfinished(file), terms)
             _copy(connection, _unfinished(file), events, go_on)
+            _see_that_it_is_whole(_unfinished(file), "integrity_check")
             _keep(connection, file, former, unless_stopped)
             _take_in(connection, _unfinished(file))
         except BaseException:
@@ -195,10 +196,22 @@ def _copy(connection: Connection, unfinished: Path, events: int, progress: Progr
         connection.exec_driver_sql(statement)
     copy_events(connection, _FORMER_TABLE, events, progress)
     connection.exec_driver_sql("COMMIT")
-    found = connection.exec_driver_sql("PRAGMA today.integrity_check").scalars().all()
-    if found != ["ok"]:
-        raise OSError(f"the new file is damaged: {found[0]}")
     connection.exec_driver_sql("DETACH today")
+
+
+def _see_that_it_is_whole(written: Path, check: str) -> None:
+    """Bring to the disk what was written without syncs, and look at it anew."""
+    with written.open("rb") as file:
+        os.fsync(file.fileno())
+    with closing(sqlite3.connect(written)) as connection:
+        try:
+            found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            found = [str(error)]
+    if found != ["ok"]:
+        raise OSError(f"{written.name} is damaged: {found[0]}")
 
 
 def _quoted(file: Path) -> str:
@@ -238,14 +251,21 @@ def _keep(
     copying = _copying(file)
     # It names patients, and nothing works with it. Whoever migrates, its owner is to read it.
     copying.touch(mode=0o600)
-    os.chown(copying, former.st_uid, former.st_gid)
+    _give_to_owner_of(former, copying)
     with closing(sqlite3.connect(copying)) as copy:
         copy.execute("PRAGMA synchronous = OFF")
         # By SQLite: to open and close the file ourselves would let its lock go.
         _driver(connection).backup(copy, pages=_PAGES_AT_ONCE, progress=lambda *_: unless_stopped())
-    with copying.open("rb") as written:
-        os.fsync(written.fileno())
+    _see_that_it_is_whole(copying, "quick_check")
     put_in_place(copying, _kept(file))
+
+
+def _give_to_owner_of(former: os.stat_result, copying: Path) -> None:
+    made = copying.stat()
+    if (made.st_uid, made.st_gid) != (former.st_uid, former.st_gid):
+        # It stays with who migrates, where that one may not give it away.
+        with suppress(PermissionError):
+            os.chown(copying, former.st_uid, former.st_gid)
 
 
 def _take_in(connection: Connection, unfinished: Path) -> None:

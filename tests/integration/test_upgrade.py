@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -24,10 +24,9 @@ from unittest import mock
 
 import asyncpg
 import pytest
-import sqlalchemy
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from consumer_app.storage import replacing
 from consumer_app.storage.database import _POSTGRES_LIMITS, _POSTGRES_SETTINGS, open_database
@@ -373,6 +372,7 @@ def many(events: int) -> Iterable[Row]:
         yield as_stored(0, row(f"{number // 20:05}", f"Medication{spaces}{number}"))
 
 
+Stop = Callable[[], None]
 Statements = dict[str, list[str]]
 """By the kind of database."""
 
@@ -793,36 +793,26 @@ async def test_who_opens_the_file_during_its_migration_harms_neither_it_nor_the_
 
 @pytest.mark.fault("migration stopped while the new file is checked")
 async def test_a_migration_that_is_stopped_while_the_new_file_is_checked_changes_nothing(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = await in_sqlite(tmp_path, many(20))
     loop, stopped = asyncio.get_running_loop(), threading.Event()
 
-    def stop(_: object, __: object, statement: str, *___: object) -> None:
-        if "integrity_check" in statement:
-            loop.call_soon_threadsafe(preparing.cancel)
-            stopped.wait(60)
+    def stop(_: Path, check: str) -> None:
+        assert check == "integrity_check"
+        loop.call_soon_threadsafe(preparing.cancel)
+        stopped.wait(60)
 
+    monkeypatch.setattr(replacing, "_see_that_it_is_whole", stop)
     async with asyncio.timeout(60), upgraded(url) as store:
-        with before_each_statement(stop):
-            preparing = asyncio.create_task(store.prepare())
-            with pytest.raises(asyncio.CancelledError):
-                await preparing
-            stopped.set()
-            while (tmp_path / "events.db.unfinished").exists():  # noqa: ASYNC110 - a thread's
-                await asyncio.sleep(0.01)
+        preparing = asyncio.create_task(store.prepare())
+        with pytest.raises(asyncio.CancelledError):
+            await preparing
+        stopped.set()
+        while (tmp_path / "events.db.unfinished").exists():  # noqa: ASYNC110 - a thread's
+            await asyncio.sleep(0.01)
     assert await execute(url, REVISION) == [("0001",)]
     assert not beside(tmp_path / "events.db")
-
-
-@contextmanager
-def before_each_statement(call: Callable[..., None]) -> Iterator[None]:
-    """Call something before each statement that any engine executes."""
-    sqlalchemy.event.listen(Engine, "before_cursor_execute", call)
-    try:
-        yield
-    finally:
-        sqlalchemy.event.remove(Engine, "before_cursor_execute", call)
 
 
 @pytest.mark.fault("migration without room for the copy that is the way back")
@@ -841,6 +831,52 @@ async def test_a_way_back_for_which_there_is_no_room_says_so_and_leaves_nothing(
 
     assert not beside(tmp_path / "events.db")
     assert await execute(url, REVISION) == [("0001",)]
+
+
+@pytest.mark.fault("damage to what a migration has written")
+@pytest.mark.parametrize("damaged", ["events.db.unfinished", "events.db.before-2.0.0.copying"])
+async def test_a_copy_that_is_damaged_on_the_disk_is_noticed_before_anything_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    sync, copy = os.fsync, tmp_path / damaged
+
+    def damage(written: int) -> None:
+        sync(written)
+        if copy.exists() and os.path.samestat(os.fstat(written), copy.stat()):
+            with copy.open("r+b") as file:
+                file.seek(file.seek(0, os.SEEK_END) // 2)
+                file.write(b"\xff" * 4096)
+
+    url = await in_sqlite(tmp_path, many(2_000))
+    monkeypatch.setattr(os, "fsync", damage)
+    async with upgraded(url) as store:
+        with pytest.raises(DatabaseUnavailable, match=f"{damaged} is damaged"):
+            await store.prepare()
+    monkeypatch.undo()
+
+    assert not beside(tmp_path / "events.db")
+    assert await execute(url, REVISION) == [("0001",)]
+
+
+@pytest.mark.parametrize("owner", ["who migrates", "another one"])
+async def test_who_may_give_no_file_away_migrates_and_keeps_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    keep = replacing._keep
+
+    def keep_of(connection: Connection, file: Path, former: os.stat_result, *rest: Stop) -> None:
+        uid = former.st_uid + (owner == "another one")
+        keep(connection, file, os.stat_result([*former[:4], uid, *former[5:10]]), *rest)
+
+    url = await in_sqlite(tmp_path, many(20))
+    monkeypatch.setattr(replacing, "_keep", keep_of)
+    monkeypatch.setattr(os, "chown", refuse)
+    async with upgraded(url) as store:
+        await store.prepare()
+    assert mode_of(tmp_path / "events.db.before-2.0.0") == 0o600
 
 
 @pytest.mark.fault("disk full when a migration takes its events in")
