@@ -32,6 +32,11 @@ logger = logging.getLogger("consumer_app.storage.migrations")
 _FORMER = "0001"
 _FORMER_TABLE = "main.medication_event"
 _REVISION = "SELECT version_num FROM main.alembic_version"
+_OTHERS = """
+    SELECT name FROM main.sqlite_master
+    WHERE name NOT IN ('medication_event', 'alembic_version') AND name NOT GLOB 'sqlite_*'
+    ORDER BY name
+"""
 _NEW_SHARE = 0.7
 """Of the file's size the new one takes so much at most; without order and event ids, a third."""
 _MEANWHILE = 1 + 2 * _NEW_SHARE
@@ -62,7 +67,8 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
     beside it, as ``FILE.before-2.0.0``.
 
     Raises:
-        UnusableDatabase: there is no room for it, or what is there can't be read.
+        UnusableDatabase: there is no room for it, what is there can't be read, or there is more
+            than events.
         OSError, sqlite3.Error, sqlalchemy.exc.SQLAlchemyError: it can't be done now.
 
     """
@@ -91,11 +97,13 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
         try:
             # What one that was killed has left takes the room that this one needs.
             _delete(_unfinished(file), _copying(file), _kept(file))
+            _see_that_nothing_else_is_there(connection)
             events = count_events(connection, _FORMER_TABLE)
             _tell(events, file)
             _make(_unfinished(file), terms)
             _copy(connection, _unfinished(file), events, go_on)
             _see_that_it_is_whole(_unfinished(file), "integrity_check")
+            _see_that_each_has_names(_unfinished(file))
             _keep(connection, file, former, unless_stopped)
             _take_in(connection, _unfinished(file))
         except BaseException:
@@ -177,6 +185,16 @@ def _alone_with(file: Path) -> Iterator[Connection]:
         yield connection
 
 
+def _see_that_nothing_else_is_there(connection: Connection) -> None:
+    """See that nobody has made more in the file: it would be gone with all that is in it."""
+    others = connection.exec_driver_sql(_OTHERS).scalars().all()
+    if others:
+        raise UnusableDatabase(
+            f"besides the events of 1.0.0 the database holds {', '.join(others)}, which the "
+            "migration would lose: copy that to a file of its own, and drop it"
+        )
+
+
 def _make(unfinished: Path, terms: Terms) -> None:
     # It names patients.
     unfinished.touch(mode=0o600)
@@ -212,6 +230,14 @@ def _see_that_it_is_whole(written: Path, check: str) -> None:
             found = [str(error)]
     if found != ["ok"]:
         raise OSError(f"{written.name} is damaged: {found[0]}")
+
+
+def _see_that_each_has_names(unfinished: Path) -> None:
+    """See that each event is found by way of its patient and its medication."""
+    with _engine(unfinished).connect() as connection:
+        events, named = (count_events(connection, each) for each in ("event", "medication_event"))
+    if events != named:
+        raise OSError(f"of {events} events that were copied {named} have their names")
 
 
 def _quoted(file: Path) -> str:

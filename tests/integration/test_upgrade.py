@@ -259,6 +259,39 @@ async def test_a_view_that_would_fail_the_migration_at_its_end_is_named_before(
         await store.prepare()
 
 
+@pytest.mark.fault("migration of a file to which somebody has added more")
+async def test_what_else_is_in_a_file_is_named_and_not_lost(tmp_path: Path) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    added = {
+        "of_the_ward": "VIEW of_the_ward AS SELECT * FROM medication_event",
+        "patient": "TABLE patient (number INTEGER PRIMARY KEY, patient_id VARCHAR UNIQUE)",
+    }
+    await execute(url, {"sqlite": [f"CREATE {each}" for each in added.values()]})
+    async with upgraded(url) as store:
+        with pytest.raises(UnusableDatabase, match="the database holds of_the_ward, patient, wh"):
+            await store.prepare()
+        assert not beside(tmp_path / "events.db")
+        await execute(url, {"sqlite": ["DROP VIEW of_the_ward", "DROP TABLE patient"]})
+        await store.prepare()
+    assert await execute(url, ALL) == [(20,)]
+
+
+@pytest.mark.fault("migration that loses a name")
+@pytest.mark.parametrize("names", ["patient", "medication"])
+async def test_a_migration_that_loses_a_name_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    losing = and_then(f"DELETE FROM today.{names} WHERE number = 1")
+    copying = losing(events_of_1_0_0.copy_events)
+    monkeypatch.setattr("consumer_app.storage.replacing.copy_events", copying)
+    async with upgraded(url) as store:
+        with pytest.raises(DatabaseUnavailable, match=r"of 20 events .* [0-9]+ have their names"):
+            await store.prepare()
+    assert not beside(tmp_path / "events.db")
+    assert await execute(url, REVISION) == [("0001",)]
+
+
 def beside(file: Path) -> list[Path]:
     return [*file.parent.glob(f"{file.name}.*")]
 
