@@ -105,7 +105,7 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
             _see_that_it_is_whole(_unfinished(file), "integrity_check")
             _see_that_each_has_names(_unfinished(file))
             _keep(connection, file, former, unless_stopped)
-            _take_in(connection, _unfinished(file))
+            _take_in(connection, _unfinished(file), unless_stopped)
         except BaseException:
             # An error may come behind the moment from which on the copy is the only way back.
             if _is_former(connection):
@@ -294,10 +294,16 @@ def _give_to_owner_of(former: os.stat_result, copying: Path) -> None:
             os.chown(copying, former.st_uid, former.st_gid)
 
 
-def _take_in(connection: Connection, unfinished: Path) -> None:
+def _take_in(connection: Connection, unfinished: Path, unless_stopped: Callable[[], None]) -> None:
     """Replace all that is in the file by what is in another one, in one transaction."""
+
+    def go_on(_: int, remaining: int, __: int) -> None:
+        # With the last page it is done.
+        if remaining:
+            unless_stopped()
+
     with closing(sqlite3.connect(unfinished)) as source:
-        source.backup(_driver(connection))
+        source.backup(_driver(connection), pages=_PAGES_AT_ONCE, progress=go_on)
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:

@@ -107,6 +107,7 @@ async def in_sqlite(folder: Path, rows: Iterable[Row]) -> str:
         tuple(written(each) if isinstance(each, datetime) else each for each in r) for r in rows
     ]
     with closing(sqlite3.connect(database.file)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
             SCHEMA.format(collation="", time="VARCHAR", storage=" WITHOUT ROWID", partitions="")
         )
@@ -572,12 +573,12 @@ def be_killed(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def take_in_some_and_be_killed(connection: Connection, unfinished: Path) -> None:
+def take_in_some_and_be_killed(connection: Connection, unfinished: Path, _: Stop) -> None:
     target = replacing._driver(connection)
-    # Some of the file's pages have changed by then.
+    # So some of the file's pages have changed by then.
     target.execute("PRAGMA cache_size = 10")
     with closing(sqlite3.connect(unfinished)) as source:
-        source.backup(target, pages=100, progress=be_killed)
+        source.backup(target, pages=20, progress=be_killed)
 
 
 def be_killed_before_the_way_back(unfinished: Path, file: Path) -> None:
@@ -599,10 +600,8 @@ STEPS: dict[str, list[Step]] = {
     "sqlite": [
         ("copying", be_killed),
         RENAMING,
-        ("replacing._keep", be_killed),
         WHILE_THE_WAY_BACK_IS_COPIED,
         ("replacing._take_in", be_killed),
-        ("replacing._take_in", take_in_some_and_be_killed),
     ],
     "postgresql": [("copying", be_killed), RENAMING],
 }
@@ -643,6 +642,93 @@ def test_a_migration_that_is_killed_anywhere_loses_nothing(database: Fill) -> No
     assert found(REVISION) == [("0006",)]
     assert found(ALL) == [(25_000,)]
     assert found(IN_THE_OLD_FORM) == [(0,)]
+
+
+@pytest.mark.fault("migration killed (-9) while it takes its events in")
+def test_a_migration_that_is_killed_with_some_pages_overwritten_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    url = asyncio.run(in_sqlite(tmp_path, many(5_000)))
+    file, journal = tmp_path / "events.db", tmp_path / "events.db-journal"
+    before = asyncio.run(execute(url, both(EVENTS_OF_1_0_0)))
+    pages = file.read_bytes()[4096:]
+    step = ("replacing._take_in", take_in_some_and_be_killed)
+    assert run_together(migrate_until, step, url, processes=1) == [-signal.SIGKILL]
+    assert file.read_bytes()[4096:] != pages
+    assert journal.stat().st_size > 0
+
+    assert asyncio.run(execute(url, REVISION)) == [("0001",)]
+    assert asyncio.run(execute(url, both(EVENTS_OF_1_0_0))) == before
+    run_module("consumer_app", ["database", "migrate"], {"DATABASE_URL": url}).check_returncode()
+    assert asyncio.run(execute(url, ALL)) == [(5_000,)]
+
+
+def store_and_be_killed(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute(STORING[2])
+    connection.commit()
+    be_killed()
+
+
+@pytest.mark.fault("consumer of 1.0.0 killed (-9) before the migration")
+def test_what_is_in_the_log_alone_is_migrated_and_in_the_way_back(tmp_path: Path) -> None:
+    url = asyncio.run(in_sqlite(tmp_path, many(20)))
+    file, log = tmp_path / "events.db", tmp_path / "events.db-wal"
+    assert run_together(store_and_be_killed, file, processes=1) == [-signal.SIGKILL]
+    assert log.stat().st_size > 0
+
+    run_module("consumer_app", ["database", "migrate"], {"DATABASE_URL": url}).check_returncode()
+    assert beside(file) == [tmp_path / "events.db.before-2.0.0"]
+    for each in (url, f"{url}.before-2.0.0"):
+        assert asyncio.run(execute(each, ALL)) == [(21,)]
+
+
+@pytest.mark.fault("migration stopped while it takes its events in")
+async def test_a_migration_that_is_stopped_with_some_pages_overwritten_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await in_sqlite(tmp_path, many(5_000))
+    before = await execute(url, both(EVENTS_OF_1_0_0))
+    taking_in = replacing._take_in
+
+    def take_in(connection: Connection, unfinished: Path, _: Stop) -> None:
+        replacing._driver(connection).execute("PRAGMA cache_size = 10")
+        stop_once_changed = stopping_once_changed(tmp_path / "events.db")
+        taking_in(connection, unfinished, stop_once_changed)
+
+    monkeypatch.setattr(replacing, "_PAGES_AT_ONCE", 20)
+    monkeypatch.setattr(replacing, "_take_in", take_in)
+    async with upgraded(url) as store:
+        with pytest.raises(DatabaseUnavailable, match="it was stopped"):
+            await store.prepare()
+    assert not beside(tmp_path / "events.db")
+    assert await execute(url, both(EVENTS_OF_1_0_0)) == before
+
+
+def stopping_once_changed(file: Path) -> Stop:
+    # To open the file and close it would let the lock go.
+    unchanged = file.stat().st_mtime_ns
+
+    def stop() -> None:
+        if file.stat().st_mtime_ns != unchanged:
+            raise OSError("it was stopped")
+
+    return stop
+
+
+async def test_a_stop_that_comes_with_the_last_page_comes_too_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await in_sqlite(tmp_path, many(20))
+    taking_in = replacing._take_in
+
+    def take_in(connection: Connection, unfinished: Path, _: Stop) -> None:
+        taking_in(connection, unfinished, lambda: pytest.fail("asked behind the last page"))
+
+    monkeypatch.setattr(replacing, "_take_in", take_in)
+    async with upgraded(url) as store:
+        await store.prepare()
+    assert await execute(url, ALL) == [(20,)]
 
 
 @pytest.mark.fault("migration killed (-9) once its events are in")
@@ -916,7 +1002,7 @@ async def test_who_may_give_no_file_away_migrates_and_keeps_the_way_back(
 async def test_a_disk_that_is_full_at_the_end_of_a_migration_is_said_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def take_in(connection: Connection, unfinished: Path) -> None:
+    def take_in(connection: Connection, unfinished: Path, _: Stop) -> None:
         target = replacing._driver(connection)
         pages = target.execute("PRAGMA page_count").fetchone()[0]
         target.execute(f"PRAGMA max_page_count = {pages}")
