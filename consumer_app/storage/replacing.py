@@ -37,11 +37,15 @@ _OTHERS = """
     WHERE name NOT IN ('medication_event', 'alembic_version') AND name NOT GLOB 'sqlite_*'
     ORDER BY name
 """
-_NEW_SHARE = 0.7
-"""Of the file's size the new one takes so much at most; without order and event ids, a third."""
-_MEANWHILE = 1 + 2 * _NEW_SHARE
-"""So much a migration needs: the way back, the new one, and as much to undo its coming in."""
+_NEW_SHARE = 1.05
+"""Of the file's size the new one takes so much where each patient has one event and a UUID.
+
+With many events a patient it is a third; only one event a patient and longer names take more.
+"""
+_MEANWHILE = _NEW_SHARE + 1 + 1
+"""So much a migration needs: for the new one, the way back, and to undo the overwriting."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_AS_GOOD_AS_FULL = 2**24
 _PAGES_AT_ONCE = 4096
 
 
@@ -75,6 +79,33 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
     # SQLite keeps its log beside the file itself, not beside a link to it.
     file = file.resolve()
     former = file.stat()
+    with _alone_with(file) as connection:
+        # Migrated meanwhile, or opened before a backup took its place.
+        if not _is_former(connection) or not os.path.samestat(former, file.stat()):
+            raise OSError("another process has migrated it meanwhile")
+        if _way_back(file).exists():
+            raise UnusableDatabase(
+                f"the way back would be {_way_back(file)}, and there is something of that name: "
+                "move it away"
+            )
+        try:
+            with _room_for(file):
+                _replace(connection, file, former, terms, is_stopped)
+        except BaseException:
+            # An error may come behind the moment from which on the copy is the only way back.
+            if _is_former(connection):
+                _delete(_unfinished(file), _copying(file), _kept(file))
+            raise
+        finish(file)
+
+
+def _replace(
+    connection: Connection,
+    file: Path,
+    former: os.stat_result,
+    terms: Terms,
+    is_stopped: Callable[[], bool],
+) -> None:
     progress = terms.progress or progress_in_the_log()
 
     def unless_stopped() -> None:
@@ -85,33 +116,19 @@ def replace(file: Path, terms: Terms, is_stopped: Callable[[], bool]) -> None:
         unless_stopped()
         progress(copied, total)
 
-    with _room_for(file), _alone_with(file) as connection:
-        # Migrated meanwhile, or opened before a backup took its place.
-        if not _is_former(connection) or not os.path.samestat(former, file.stat()):
-            raise OSError("another process has migrated it meanwhile")
-        if _way_back(file).exists():
-            raise UnusableDatabase(
-                f"the way back would be {_way_back(file)}, and there is something of that name: "
-                "move it away"
-            )
-        try:
-            # What one that was killed has left takes the room that this one needs.
-            _delete(_unfinished(file), _copying(file), _kept(file))
-            _see_that_nothing_else_is_there(connection)
-            events = count_events(connection, _FORMER_TABLE)
-            _tell(events, file)
-            _make(_unfinished(file), terms)
-            _copy(connection, _unfinished(file), events, go_on)
-            _see_that_it_is_whole(_unfinished(file), "integrity_check")
-            _see_that_each_has_names(_unfinished(file))
-            _keep(connection, file, former, unless_stopped)
-            _take_in(connection, _unfinished(file), unless_stopped)
-        except BaseException:
-            # An error may come behind the moment from which on the copy is the only way back.
-            if _is_former(connection):
-                _delete(_unfinished(file), _copying(file), _kept(file))
-            raise
-        finish(file)
+    unfinished = _unfinished(file)
+    # What one that was killed has left takes the room that this one needs.
+    _delete(unfinished, _copying(file), _kept(file))
+    _see_that_nothing_else_is_there(connection)
+    events = count_events(connection, _FORMER_TABLE)
+    _tell(events, file)
+    _make(unfinished, terms)
+    _copy(connection, unfinished, events, go_on)
+    _see_that_it_is_whole(unfinished, "integrity_check")
+    _see_that_each_has_names(unfinished)
+    _see_that_there_is_room_for_the_rest(file)
+    _keep(connection, file, former, unless_stopped)
+    _take_in(connection, unfinished, unless_stopped)
 
 
 def finish(file: Path) -> None:
@@ -148,9 +165,18 @@ def _room_for(file: Path) -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error, OSError) as error:
         cause = getattr(error, "orig", error)
-        is_full = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-        if is_full or getattr(cause, "errno", None) in _NO_ROOM:
-            raise UnusableDatabase(_no_room(file)) from error
+        code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+        is_full = getattr(cause, "errno", None) in _NO_ROOM
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            # It says the same of its temporary files, and of a disk that is broken.
+            is_full = shutil.disk_usage(file.parent).free < _AS_GOOD_AS_FULL
+        if is_full:
+            raise _no_room(file, file.stat().st_size * _MEANWHILE) from error
+        if code == sqlite3.SQLITE_FULL:
+            raise UnusableDatabase(
+                "there is no room for SQLite's temporary files: name a folder that has some in "
+                "SQLITE_TMPDIR"
+            ) from error
         raise
 
 
@@ -249,7 +275,7 @@ def _tell(events: int, file: Path) -> None:
     """Say what is done, and see that there is room for it."""
     size, free = file.stat().st_size, shutil.disk_usage(file.parent).free
     if free < size * _MEANWHILE:
-        raise UnusableDatabase(_no_room(file))
+        raise _no_room(file, size * _MEANWHILE)
     logger.warning(
         "%d events are copied to today's format, some 30,000 a second; on the disk, where %.0f MB "
         "are free, that takes up to %.0f MB meanwhile and %.0f MB afterwards; versions before "
@@ -262,11 +288,18 @@ def _tell(events: int, file: Path) -> None:
     )
 
 
-def _no_room(file: Path) -> str:
-    needed = file.stat().st_size * _MEANWHILE / 1e6
-    return (
+def _see_that_there_is_room_for_the_rest(file: Path) -> None:
+    """See it once the new file's size is known: it may take more than was thought."""
+    old, new = file.stat().st_size, _unfinished(file).stat().st_size
+    rest = old + min(old, new)
+    if shutil.disk_usage(file.parent).free < rest:
+        raise _no_room(file, new + rest)
+
+
+def _no_room(file: Path, needed: float) -> UnusableDatabase:
+    return UnusableDatabase(
         f"the database is migrated by way of copies, and there is no room for them: {file.parent} "
-        f"needs about {needed:.0f} MB free"
+        f"needs about {needed / 1e6:.0f} MB free"
     )
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import unicodedata
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -1002,21 +1003,86 @@ async def test_who_may_give_no_file_away_migrates_and_keeps_the_way_back(
 async def test_a_disk_that_is_full_at_the_end_of_a_migration_is_said_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    url = await in_sqlite(tmp_path, many(5_000))
+    before = await execute(url, both(EVENTS_OF_1_0_0))
+    file, changes = tmp_path / "events.db", set[int]()
+
     def take_in(connection: Connection, unfinished: Path, _: Stop) -> None:
         target = replacing._driver(connection)
+        # So some of the file's pages have changed by then.
+        target.execute("PRAGMA cache_size = 10")
         pages = target.execute("PRAGMA page_count").fetchone()[0]
         target.execute(f"PRAGMA max_page_count = {pages}")
         with closing(sqlite3.connect(unfinished)) as source:
             source.execute("CREATE TABLE more AS SELECT zeroblob(10000000)")
             source.commit()
-            source.backup(target)
+            monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+            source.backup(
+                target, pages=20, progress=lambda *_: changes.add(file.stat().st_mtime_ns)
+            )
 
-    url = await in_sqlite(tmp_path, many(20))
     monkeypatch.setattr(replacing, "_take_in", take_in)
     async with upgraded(url) as store:
         with pytest.raises(UnusableDatabase, match="no room for them"):
             await store.prepare()
 
+    assert len(changes) > 1
+    assert not beside(file)
+    assert await execute(url, REVISION) == [("0001",)]
+    assert await execute(url, both(EVENTS_OF_1_0_0)) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "free", "expected"),
+    [
+        (sqlite3.SQLITE_FULL, 4096, "no room for them: "),
+        (sqlite3.SQLITE_FULL, 10**9, "no room for SQLite's temporary files: .* SQLITE_TMPDIR"),
+        (sqlite3.SQLITE_IOERR_WRITE, 4096, "no room for them: "),
+        (sqlite3.SQLITE_IOERR_WRITE, 10**9, "can't be written: disk I/O error"),
+    ],
+)
+async def test_only_a_disk_that_is_full_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, free: int, expected: str
+) -> None:
+    def fail(*_: object) -> None:
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        raise error
+
+    url = await in_sqlite(tmp_path, many(20))
+    monkeypatch.setattr(replacing, "_take_in", fail)
+    async with upgraded(url) as store:
+        with pytest.raises(DatabaseUnavailable, match=expected):
+            await store.prepare()
+
+
+async def test_the_new_file_takes_no_more_room_than_was_said(tmp_path: Path) -> None:
+    """Where patients have long names and one event each, the new one has them twice."""
+    rows = (as_stored(0, row(f"{uuid.UUID(int=n)}", "Heparin")) for n in range(20_000))
+    url = await in_sqlite(tmp_path, rows)
+    async with upgraded(url) as store:
+        await store.prepare()
+    old, new = (tmp_path / each for each in ("events.db.before-2.0.0", "events.db"))
+    assert new.stat().st_size <= replacing._NEW_SHARE * old.stat().st_size
+
+
+@pytest.mark.fault("migration whose new file is larger than was thought")
+async def test_a_migration_whose_new_file_is_larger_than_was_thought_says_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = (f"{n:05}{'x' * 200}" for n in range(10_000))
+    url = await in_sqlite(tmp_path, (as_stored(0, row(name, "Heparin")) for name in names))
+    old = (tmp_path / "events.db").stat().st_size
+    free = iter([replacing._MEANWHILE * old, 1.5 * old])
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    async with upgraded(url) as store:
+        with pytest.raises(UnusableDatabase) as refused:
+            await store.prepare()
+
+    said = re.search(r"needs about ([0-9]+) MB free", str(refused.value))
+    assert said is not None
+    assert float(said[1]) > replacing._MEANWHILE * old / 1e6
     assert not beside(tmp_path / "events.db")
     assert await execute(url, REVISION) == [("0001",)]
 
