@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterator
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,6 @@ class Pods:
         self._manifests = manifests
         self._pods = pods(manifests)
         self._folder = folder
-        self._numbers = count()
 
     def start(self, component: str) -> str:
         """Start a component's pod; its service's name leads to it. Return the container."""
@@ -40,15 +38,17 @@ class Pods:
         options = ["--detach", "--name", f"{_NETWORK}-{component}"]
         for alias in (service, f"{service}.default.svc"):
             options += ["--network-alias", alias]
-        return self._run(component, *options)
+        for container in self._pods[component].get("initContainers", []):
+            self._run(component, container, "--rm")
+        return self._run(component, self._container(component), *options)
 
     def finish(self, component: str) -> str:
         """Run a component's pod to its end; return what it prints."""
-        return self._run(component, "--rm")
+        return self._run(component, self._container(component), "--rm")
 
     def probe(self, container: str, component: str) -> bool:
         """Ask what the readiness probe asks, from inside the container."""
-        probe = self._pods[component]["containers"][0]["readinessProbe"]
+        probe = self._container(component)["readinessProbe"]
         if "tcpSocket" in probe:
             command = ["rabbitmq-diagnostics", "-q", "check_port_connectivity"]
         else:
@@ -61,9 +61,13 @@ class Pods:
             return False
         return True
 
-    def _run(self, component: str, *options: str) -> str:
+    def _container(self, component: str) -> Manifest:
+        container: Manifest
+        [container] = self._pods[component]["containers"]
+        return container
+
+    def _run(self, component: str, container: Manifest, *options: str) -> str:
         pod = self._pods[component]
-        [container] = pod["containers"]
         identity = pod["securityContext"]
         command = container.get("command", [])
         entrypoint = ["--entrypoint", command[0]] if command else []
@@ -75,7 +79,7 @@ class Pods:
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *("--memory", container["resources"]["limits"]["memory"].removesuffix("i").lower()),
             *self._environment(container),
-            *self._volumes(pod, container),
+            *self._volumes(component, container),
             *entrypoint,
             container["image"],
             *command[1:],
@@ -91,12 +95,14 @@ class Pods:
         assert secret["metadata"]["name"] == reference["name"]
         return str(secret["stringData"][reference["key"]])
 
-    def _volumes(self, pod: Manifest, container: Manifest) -> Iterator[str]:
+    def _volumes(self, component: str, container: Manifest) -> Iterator[str]:
+        pod = self._pods[component]
         sources = {volume["name"]: volume for volume in pod.get("volumes", [])}
         group = pod["securityContext"]["fsGroup"]
         for mount in container.get("volumeMounts", []):
-            folder = self._folder / f"{next(self._numbers)}"
-            folder.mkdir()
+            # The containers of a pod share its volumes.
+            folder = self._folder / f"{component}-{mount['name']}"
+            folder.mkdir(exist_ok=True)
             if "configMap" in sources.get(mount["name"], {}):
                 for name, text in pick(self._manifests, "ConfigMap")["data"].items():
                     (folder / name).write_text(text)
