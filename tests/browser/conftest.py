@@ -149,5 +149,7 @@ def visit(browser: Browser, services: Services) -> Iterator[Visit]:
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin", has_touch=True
     )
+    # Beside two other workers and what they start, a page may take longer than half a minute.
+    context.set_default_timeout(90_000)
     yield Visit(context.new_page(), services)
     context.close()
