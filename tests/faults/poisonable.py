@@ -9,26 +9,27 @@ from types import ModuleType
 
 import consumer_app.handlers
 import consumer_app.trial
-from contracts import ReadMessage, read_message
 
 _POISON = b'"poison"'
 
 
-def _read_or_die(body: bytes) -> ReadMessage:
-    if body == _POISON:
-        os._exit(9)
-    return read_message(body)
+def _poison(module: ModuleType, name: str) -> None:
+    """Let a function of a module that reads a message end the process where it is the poison."""
+    read = getattr(module, name)
 
+    def read_or_die(body: bytes) -> object:
+        if body == _POISON:
+            os._exit(9)
+        return read(body)
 
-def _poison(reader: ModuleType) -> None:
-    reader.read_message = _read_or_die  # type: ignore[attr-defined]
+    setattr(module, name, read_or_die)
 
 
 if __name__ == "__main__":
-    _poison(consumer_app.trial)
+    _poison(consumer_app.trial, "read_message")
     consumer_app.trial.main()
 else:
-    _poison(consumer_app.handlers)
+    _poison(consumer_app.handlers, "canonical_message")
     consumer_app.trial.COMMAND = (sys.executable, "-m", "tests.faults.poisonable")
     from consumer_app.main import app
 
