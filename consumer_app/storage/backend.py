@@ -37,9 +37,8 @@ ON_NEXT_COMMIT = f"""
 """  # noqa: S608 - ours too
 LAST_RECEIVED = f"SELECT max(last_received_at) FROM {CONSUMERS}"  # noqa: S608 - ours too
 
-
 Row = tuple[Any, ...]
-"""The values of COLUMNS, but the names of patient and medication."""
+"""The values of COLUMNS, but of patient and medication their names instead of numbers."""
 
 
 class Received(NamedTuple):
@@ -53,7 +52,9 @@ class Received(NamedTuple):
     events: int
     """How many they are."""
     at: datetime
+    """When, in UTC."""
     run: str | None
+    """The name of the run that they belong to, if any."""
 
 
 RunNumbers = Mapping[str | None, int]

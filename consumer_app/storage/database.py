@@ -39,8 +39,9 @@ _FOR_WRITING = (
     "PRAGMA journal_mode = WAL",
     # A commit is on the disk before it returns; WAL's default would lose some on a power cut.
     "PRAGMA synchronous = FULL",
-    # Rows of many patients go to as many pages: more commits share a checkpoint (a log of 32 MB)
-    # than by default, and more pages stay in memory, see below.
+    # Rows of many patients go to as many pages: more small commits share a checkpoint (a log of
+    # 32 MB, which one of very many events exceeds) than by default, and more pages stay in memory,
+    # see below.
     "PRAGMA wal_autocheckpoint = 8192",
 )
 USUAL_CACHE_BYTES = 32 * 1024 * 1024

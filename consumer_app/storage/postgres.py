@@ -266,8 +266,8 @@ def _columns(
         for each in received
         for event in read_written(each.written)
     ]
-    patients, medications = _places(row[0] for row in rows), _places(row[1] for row in rows)
-    numbered = ((patients[row[0]], medications[row[1]], *row[2:]) for row in rows)
+    patients, medications = _places(each[0] for each in rows), _places(each[1] for each in rows)
+    numbered = ((patients[each[0]], medications[each[1]], *each[2:]) for each in rows)
     columns = [*map(list, zip(*_each_once(numbered), strict=True))] or [[]] * len(COLUMNS)
     return columns, [*patients], [*medications]
 

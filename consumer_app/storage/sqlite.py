@@ -264,13 +264,13 @@ def _numbered(
     They are sorted patient by patient, each when it is reached: to sort all at once would hold
     Python's lock, and with it the event loop, for too long.
     """
-    names = {row[1] for rows in of_patients.values() for row in rows}
+    names = {each[1] for rows in of_patients.values() for each in rows}
     medications = _numbers(connection, MEDICATIONS, names)
     patients = _numbers(connection, PATIENTS, of_patients)
     by_number = {number: of_patients.pop(name) for name, number in patients.items()}
     for number in sorted(by_number):
         rows = by_number.pop(number)
-        yield from sorted((number, medications[row[1]], *row[2:]) for row in rows)
+        yield from sorted((number, medications[each[1]], *each[2:]) for each in rows)
 
 
 def _numbers(
