@@ -69,7 +69,7 @@ EVENTS ?= 27_000_000
 DATABASE ?= sqlite
 CONSUMERS ?= 1
 growth: install .venv/bench ## put a hospital's whole history in while queries are answered, and write docs/growth.md
-	@$(BIN)/python -m benchmarks.growth --events $(EVENTS) --database $(DATABASE) --consumers $(CONSUMERS) $(if $(APART),--apart)
+	@$(BIN)/python -m benchmarks.growth --events $(EVENTS) --database $(DATABASE) --consumers $(CONSUMERS) $(if $(APART),--apart) $(if $(SCATTERED),--scattered)
 
 lint: .venv/installed node_modules/installed ## check style, formatting and types
 	@$(BIN)/ruff check .

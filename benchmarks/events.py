@@ -14,15 +14,23 @@ _BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _EVENTS_A_PATIENT = 500
 _ORDERS_A_PATIENT = 25
 _FIRST_PATIENT = 10_000_000
+BEDS = 560
+"""Those of a hospital that has 27 million events in ten years, at 13 a patient and day, as the
+MIMIC-IV demo has."""
+_EVENTS_A_STAY = 55
 
 
-def lines(count: int, *, event_ids: bool = True) -> Iterator[str]:
-    """Yield so many events as JSON, always the same: starts and stops in turn in each order."""
+def lines(count: int, *, event_ids: bool = True, beds: int | None = None) -> Iterator[str]:
+    """Yield so many events as JSON, always the same: starts and stops in turn in each order.
+
+    Each is of any patient, or of one of those who lie in so many beds: in a hospital a patient's
+    events come in stays, of 55 events in the mean of the MIMIC-IV demo.
+    """
     choose = random.Random(1)
     patients = _count_of_patients(count)
+    orders = _any_order(choose, patients) if beds is None else _in_beds(choose, patients, beds)
     started: set[int] = set()
-    for number in range(count):
-        order = choose.randrange(patients * _ORDERS_A_PATIENT)
+    for number, order in zip(range(count), orders, strict=False):
         action = "stop" if order in started else "start"
         started ^= {order}
         time = _BEGIN + timedelta(seconds=number * 20)
@@ -35,6 +43,20 @@ def lines(count: int, *, event_ids: bool = True) -> Iterator[str]:
         )
 
 
+def _any_order(choose: random.Random, patients: int) -> Iterator[int]:
+    while True:
+        yield choose.randrange(patients * _ORDERS_A_PATIENT)
+
+
+def _in_beds(choose: random.Random, patients: int, beds: int) -> Iterator[int]:
+    lying = [choose.randrange(patients) for _ in range(beds)]
+    while True:
+        bed = choose.randrange(beds)
+        if choose.randrange(_EVENTS_A_STAY) == 0:
+            lying[bed] = choose.randrange(patients)
+        yield lying[bed] + patients * choose.randrange(_ORDERS_A_PATIENT)
+
+
 def patients_of(count: int) -> list[str]:
     """Name the patients that so many events are of."""
     return [str(_FIRST_PATIENT + number) for number in range(_count_of_patients(count))]
@@ -44,10 +66,10 @@ def _count_of_patients(count: int) -> int:
     return max(count // _EVENTS_A_PATIENT, 1)
 
 
-def write_file(file: Path, count: int, *, event_ids: bool = True) -> Path:
-    """Write so many events as JSON Lines."""
+def write_file(file: Path, count: int, *, event_ids: bool = True, beds: int | None = None) -> Path:
+    """Write so many events as JSON Lines; see ``lines``."""
     with file.open("w") as out:
-        out.writelines(f"{line}\n" for line in lines(count, event_ids=event_ids))
+        out.writelines(f"{line}\n" for line in lines(count, event_ids=event_ids, beds=beds))
     return file
 
 

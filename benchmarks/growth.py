@@ -1,7 +1,8 @@
 """`python -m benchmarks.growth`: a hospital's whole history goes in while queries are answered.
 
-The events stand in a file in the order of time, each of any patient. They go through the publisher,
-RabbitMQ and the consumer, all on this machine. It writes docs/growth.md and a picture.
+The events stand in a file in the order of time, of patients in a hospital's beds. They go through
+the publisher, RabbitMQ and the consumer, all on this machine. It writes docs/growth.md and a
+picture.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from benchmarks.events import patients_of, write_file
+from benchmarks.events import BEDS, patients_of, write_file
 from benchmarks.growth_report import Growth, Sample, write
 from benchmarks.machinery import Bench, start_publisher, stored
 from benchmarks.memory import held_by
@@ -52,7 +53,8 @@ def main() -> int:
         _database(given.database, Path(folder)) as url,
     ):
         print(f"writing {given.events:,} events to a file", flush=True)
-        file = write_file(Path(folder, "events.jsonl"), given.events)
+        beds = None if given.scattered else BEDS
+        file = write_file(Path(folder, "events.jsonl"), given.events, beds=beds)
         growth = _grow(Bench(broker, Path(folder)), url, file, given)
     print(write(given.database, growth))
     return 0
@@ -64,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     arguments.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     arguments.add_argument("--consumers", type=int, default=1)
     arguments.add_argument("--apart", action="store_true", help="ask a process that only answers")
+    arguments.add_argument("--scattered", action="store_true", help="each event of any patient")
     return arguments.parse_args()
 
 
@@ -95,7 +98,7 @@ def _grow(bench: Bench, url: str, file: Path, given: argparse.Namespace) -> Grow
         }
         watched = Watched(url, asked.url, processes)
         samples, idle = asyncio.run(_watch(watched, publisher, given.events, begin))
-        return Growth(given.consumers, given.apart, samples, idle)
+        return Growth(given.consumers, given.apart, given.scattered, samples, idle)
 
 
 async def _watch(
