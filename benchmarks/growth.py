@@ -7,6 +7,7 @@ picture.
 
 import argparse
 import asyncio
+import json
 import random
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import aiohttp
 
 from benchmarks.events import BEDS, patients_of, write_file
 from benchmarks.growth_report import Growth, Sample, write
-from benchmarks.machinery import Bench, start_publisher, stored
+from benchmarks.machinery import Bench, is_stored, start_publisher, stored
 from benchmarks.memory import held_by
 from benchmarks.queries import Latency
 from local.broker import private_broker
@@ -31,8 +32,16 @@ from tests.databases import PostgresDatabase, SqliteFile, connect
 _A_LINE = 1_000_000
 _QUERIES_A_SECOND = 50
 _IDLE_SECONDS = 20
-_LONGEST_SLEEP_SECONDS = 20.0
+_LOOK_SECONDS = 0.2
 _MEBIBYTE = 1024 * 1024
+
+
+class Milestone(NamedTuple):
+    """The event that stands so far into a file: it is stored when all before it are, or nearly."""
+
+    events: int
+    patient_id: str
+    event_id: str
 
 
 class Watched(NamedTuple):
@@ -87,6 +96,7 @@ def _grow(bench: Bench, url: str, file: Path, given: argparse.Namespace) -> Grow
             only_answers = environment | {"CONSUMER_RECEIVES": "false"}
             asked = stack.enter_context(bench.consumer(only_answers))
             asked.wait_until_ready()
+        milestones = [*_milestones(file, given.events)]
         begin = time.monotonic()
         publisher = stack.enter_context(start_publisher(file, environment))
         stack.callback(publisher.kill)
@@ -97,30 +107,44 @@ def _grow(bench: Bench, url: str, file: Path, given: argparse.Namespace) -> Grow
             "RabbitMQ": [bench.broker.pid],
         }
         watched = Watched(url, asked.url, processes)
-        samples, idle = asyncio.run(_watch(watched, publisher, given.events, begin))
+        samples, idle = asyncio.run(_watch(watched, publisher, milestones, begin))
+        if (count := stored(url)) != given.events:
+            raise RuntimeError(f"{count:,} events are stored of {given.events:,}")
         return Growth(given.consumers, given.apart, given.scattered, samples, idle)
 
 
+def _milestones(file: Path, events: int) -> Iterator[Milestone]:
+    """Yield each millionth event of a file, and the last one."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if number % _A_LINE == 0 or number == events:
+                event = json.loads(line)
+                yield Milestone(number, event["patient_id"], event["event_id"])
+
+
 async def _watch(
-    watched: Watched, publisher: subprocess.Popen[str], events: int, begin: float
+    watched: Watched,
+    publisher: subprocess.Popen[str],
+    milestones: Sequence[Milestone],
+    begin: float,
 ) -> tuple[Sequence[Sample], Latency]:
     """Watch until all is stored; return the lines, and how fast the answers are afterwards."""
     samples: list[Sample] = []
     count, at = 0, begin
-    async with _queries(watched.asked_url, patients_of(events)) as (times, asking):
-        while count < events:
-            # No more often than a line needs it: to count takes up to a second.
-            await asyncio.sleep(_until_next(count, at - begin, events))
-            if asking.done():
-                asking.result()
-            if publisher.poll():
-                raise RuntimeError(f"the publisher failed with status {publisher.returncode}")
-            now_stored = await asyncio.to_thread(stored, watched.database_url)
+    patients = patients_of(milestones[-1].events)
+    async with _queries(watched.asked_url, patients) as (times, asking):
+        for reached, *event in milestones:
+            # All of them are not counted: in a great table that would take the processor from those
+            # who are measured.
+            while not await asyncio.to_thread(is_stored, watched.database_url, *event):
+                if asking.done():
+                    asking.result()
+                if publisher.poll():
+                    raise RuntimeError(f"the publisher failed with status {publisher.returncode}")
+                await asyncio.sleep(_LOOK_SECONDS)
             now = time.monotonic()
-            if now_stored - count < _A_LINE and now_stored < events:
-                continue
-            rate = (now_stored - count) / (now - at)
-            count, at = now_stored, now
+            rate = (reached - count) / (now - at)
+            count, at = reached, now
             sample = Sample(
                 events=count,
                 seconds=now - begin,
@@ -139,14 +163,6 @@ async def _watch(
         times.clear()
         await asyncio.sleep(_IDLE_SECONDS)
         return samples, Latency.of(times)
-
-
-def _until_next(count: int, seconds: float, events: int) -> float:
-    """Guess in how many seconds the next line is due."""
-    if not count:
-        return 1.0
-    expected = min(_A_LINE, events - count) * seconds / count
-    return max(0.2, min(expected / 4, _LONGEST_SLEEP_SECONDS))
 
 
 @asynccontextmanager

@@ -155,6 +155,27 @@ async def _stored_in_postgres(url: str) -> int:
         await connection.close()
 
 
+def is_stored(database_url: str, patient_id: str, event_id: str) -> bool:
+    """Tell whether an event is in a database, from outside, however many others are in it."""
+    statement = (
+        "SELECT count(*) FROM event WHERE event_id = $1"
+        " AND patient = (SELECT number FROM patient WHERE patient_id = $2)"
+    )
+    if database_url.startswith("postgresql"):
+        return asyncio.run(_found_in_postgres(database_url, statement, event_id, patient_id))
+    file = database_url.removeprefix("sqlite+aiosqlite:///")
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        return bool(connection.execute(statement, [event_id, patient_id]).fetchone()[0])
+
+
+async def _found_in_postgres(url: str, statement: str, *values: str) -> bool:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        return bool(await connection.fetchval(statement, *values))
+    finally:
+        await connection.close()
+
+
 def wait_until_stored(database_url: str, count: int, poll: float = _POLL_SECONDS) -> float:
     """Wait until so many events are stored; return the time of it."""
     while True:
