@@ -16,7 +16,7 @@ import aiohttp
 import httpx
 
 from benchmarks.events import one_history, one_patient
-from benchmarks.machinery import Bench, finish, start_publisher, stored, wait_until_stored
+from benchmarks.machinery import Bench, finish, start_publisher, wait_until_stored
 from contracts import write_message
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from local.packages import ensure_program
@@ -38,7 +38,9 @@ class Answers(NamedTuple):
     periods: float
     bare_route: float
     during_backfill: float
-    stored_meanwhile: int
+    apart: float
+    """Of a process that only answers."""
+    apart_during_backfill: float
 
 
 class Latency(NamedTuple):
@@ -55,26 +57,38 @@ class Latency(NamedTuple):
 
 
 def answers(bench: Bench, file: Path, count: int) -> Answers:
-    """Query a patient with 100 events: after a bare route, alone, and during a backfill."""
+    """Query a patient with 100 events: after a bare route, alone, and during a backfill.
+
+    Those two of the consumer, and of a process that only answers.
+    """
     environment = bench.environment()
-    with bench.empty_queue(), bench.consumer(environment) as consumer:
+    only_answers = environment | {"CONSUMER_RECEIVES": "false"}
+    with (
+        bench.empty_queue(),
+        bench.consumer(environment) as consumer,
+        bench.consumer(only_answers) as beside,
+    ):
         consumer.wait_until_ready()
+        beside.wait_until_ready()
         bench.fill([write_message(one_patient(100))])
         wait_until_stored(environment["DATABASE_URL"], 100)
-        url = f"{consumer.url}/periods?patient_id={_PATIENT}"
+        url, apart_url = (
+            f"{each.url}/periods?patient_id={_PATIENT}" for each in (consumer, beside)
+        )
         answer = bench.folder / "answer.json"
         answer.write_bytes(httpx.get(url).raise_for_status().content)
         bare = _bare_route(answer)
         _load(url, seconds=2)
         periods = _load(url)
+        _load(apart_url, seconds=2)
+        apart = _load(apart_url)
         with start_publisher(file, environment) as publisher:
             time.sleep(3)
-            before = stored(environment["DATABASE_URL"])
             during = _load(url)
-            meanwhile = stored(environment["DATABASE_URL"]) - before
+            apart_during = _load(apart_url)
             finish(publisher)
         wait_until_stored(environment["DATABASE_URL"], 100 + count, poll=0.2)
-    return Answers(periods, bare, during, meanwhile)
+    return Answers(periods, bare, during, apart, apart_during)
 
 
 def by_history_length(bench: Bench, lengths: list[int]) -> dict[int, float]:

@@ -45,6 +45,9 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
         _rates(
             "the same during a backfill", answers.during_backfill, "without", answers.periods, 0.5
         ),
+        _rates(
+            "the same, answered apart", answers.apart_during_backfill, "without", answers.apart, 0.5
+        ),
         _times("period logic, 100,000 events", short.periods, "sorted", short.sorting, 6),
         _times("period logic, 1,000,000 events", long.periods, "sorted", long.sorting, 6),
         _rates("backfill to SQLite", backfill.rate, "simple peer", peer),
