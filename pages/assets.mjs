@@ -14,6 +14,7 @@ const files = {
     "styles/default.min.css",
   ],
   d3: ["LICENSE", "dist/d3.min.js"],
+  oauth4webapi: ["LICENSE.md", "build/index.js"],
   "swagger-ui-dist": [
     "LICENSE",
     "NOTICE",
