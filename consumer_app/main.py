@@ -8,6 +8,7 @@ from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
+from consumer_app.access import ROUTES
 from consumer_app.dead_letters import DeadLetters
 from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import OPERATIONS, handle_events
@@ -19,6 +20,7 @@ from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, U
 from consumer_app.storage.store import EventStore
 from consumer_app.timeline import show_timeline
 from consumer_app.trial import Trial
+from runtime.access.configured import configured_access
 from runtime.broker import broker_problem, make_broker, make_channel
 from runtime.http.app import HttpApp, UnconnectedApp
 from runtime.http.health import Check, answering_health_router, health_router
@@ -64,7 +66,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     )
     api.include_router(periods_router(store, answered_apart))
     api.include_router(_health(settings, store, checks))
-    show_timeline(api)
+    show_timeline(api, settings)
     answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
 
     kind = HttpApp if settings.receives else UnconnectedApp
@@ -72,6 +74,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     return kind(
         broker,
         api,
+        access=configured_access(settings, ROUTES),
         operations=OPERATIONS,
         logger=logger,
         lifespan=_opened(settings, store, answered_apart),

@@ -7,6 +7,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from publisher_app.access import ROUTES
 from publisher_app.failures import Failure
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.inputs.http import events_router
@@ -14,6 +15,7 @@ from publisher_app.intake import Intake
 from publisher_app.progress import progress
 from publisher_app.publishing import OPERATIONS, EventPublisher, logger
 from publisher_app.settings import PublisherSettings
+from runtime.access.configured import configured_access
 from runtime.broker import broker_problem
 from runtime.http.app import HttpApp
 from runtime.http.health import health_router
@@ -61,15 +63,17 @@ def make_app(settings: PublisherSettings) -> HttpApp:
             await task
         logger.info("stopped")
 
-    return HttpApp(
+    app = HttpApp(
         publisher.broker,
         api,
+        access=configured_access(settings, ROUTES),
         operations=OPERATIONS,
         logger=logger,
         lifespan=lifespan,
-        after_startup=(mark_started,),
         try_it_out=ADDRESS if settings.try_it_out else None,
     )
+    app.after_startup(mark_started)
+    return app
 
 
 async def _publish_file(name: str, settings: PublisherSettings, intake: Intake) -> None:

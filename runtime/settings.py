@@ -5,7 +5,9 @@ import sys
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AmqpDsn, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic_settings import NoDecode
+
+from runtime.access.settings import AccessSettings
 
 _NEXT_ADDRESS = re.compile(r"\s*,\s*(?=amqps?://)", re.IGNORECASE)
 _PARTS = re.compile(r"\w+://(?:(?P<login>[^/?#]*)@)?(?P<place>[^?#]*)")
@@ -46,7 +48,7 @@ def _of_one_cluster(addresses: tuple[AmqpDsn, ...]) -> tuple[AmqpDsn, ...]:
     return addresses
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(AccessSettings):
     """What both services are told by their environment."""
 
     rabbitmq_urls: Annotated[
@@ -73,7 +75,7 @@ def load_settings(kind: type[Settings]) -> Settings:
 
 def _problems(kind: type[ServiceSettings], error: ValidationError) -> str:
     return "; ".join(
-        f"{_variable(kind, str(problem['loc'][0]))}: {problem['msg']}"
+        ": ".join((*(_variable(kind, str(name)) for name in problem["loc"][:1]), problem["msg"]))
         for problem in error.errors(include_input=False, include_url=False)
     )
 

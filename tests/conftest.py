@@ -17,7 +17,7 @@ from local.postgres import PrivatePostgres, private_postgres
 _TOGETHER = (
     re.compile(r"(tests/browser/)"),
     re.compile(r"(tests/faults/test_(?:broker|cluster)\.py)"),
-    re.compile(r"(tests/integration/test_(?:scaling|handlers|only_answering|standby)\.py)"),
+    re.compile(r"(tests/integration/test_(?:scaling|handlers|oidc|only_answering|standby)\.py)"),
     re.compile(r"tests/integration/.*\[(sqlite|postgresql)\b"),
 )
 

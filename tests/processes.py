@@ -26,6 +26,7 @@ _LIBRARIES = (
     "faststream.rabbit",
     "faststream.specification.asyncapi",
     "httptools",
+    "jwt",
     "msgspec",
     "pydantic_settings",
     "sqlmodel",

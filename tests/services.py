@@ -13,17 +13,20 @@ from local.ports import free_port
 from tests.processes import ModuleProcess
 
 PATIENCE_SECONDS = 60.0
+JSON = {"Content-Type": "application/json"}
+"""What a body that is written by hand is sent with."""
 
 
 class ServiceProcess:
     """A service as its user runs it.
 
     ``app`` is another app than the service's own, ``wrapper`` a command to run it under, ``port``
-    that of a service which ran before, ``options`` more of FastStream's own. ``anew`` is for who
+    that of a service which ran before, ``host`` the address at which it listens besides 127.0.0.1,
+    ``options`` more of FastStream's own. ``anew`` is for who
     measures it: it takes nothing over from a process that has imported its libraries.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - few need more than three
         self,
         name: str,
         environment: Mapping[str, str],
@@ -32,6 +35,7 @@ class ServiceProcess:
         app: str | None = None,
         wrapper: Sequence[str] = (),
         port: int | None = None,
+        host: str = "127.0.0.1",
         options: Sequence[str] = (),
         anew: bool = False,
     ) -> None:
@@ -39,7 +43,7 @@ class ServiceProcess:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}-{self.port}.log"
-        command = ["run", app or f"{name}_app.main:app", "--host", "127.0.0.1"]
+        command = ["run", app or f"{name}_app.main:app", "--host", host]
         command += ["--port", str(self.port), *options]
         self.process: ModuleProcess | subprocess.Popen[bytes]
         if anew or wrapper or options:

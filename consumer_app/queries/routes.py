@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from consumer_app.access import check_patient
 from consumer_app.queries.answers import (
     EventsAnswer,
     ExplainedAnswer,
@@ -60,6 +61,7 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
         time filters choose among the periods; anomalies are never hidden by them. A patient of
         whom nothing is known has empty lists.
         """
+        check_patient(request, query.patient_id)
         query.check_window()
         try:
             events, last_received_at = await store.read(query.patient_id, query.medication_name)
@@ -75,8 +77,9 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
         return Response(body, headers=_fresh(last_received_at), media_type=_JSON)
 
     @router.get("/events", response_model=EventsAnswer)
-    async def events(query: Annotated[EventsQuery, Query()]) -> Response:
+    async def events(query: Annotated[EventsQuery, Query()], request: Request) -> Response:
         """List a patient's stored events with their time of arrival, page by page."""
+        check_patient(request, query.patient_id)
         found = await store.read_page(query.patient_id, query.limit + 1, query.after)
         body = write_answer(answer_events(query.patient_id, found.events, query.limit))
         return Response(body, headers=_fresh(found.last_received_at), media_type=_JSON)

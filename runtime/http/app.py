@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,11 +12,12 @@ from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from faststream.rabbit import RabbitBroker
 
+from runtime.access.configured import Access
 from runtime.broker_errors import BrokerRefused
 from runtime.collector import spare_what_is_loaded
 from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.heads import bound_heads
-from runtime.http.methods import allow_head, head_as_get
+from runtime.http.methods import HeadAsGet
 from runtime.http.pages import document
 from runtime.logs import trim_access_log
 from runtime.processes import can_not_start, end_as_told
@@ -27,17 +28,17 @@ _SWITCH_SECONDS = 0.001
 
 
 class HttpApp(AsgiFastStream):
-    """A FastStream app whose HTTP is a FastAPI app, with the pages that document both."""
+    """A FastStream app whose HTTP is a FastAPI app behind a gate, and pages that document both."""
 
     def __init__(
         self,
         broker: RabbitBroker,
         api: FastAPI,
         *,
+        access: Access,
         operations: Operations,
         logger: logging.Logger,
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
-        after_startup: tuple[Callable[[], Any], ...] = (),
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         try_it_out: str | None = None,
     ) -> None:
@@ -55,16 +56,15 @@ class HttpApp(AsgiFastStream):
                 version=api.version,
                 description=api.description,
             ),
-            lifespan=lifespan,
+            lifespan=_guarded(lifespan, access, logger),
             on_startup=[trim_access_log],
-            after_startup=[*after_startup, spare_what_is_loaded],
+            after_startup=[spare_what_is_loaded],
         )
         bound_heads()
-        self._api = api
+        self._guarded_api = access.guard(api, HeadAsGet(api))
         self._logger = logger
         if beside is not None:
             self._work_beside(beside)
-        allow_head(api)
         document(api, self._asyncapi, try_it_out=try_it_out)
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +81,7 @@ class HttpApp(AsgiFastStream):
         self._logger.info("connected to RabbitMQ")
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._api(head_as_get(scope), receive, send)
+        await self._guarded_api(scope, receive, send)
 
     def _work_beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         tasks: list[asyncio.Task[None]] = []
@@ -101,6 +101,19 @@ class HttpApp(AsgiFastStream):
     def _asyncapi(self) -> dict[str, Any]:
         specification: dict[str, Any] = self.schema.to_specification().to_jsonable()
         return specification
+
+
+def _guarded(
+    lifespan: Callable[[], AbstractAsyncContextManager[None]],
+    access: Access,
+    logger: logging.Logger,
+) -> Callable[[], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def guarded() -> AsyncIterator[None]:
+        async with access.started(logger), lifespan():
+            yield
+
+    return guarded
 
 
 class UnconnectedApp(HttpApp):

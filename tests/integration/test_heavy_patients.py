@@ -29,6 +29,7 @@ from consumer_app.storage.store import EventStore
 from contracts import Action, MedicationEvent
 from runtime.child import Child
 from runtime.http.problems import answer_problems
+from tests.callers import let_in
 from tests.databases import KINDS, PostgresDatabase, SqliteFile
 
 FIRST = datetime(2021, 1, 1, tzinfo=UTC)
@@ -71,7 +72,7 @@ class Consumer:
         api = FastAPI()
         api.include_router(periods_router(store, answered_apart))
         answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
-        self._client = AsyncClient(transport=ASGITransport(api), base_url="http://consumer")
+        self._client = AsyncClient(transport=ASGITransport(let_in(api)), base_url="http://consumer")
 
     async def ask(self, **query: Any) -> Response:  # noqa: ANN401 - passed on
         return await self.ask_for("/periods", **query)

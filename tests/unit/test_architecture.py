@@ -89,7 +89,7 @@ ROOMS = {
     "consumer_app/rules": set(),
     "consumer_app/storage": set(),
     "consumer_app/handlers": {"dead_letters", "deliveries", "memory", "storage", "trial"},
-    "consumer_app/queries": {"durations", "memory", "rules", "settings", "storage"},
+    "consumer_app/queries": {"access", "durations", "memory", "rules", "settings", "storage"},
     "consumer_app/upkeep": {"dead_letters", "durations", "rules", "settings", "storage"},
 }
 

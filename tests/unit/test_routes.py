@@ -1,45 +1,82 @@
-"""No route of either service is out of reach of what is put in front of all: a guard, say."""
+"""No route of either service is reached past the gate, whatever is added to them."""
 
-from collections.abc import Iterable, Iterator
-from types import ModuleType
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
 
 import pytest
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from httpx import ASGITransport, AsyncClient
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount, Route
 
+import consumer_app.access
 import consumer_app.main
+import publisher_app.access
 import publisher_app.main
 from consumer_app.settings import ConsumerSettings
 from publisher_app.settings import PublisherSettings
+from runtime.access.routes import OPEN
+from runtime.access.token_file import Token
+from runtime.http.app import HttpApp
 
-# What FastAPI adds by itself and folders of files, which hold no data.
-WITHOUT_DATA = {"/openapi.json", "/static/vendor", "/static/documentation", "/static/timeline"}
-SERVICES = {
-    consumer_app.main: ConsumerSettings(),
-    publisher_app.main: PublisherSettings(try_it_out=True),
+WITHOUT_DATA = {
+    "/",
+    "/health/live",
+    "/health/ready",
+    "/health/receiving",
+    "/docs",
+    "/openapi.json",
+    "/asyncapi",
+    "/asyncapi.json",
+    "/static/vendor/{path:path}",
+    "/static/documentation/{path:path}",
+    "/static/timeline/{path:path}",
+}
+WITH_DATA = {
+    ("GET", "/periods"): "periods:read",
+    ("GET", "/events"): "periods:read",
+    ("POST", "/events"): "events:write",
+    ("POST", "/asyncapi/try"): "events:write",
 }
 
 
-def refuse() -> None:
-    raise HTTPException(401)
+class Service:
+    """One that needs tokens, its API, and what each route of the API asks for."""
+
+    def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        module = {"consumer": consumer_app.main, "publisher": publisher_app.main}[name]
+        apis: list[FastAPI] = []
+
+        def make(**options: str) -> FastAPI:
+            apis.append(FastAPI(**options))  # type: ignore[arg-type] # passed on
+            return apis[0]
+
+        monkeypatch.setattr(module, "FastAPI", make)
+        self.app: HttpApp = (
+            consumer_app.main.make_app(ConsumerSettings())
+            if name == "consumer"
+            else publisher_app.main.make_app(PublisherSettings(try_it_out=True))
+        )
+        self.api = apis[0]
+        access = consumer_app.access if name == "consumer" else publisher_app.access
+        self.routes = access.ROUTES
 
 
-@pytest.fixture(params=SERVICES, ids=lambda module: module.__name__)
-def guarded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
-    """Wire a service as it is, but for a dependency of its whole FastAPI app."""
-    module: ModuleType = request.param
-    made: list[FastAPI] = []
+@pytest.fixture(params=["consumer", "publisher"])
+def service(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Service:
+    tokens = tmp_path / "tokens.csv"
+    tokens.write_text("name,sha256,scopes,patient,expires\n")
+    monkeypatch.setenv("ACCESS_TOKENS", str(tokens))
+    monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/events.db")
+    return Service(request.param, monkeypatch)
 
-    def make(**options: Any) -> FastAPI:  # noqa: ANN401 - passed on
-        made.append(FastAPI(dependencies=[Depends(refuse)], **options))
-        return made[0]
 
-    monkeypatch.setattr(module, "FastAPI", make)
-    module.make_app(SERVICES[module])
-    return made[0]
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(transport=ASGITransport(service.app), base_url="http://any") as client:
+        yield client
 
 
 def walk(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
@@ -49,13 +86,79 @@ def walk(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
         yield from walk(included.routes) if included else [route]
 
 
-async def test_a_dependency_of_the_app_reaches_every_route(guarded: FastAPI) -> None:
-    every = list(walk(guarded.routes))
-    routes = [route for route in every if isinstance(route, APIRoute)]
-    assert {"/health/ready", "/asyncapi.json"} < {route.path for route in routes}
-    assert {getattr(route, "path", "?") for route in every if route not in routes} <= WITHOUT_DATA
-    async with AsyncClient(transport=ASGITransport(guarded), base_url="http://service") as client:
-        for route in routes:
-            for method in route.methods or ():
-                answer = await client.request(method, route.path)
-                assert answer.status_code == 401, f"{method} {route.path}"
+def asked(api: FastAPI) -> Iterator[tuple[str, str]]:
+    """Yield each method and template of an API; HEAD is asked for as GET."""
+    for route in walk(api.routes):
+        if isinstance(route, Mount):
+            yield "GET", f"{route.path}/{{path:path}}"
+        else:
+            assert isinstance(route, Route | APIRoute)
+            yield from ((each, route.path) for each in (route.methods or set()) - {"HEAD"})
+
+
+def test_the_table_lists_every_route_with_the_scope_that_it_needs(service: Service) -> None:
+    # FastStream would serve its own before the gate.
+    assert not service.app.routes
+    needed = {
+        each: OPEN if each[1] in WITHOUT_DATA else WITH_DATA[each] for each in asked(service.api)
+    }
+    assert needed == service.routes
+
+
+async def test_no_route_with_data_is_reached_without_a_token(
+    service: Service, client: AsyncClient
+) -> None:
+    guarded = [each for each in asked(service.api) if each in WITH_DATA]
+    assert len(guarded) == 2
+    for method, path in guarded:
+        for each in {method, "HEAD"} if method == "GET" else {method}:
+            answer = await client.request(each, path)
+            assert answer.status_code == 401, f"{each} {path}"
+            assert answer.headers["www-authenticate"] == 'Bearer realm="medication-periods"'
+
+
+@pytest.mark.parametrize("path", ["/new", "/periods/", "/periods%2f", "/periods/x", "/PERIODS"])
+async def test_what_the_table_does_not_list_is_not_reached(
+    service: Service, client: AsyncClient, path: str
+) -> None:
+    reached: list[str] = []
+
+    @service.api.get(path)
+    def new() -> None:
+        reached.append(path)
+
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
+    assert reached == []
+
+
+async def test_a_new_method_of_a_listed_address_is_not_reached(
+    service: Service, client: AsyncClient
+) -> None:
+    reached: list[str] = []
+
+    @service.api.delete("/events")
+    def forget() -> None:
+        reached.append("/events")
+
+    answer = await client.delete("/events")
+    assert answer.status_code == 405
+    assert reached == []
+
+
+async def test_a_token_for_one_patient_reads_of_no_other_on_any_route(
+    service: Service, client: AsyncClient, tmp_path: Path
+) -> None:
+    token, text = Token.new("one", ["periods:read"], "2", None)
+    with (tmp_path / "tokens.csv").open("a") as file:
+        file.write(f"{','.join(token.row())}\n")
+    for method, path in asked(service.api):
+        if WITH_DATA.get((method, path)) == "periods:read":
+            answer = await client.request(
+                method,
+                path,
+                params={"patient_id": "3"},
+                headers={"Authorization": f"Bearer {text}"},
+            )
+            assert answer.status_code == 403, path
+            assert answer.json() == {"detail": "the token is limited to another patient"}

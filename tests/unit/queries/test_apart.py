@@ -19,6 +19,7 @@ from consumer_app.storage.errors import DatabaseUnavailable, TooManyEvents
 from consumer_app.storage.store import EventStore
 from runtime.child import Child
 from runtime.http.problems import Busy, answer_problems
+from tests.callers import let_in
 from tests.unit.conftest import until_in_line
 
 ONE = PeriodsQuery(patient_id="1")
@@ -157,7 +158,9 @@ def api(answers: AnswersApart) -> FastAPI:
 async def test_who_asks_for_too_much_is_told_which_medication_to_name_if_any(
     api: FastAPI, named: list[str], reason: str, example: str | None
 ) -> None:
-    async with AsyncClient(transport=ASGITransport(api), base_url="http://consumer") as client:
+    async with AsyncClient(
+        transport=ASGITransport(let_in(api)), base_url="http://consumer"
+    ) as client:
         query = {"patient_id": "too many", "medication_name": named}
         refused = await client.get("/periods", params=query)
 
@@ -169,7 +172,7 @@ async def test_who_asks_for_too_much_is_told_which_medication_to_name_if_any(
 @pytest.fixture
 async def port(api: FastAPI) -> AsyncIterator[int]:
     """Give the port of a server that has them answered."""
-    server = uvicorn.Server(uvicorn.Config(api, port=0, lifespan="off", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(let_in(api), port=0, lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     (port,) = {socket.getsockname()[1] for each in server.servers for socket in each.sockets}

@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.routes import LAST_RECEIVED, periods_router
 from consumer_app.storage.store import EventStore
+from tests.callers import let_in
 from tests.runs import event
 
 
@@ -29,7 +30,9 @@ async def store(url: str) -> AsyncIterator[EventStore]:
 async def freshness(store: EventStore, path: str) -> datetime | None:
     api = FastAPI()
     api.include_router(periods_router(store, AnswersApart({}, asyncio.Lock())))
-    async with AsyncClient(transport=ASGITransport(api), base_url="http://consumer") as client:
+    async with AsyncClient(
+        transport=ASGITransport(let_in(api)), base_url="http://consumer"
+    ) as client:
         answer = await client.get(path, params={"patient_id": "unknown"})
     written = answer.headers.get(LAST_RECEIVED)
     if written is None:

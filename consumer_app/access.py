@@ -1,0 +1,39 @@
+"""What the consumer's routes ask for, and whom a caller may ask about."""
+
+from fastapi import HTTPException, Request
+from pydantic import TypeAdapter, ValidationError
+
+from contracts import PatientId
+from runtime.access.callers import PERIODS_READ, caller_of
+from runtime.access.routes import DOCUMENTATION, OPEN, Routes
+
+ROUTES: Routes = {
+    ("GET", "/periods"): PERIODS_READ,
+    ("GET", "/events"): PERIODS_READ,
+    ("GET", "/"): OPEN,
+    ("GET", "/static/timeline/{path:path}"): OPEN,
+    ("GET", "/health/receiving"): OPEN,
+    **DOCUMENTATION,
+}
+
+_PATIENT = TypeAdapter(PatientId)
+
+
+def check_patient(request: Request, patient_id: str) -> None:
+    """Let a caller who is limited to one patient ask about that one alone.
+
+    Raises:
+        HTTPException: 403, the token is limited to another, or nobody knows who asks.
+
+    """
+    caller = caller_of(request.scope)
+    if caller is None:
+        raise HTTPException(403, "who asks is not known: the request has come past the gate")
+    if caller.patient is None:
+        return
+    try:
+        limited_to = _PATIENT.validate_python(caller.patient)
+    except ValidationError:
+        limited_to = None
+    if limited_to != patient_id:
+        raise HTTPException(403, "the token is limited to another patient")

@@ -1,0 +1,112 @@
+"""How a service is guarded, by its settings."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, NamedTuple
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Scope
+
+from runtime.access.bearer import BearerTokens
+from runtime.access.callers import SCOPES, Caller
+from runtime.access.described import describe_access
+from runtime.access.gate import Gate, Identify, NotConfigured
+from runtime.access.hosts import is_of_another_site, is_served_here
+from runtime.access.loopback import OnlyThisMachine
+from runtime.access.routes import Routes
+from runtime.access.settings import AccessSettings
+from runtime.access.token_file import BadTokenFile, TokenFile
+
+if TYPE_CHECKING:
+    from runtime.access.oidc import IssuerTokens
+
+ANYBODY = Caller("anybody", SCOPES)
+"""Whoever asks, where access is open."""
+
+
+class Access(NamedTuple):
+    """Who may ask a service for what, and how it is found out who asks."""
+
+    routes: Routes
+    settings: AccessSettings
+    identify: Identify
+    warning: str | None = None
+    issuer: "IssuerTokens | None" = None
+
+    def guard(self, api: FastAPI, app: ASGIApp) -> ASGIApp:
+        """Put the gate before a service's app, and its rules into the document of its API."""
+        describe_access(api, self.routes)
+        # What asks for more than a name, a token or this machine, may go by any.
+        others = self.settings.access != "open"
+        serves = is_served_here(frozenset(self.settings.access_hosts), others=others)
+        gate: ASGIApp = Gate(app, self.routes, self.identify, serves)
+        if not self.settings.access_origins:
+            return gate
+        # Before the gate: a browser asks first whether it may send a token, and sends none then.
+        return CORSMiddleware(
+            gate,
+            allow_origins=self.settings.access_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Content-Encoding"],
+            expose_headers=["Retry-After", "WWW-Authenticate", "X-Last-Event-Received"],
+        )
+
+    @asynccontextmanager
+    async def started(self, logger: logging.Logger) -> AsyncIterator[None]:
+        """Keep what verifies tokens going, and warn of what is not guarded."""
+        if self.warning is not None:
+            logger.warning("%s", self.warning)
+        async with nullcontext() if self.issuer is None else self.issuer.started():
+            yield
+
+
+def configured_access(settings: AccessSettings, routes: Routes) -> Access:
+    """Read from a service's settings how its routes are guarded."""
+    variable = f"{settings.model_config.get('env_prefix', '')}ACCESS"
+    if settings.access == "open":
+        warning = f"{variable}=open: whoever reaches the service may do all"
+        return Access(routes, settings, _Anybody(settings.access_origins), warning)
+    if settings.needs_token:
+        issuer = _issuer(settings)
+        return Access(routes, settings, _bearer_tokens(settings, issuer), issuer=issuer)
+    what_to_set = (
+        "set ACCESS_TOKENS or ACCESS_ISSUER so that others are known by a token, or "
+        f"{variable}=open where whoever reaches the service may do all (docs/access.md)"
+    )
+    warning = f"no access is configured, so only this machine is answered: {what_to_set}"
+    return Access(routes, settings, OnlyThisMachine(what_to_set), warning)
+
+
+class _Anybody:
+    """Lets everybody in but pages of other sites, which ask in their visitors' name."""
+
+    def __init__(self, origins: Collection[str]) -> None:
+        self._origins = origins
+
+    async def __call__(self, scope: Scope) -> Caller:
+        if is_of_another_site(Headers(scope=scope), self._origins):
+            raise NotConfigured("a page of another site asks: list the site in ACCESS_ORIGINS")
+        return ANYBODY
+
+
+def _issuer(settings: AccessSettings) -> "IssuerTokens | None":
+    if settings.access_issuer is None:
+        return None
+    # What verifies signatures takes memory and time at each start, and few sites need it.
+    from runtime.access.oidc import IssuerTokens  # noqa: PLC0415
+
+    return IssuerTokens.of(settings)
+
+
+def _bearer_tokens(settings: AccessSettings, issuer: "IssuerTokens | None") -> BearerTokens:
+    file = settings.access_tokens
+    try:
+        listed = None if file is None else TokenFile(file).verify
+    except BadTokenFile as error:
+        print(f"Bad settings: ACCESS_TOKENS: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    return BearerTokens(listed, None if issuer is None else issuer.verify)
