@@ -8,6 +8,7 @@ import typer
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.upkeep import (
     CommandFailed,
+    access_commands,
     database_commands,
     dead_letter_commands,
     run_commands,
@@ -27,6 +28,7 @@ cli = typer.Typer(
 database_commands.cli.add_typer(run_commands.cli)
 cli.add_typer(database_commands.cli, name="database")
 cli.add_typer(dead_letter_commands.cli, name="dead-letters")
+cli.add_typer(access_commands.cli, name="access")
 
 
 @cli.callback()
