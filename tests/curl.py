@@ -12,15 +12,22 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="curl", allow_abbrev=False)
     arguments.add_argument("url")
     arguments.add_argument("-s", "--silent", action="store_true")
+    arguments.add_argument("-H", "--header", action="append", default=[])
     body = arguments.add_mutually_exclusive_group()
     body.add_argument("-d", "--data", type=_without_line_ends, dest="body")
     body.add_argument("--data-binary", type=_given, dest="body")
+    body.add_argument("--json", type=_given)
     asked = arguments.parse_args()
-    if asked.body is None:
-        answer = httpx.get(asked.url)
-    else:
+    pairs = (each.split(": ", 1) for each in asked.header)
+    headers = {name.lower(): value for name, value in pairs}
+    if asked.json is not None:
+        json = {"content-type": "application/json", "accept": "application/json"}
+        answer = httpx.post(asked.url, content=asked.json, headers=json | headers)
+    elif asked.body is not None:
         form = {"content-type": "application/x-www-form-urlencoded"}
-        answer = httpx.post(asked.url, content=asked.body, headers=form)
+        answer = httpx.post(asked.url, content=asked.body, headers=form | headers)
+    else:
+        answer = httpx.get(asked.url, headers=headers)
     sys.stdout.buffer.write(answer.content)
 
 

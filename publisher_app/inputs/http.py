@@ -61,9 +61,9 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
     async def post_events(request: Request, run: Run = None) -> Response:
         """Publish one event, a list, or JSON Lines, and answer once RabbitMQ has confirmed.
 
-        The body may be packed: `Content-Encoding: gzip`. JSON, fields and times are read as in
-        files. What is no event is reported by its index; the others are published, unless more than
-        10,000 are none. Repeating a request is always safe.
+        The body is JSON by its `Content-Type`, and may be packed: `Content-Encoding: gzip`. JSON,
+        fields and times are read as in files. What is no event is reported by its index; the others
+        are published, unless more than 10,000 are none. Repeating a request is always safe.
         """
         rejected: list[RejectedEvent] = []
 
@@ -85,6 +85,7 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
 _MAX_REJECTED = 10_000
 _TOO_MANY_REJECTED = f"holds more than {_MAX_REJECTED:,} elements that are no events"
 _FORMS = "post an event, a list of events, or JSON Lines"
+_TYPES = ("application/json", "application/x-ndjson")
 _EXAMPLE = (
     '{"patient_id": "2", "medication_name": "Heparin", "action": "start", '
     '"event_time": "2021-01-01T02:00:00Z"}'
@@ -93,6 +94,7 @@ _EXAMPLE = (
 
 @asynccontextmanager
 async def _body_of(request: Request, bodies: Bodies) -> AsyncIterator[bytes]:
+    _check_type(request.headers.get("content-type", ""))
     try:
         async with bodies.of(request) as body:
             yield body
@@ -105,6 +107,14 @@ async def _body_of(request: Request, bodies: Bodies) -> AsyncIterator[bytes]:
         raise HTTPException(error.status, f"the body: {error}") from None
     except NoRoom as error:
         raise Busy(str(error), retry_after_seconds=5) from None
+
+
+def _check_type(content_type: str) -> None:
+    """Take no other types: another site's page can post forms and plain text here unseen."""
+    if content_type.partition(";")[0].strip().lower() not in _TYPES:
+        raise HTTPException(
+            415, f"the header Content-Type must be {' or '.join(_TYPES)}: curl sends it with --json"
+        )
 
 
 def _records(body: bytes, columns: Columns) -> Iterator[Record]:
@@ -150,6 +160,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {
         "model": PostedEvents | Problems,
         "description": "Nothing in the request is an event, or it can't be read",
+    },
+    415: {
+        "model": Unavailable,
+        "description": "The body is said to be no JSON, or is packed oddly",
     },
     408: {"model": Unavailable, "description": "The body has not come within a minute"},
     503: {

@@ -18,7 +18,7 @@ from runtime.broker import make_broker, make_channel
 from tests.commands import run_command
 from tests.faults.proxy import Proxy
 from tests.processes import run_module
-from tests.services import ServiceProcess
+from tests.services import JSON, ServiceProcess
 
 EVENT = (
     b'{"patient_id": "addresses", "medication_name": "X", "action": "start",'
@@ -88,7 +88,7 @@ def test_a_publisher_goes_on_at_the_next_address_within_seconds(
         publisher.wait_until_ready()
         ways[0].close()
 
-        answer = httpx.post(f"{publisher.url}/events", content=EVENT, timeout=SECONDS)
+        answer = httpx.post(f"{publisher.url}/events", content=EVENT, headers=JSON, timeout=SECONDS)
 
         assert answer.status_code == 202
     finally:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.integration.conftest import Publish
-from tests.services import ServiceProcess, eventually
+from tests.services import JSON, ServiceProcess, eventually
 
 EVENT = {
     "patient_id": "http",
@@ -127,7 +127,7 @@ def test_a_page_key_that_is_none_is_refused(consumer: ServiceProcess) -> None:
 def test_posted_events_are_accepted_or_rejected_one_by_one(
     publisher: ServiceProcess, body: str, status: int, accepted: int, rejected: list[int]
 ) -> None:
-    answer = httpx.post(f"{publisher.url}/events", content=body)
+    answer = httpx.post(f"{publisher.url}/events", content=body, headers=JSON)
 
     assert answer.status_code == status
     assert answer.json()["accepted"] == accepted
@@ -136,7 +136,7 @@ def test_posted_events_are_accepted_or_rejected_one_by_one(
 
 @pytest.mark.parametrize("body", ["", "   ", "[]", "nonsense", "[{", "a,b\n1,2"])
 def test_a_body_that_is_no_json_is_refused_whole(publisher: ServiceProcess, body: str) -> None:
-    answer = httpx.post(f"{publisher.url}/events", content=body)
+    answer = httpx.post(f"{publisher.url}/events", content=body, headers=JSON)
 
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["parameter"] == "body"

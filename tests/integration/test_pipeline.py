@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.integration.conftest import Publish
-from tests.services import ServiceProcess, eventually
+from tests.services import JSON, ServiceProcess, eventually
 
 MIMIC = Path("examples/mimic-iv-demo")
 
@@ -228,7 +228,7 @@ def test_no_patient_and_no_medication_is_in_any_log(
     consumer: ServiceProcess, publisher: ServiceProcess
 ) -> None:
     secret = "patient-in-no-log"
-    posted = httpx.post(f"{publisher.url}/events", content=_event(secret))
+    posted = httpx.post(f"{publisher.url}/events", content=_event(secret), headers=JSON)
     assert posted.status_code == 202
     eventually(lambda: periods(consumer, secret)["periods"])
     httpx.get(f"{consumer.url}/periods", params={"patient_id": secret, "from": "x"})

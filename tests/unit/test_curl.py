@@ -50,6 +50,11 @@ def said(*command: str) -> str:
         (["-d", "x y\n"], "b'x y\\n'"),
         (["-d", "@{file}"], "b'ab'"),
         (["--data-binary", "@{file}"], "b'a\\r\\nb\\n'"),
+        (["--json", "@{file}"], "'application/json', b'a\\r\\nb\\n'"),
+        (
+            ["--json", "x", "-H", "Content-Type: application/x-ndjson"],
+            "'application/x-ndjson', b'x'",
+        ),
     ],
 )
 def test_it_asks_what_curl_asks(options: list[str], asked: str, echo: str, tmp_path: Path) -> None:

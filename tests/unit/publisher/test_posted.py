@@ -31,6 +31,7 @@ async def post(
     *,
     columns: dict[str, str] | None = None,
     run: str | None = None,
+    content_type: str = "application/json",
     **headers: str,
 ) -> tuple[Response, list[list[str]]]:
     """Post a body; give the answer, and the patients of each message that was published."""
@@ -41,6 +42,7 @@ async def post(
     async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         asked = {} if run is None else {"run": run}
+        named["content-type"] = content_type
         answer = await client.post("/events", params=asked, content=body, headers=named)
     # What RabbitMQ is told is what the answer says.
     assert publisher.runs == ({answer.json()["run"]} if publisher.messages else set())
@@ -192,4 +194,26 @@ async def test_of_up_to_10_000_elements_that_are_no_events_each_is_told() -> Non
 async def test_a_body_with_more_of_them_is_refused_whole() -> None:
     answer, messages = await post(f"[{ONE},{'0,' * 10_000}0]")
     assert reason(answer).startswith("holds more than 10,000 elements that are no events")
+    assert messages == []
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "application/x-ndjson", "Application/JSON"]
+)
+async def test_json_and_json_lines_are_taken_by_either_name(content_type: str) -> None:
+    answer, _ = await post(ONE, content_type=content_type)
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"],
+)
+async def test_what_a_page_of_another_site_may_post_unasked_is_refused(content_type: str) -> None:
+    answer, messages = await post(ONE, content_type=content_type)
+    assert answer.status_code == 415
+    told = answer.json()["detail"]
+    assert told.startswith(
+        "the header Content-Type must be application/json or application/x-ndjson"
+    )
     assert messages == []
