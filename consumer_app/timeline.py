@@ -5,15 +5,31 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+from runtime.access.settings import AccessSettings
 from runtime.http.pages import Assets, page
 
 _WEB = Path(__file__).parent / "web"
+_NEEDS = ["d3/d3.min.js", "oauth4webapi/index.js"]
 
 
-def show_timeline(api: FastAPI) -> None:
-    """Serve the page, its scripts and its styles."""
+def show_timeline(api: FastAPI, settings: AccessSettings) -> None:
+    """Serve the page, its scripts and its styles; the settings say how people sign in to it."""
+    values = {"title": api.title, **_sign_in(settings)}
     api.mount("/static/timeline", Assets(_WEB))
 
     @api.get("/", include_in_schema=False)
     def timeline() -> HTMLResponse:
-        return page(_WEB / "index.html", "d3/d3.min.js", {"title": api.title})
+        return page(_WEB / "index.html", _NEEDS, values, asks=values["issuer"])
+
+
+def _sign_in(settings: AccessSettings) -> dict[str, str]:
+    """Tell the page how people sign in; where no client is registered for it, by a token."""
+    issuer = settings.access_issuer if settings.access_client_id else None
+    with_tokens = "token" if issuer is None else "oidc"
+    return {
+        "access": with_tokens if settings.needs_token else "none",
+        "issuer": issuer or "",
+        "client": settings.access_client_id or "",
+        "scope": settings.access_client_scope,
+        "resource": settings.access_client_resource or "",
+    }

@@ -8,6 +8,8 @@ import { go, keep, read } from "./fragment.js";
 import { say, sayNone, sayProblem } from "./message.js";
 import { reachOf, toRows } from "./rows.js";
 import { findPeriods, findProblems, isKnown, NoAnswer } from "./service.js";
+import { access, endOfSession, isSignedIn, SignedOut } from "./session.js";
+import { startSession } from "./signing.js";
 import { AnomalyTable, PeriodTable } from "./tables.js";
 import { arrival, extent, summary, zone } from "./words.js";
 
@@ -42,6 +44,7 @@ async function follow() {
   const asked = read();
   pending?.abort();
   byId("patient").value = asked.patient;
+  if (access !== "none" && !isSignedIn()) return waitForSignIn(asked);
   if (!asked.patient) return welcome();
   pending = new AbortController();
   if (answer?.patient === asked.patient && answer.gap === asked.gap) {
@@ -64,7 +67,8 @@ async function ask(asked, signal) {
     forget();
     sayNone(asked.patient, known);
   } catch (error) {
-    if (signal.aborted) return;
+    // Who is signed out sees what was shown for as long as nothing else is asked for.
+    if (signal.aborted || error instanceof SignedOut) return;
     // What was shown may be of other periods than the controls now say.
     forget();
     tellProblem(error);
@@ -113,6 +117,20 @@ function show(asked) {
   anomalyTable.show(answer.anomalies.filter((each) => shown.has(each.medication)));
 }
 
+/** What a ward's screen shows stays when its session ends: the bar says as of when it is. */
+function waitForSignIn(asked) {
+  const isShown = answer?.patient === asked.patient && answer.gap === asked.gap;
+  if (endOfSession() && isShown) return show(asked);
+  forget();
+  say("Sign in to see medication periods.");
+}
+
+/** Whoever signs in sees what they may see now, and nothing of what was shown before. */
+function signedInOrOut() {
+  if (isSignedIn()) answer = null;
+  follow();
+}
+
 function welcome() {
   forget();
   problems = {};
@@ -128,6 +146,7 @@ function forget() {
 }
 
 function tellProblem(error) {
+  if (error instanceof SignedOut) return;
   if (!(error instanceof NoAnswer)) throw error;
   sayProblem(error.message, follow);
 }
@@ -187,4 +206,5 @@ addEventListener("beforeprint", () => {
   chart.print(true);
 });
 addEventListener("afterprint", () => chart.print(false));
+await startSession(signedInOrOut);
 follow();

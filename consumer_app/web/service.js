@@ -1,6 +1,9 @@
 // What the service knows of a patient.
 
+import { current, end, SignedOut } from "./session.js";
 import { gaps } from "./words.js";
+
+const UNAUTHORIZED = 401;
 
 /** An answer that is no answer, in words for the person who asked. */
 export class NoAnswer extends Error {}
@@ -43,16 +46,22 @@ function query(patient, gap) {
 }
 
 async function ask(path, asked, signal) {
-  const { ok, status, body, lastReceived } = await reach(`${path}?${asked}`, signal);
+  const token = current();
+  const { ok, status, body, lastReceived } = await reach(`${path}?${asked}`, signal, token);
   if (ok) return { body, lastReceived };
   const { detail = "no reason given" } = body;
+  if (status === UNAUTHORIZED && token) {
+    end(detail, token);
+    throw new SignedOut();
+  }
   const reason = Array.isArray(detail) ? detail.map((each) => each.reason).join("; ") : detail;
   throw new NoAnswer(`The service can’t answer (${status}): ${reason}.`);
 }
 
-async function reach(address, signal) {
+async function reach(address, signal, token = null) {
   try {
-    const answer = await fetch(address, { signal, cache: "no-store" });
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    const answer = await fetch(address, { signal, cache: "no-store", headers });
     const received = answer.headers.get("X-Last-Event-Received");
     const lastReceived = received && Date.parse(received);
     return { ok: answer.ok, status: answer.status, body: await answer.json(), lastReceived };

@@ -10,6 +10,8 @@ const ofWeek = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeri
 const month = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric" });
 const second = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
+export const clock = (instant) => minute.format(new Date(instant));
+
 export function time(instant) {
   const date = new Date(instant);
   return `${day.format(date)} ${(instant % MINUTE ? second : minute).format(date)}`;

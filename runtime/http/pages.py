@@ -2,10 +2,11 @@
 
 import html
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -17,22 +18,16 @@ _WEB = _HERE / "web"
 VENDOR = _HERE / "static"
 """What `make assets` copies out of npm packages."""
 
-_SECURITY = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data:",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-        )
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_SECURITY = {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+_POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+)
 _READING = ("GET", "HEAD")
 # A browser asks each time whether a file has changed, so an upgrade is never half seen.
 _REVALIDATE = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
@@ -74,16 +69,27 @@ class Assets(StaticFiles):
         return response
 
 
-def page(template: Path, needs: str, values: Mapping[str, str]) -> HTMLResponse:
-    """Answer with a page, or say how to build the vendor's file that it needs."""
-    is_built = (VENDOR / needs).exists()
+def page(
+    template: Path, needs: Sequence[str], values: Mapping[str, str], *, asks: str | None = None
+) -> HTMLResponse:
+    """Answer with a page, or say how to build the vendors' files that it needs.
+
+    ``asks`` is a URL of the one site besides its own that it may ask.
+    """
+    is_built = all((VENDOR / each).exists() for each in needs)
     text = (template if is_built else _WEB / "not-built.html").read_text(encoding="utf-8")
     escaped = {name: html.escape(value) for name, value in values.items()}
     return HTMLResponse(
-        Template(text).safe_substitute(escaped),
+        Template(text).substitute(escaped),
         status_code=200 if is_built else 503,
-        headers=_SECURITY | _REVALIDATE,
+        headers={"Content-Security-Policy": _policy(asks)} | _SECURITY | _REVALIDATE,
     )
+
+
+def _policy(asks: str | None) -> str:
+    parts = urlsplit(asks or "")
+    site = f" {parts.scheme}://{parts.netloc}" if asks else ""
+    return "; ".join((*_POLICY, f"connect-src 'self'{site}"))
 
 
 def document(
@@ -98,13 +104,13 @@ def document(
 
     @api.get("/docs", include_in_schema=False)
     def openapi_page() -> HTMLResponse:
-        needs = "swagger-ui-dist/swagger-ui-bundle.js"
+        needs = ["swagger-ui-dist/swagger-ui-bundle.js"]
         return page(_WEB / "openapi.html", needs, {"title": api.title})
 
     @api.get("/asyncapi", include_in_schema=False)
     def asyncapi_page() -> HTMLResponse:
         values = {"title": api.title, "try_it_out": try_it_out or ""}
-        return page(_WEB / "asyncapi.html", "react-component/without-parser.js", values)
+        return page(_WEB / "asyncapi.html", ["react-component/without-parser.js"], values)
 
     @api.get("/asyncapi.json", include_in_schema=False)
     def asyncapi_document() -> JSONResponse:

@@ -40,6 +40,10 @@ class Services:
         return self._consumer.url, self._publisher.url
 
     @property
+    def database_url(self) -> str:
+        return self._environment["DATABASE_URL"]
+
+    @property
     def consumer(self) -> str:
         return self._consumer.url
 
@@ -65,7 +69,9 @@ class Services:
     def publish(self, events: list[dict[str, str]]) -> None:
         for at in range(0, len(events), 5_000):
             part = "\n".join(map(json.dumps, events[at : at + 5_000]))
-            httpx.post(f"{self.publisher}/events", content=part, timeout=60).raise_for_status()
+            lines = {"Content-Type": "application/x-ndjson"}
+            url = f"{self.publisher}/events"
+            httpx.post(url, content=part, headers=lines, timeout=60).raise_for_status()
 
     def periods(self, patient: str, **asked: str) -> dict[str, Any]:
         parameters = {"patient_id": patient, **asked}

@@ -29,7 +29,11 @@ async function publish(body) {
   const said = form.querySelector("output");
   said.textContent = "Publishing …";
   try {
-    const headers = { "content-type": "application/json" };
+    const token = form.querySelector("input").value.trim();
+    const headers = {
+      "content-type": "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    };
     const answer = await fetch(form.dataset.address, { method: "POST", headers, body });
     said.textContent = (await answer.json()).detail;
   } catch {

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from consumer_app.timeline import show_timeline
+from runtime.access.settings import AccessSettings
 from runtime.http import pages
 
 PAGES = ["/", "/docs", "/asyncapi"]
@@ -16,7 +17,7 @@ PAGES = ["/", "/docs", "/asyncapi"]
 def client() -> AsyncClient:
     api = FastAPI(title="Medication <periods>", docs_url=None, redoc_url=None)
     pages.document(api, lambda: {"asyncapi": "3.0.0"})
-    show_timeline(api)
+    show_timeline(api, AccessSettings())
     return AsyncClient(transport=ASGITransport(api), base_url="http://service")
 
 
@@ -36,6 +37,7 @@ async def test_a_page_runs_no_script_but_the_services_own(
 ) -> None:
     for needed in (
         "d3/d3.min.js",
+        "oauth4webapi/index.js",
         "swagger-ui-dist/swagger-ui-bundle.js",
         "react-component/without-parser.js",
     ):
