@@ -63,7 +63,11 @@ def test_who_may_call_is_never_nobody_in_particular(name: str) -> None:
 
 
 def test_null_is_rendered_as_the_empty_value_is() -> None:
-    known = {"rabbitmq.auth.existingSecret": "known", "rabbitmq.auth.password": "known"}
+    known = {
+        "rabbitmq.auth.existingSecret": "known",
+        "rabbitmq.auth.password": "known",
+        "access.existingSecret": "known",
+    }
     empty = {name: value for name, value in _NULLABLE.items() if not value}
     assert render(dict.fromkeys(empty) | known) == render(empty | known)
 

@@ -12,7 +12,7 @@ _NAME = "medication-periods-rabbitmq"
 
 
 def _secret(manifests: list[Manifest]) -> dict[str, str]:
-    content: dict[str, str] = pick(manifests, "Secret")["stringData"]
+    content: dict[str, str] = pick(manifests, "Secret", "rabbitmq")["stringData"]
     return content
 
 
@@ -52,7 +52,8 @@ def test_an_upgrade_keeps_the_password(tmp_path: Path) -> None:
 
 def test_an_existing_secret_is_used_by_name_and_none_is_made() -> None:
     manifests = render({"rabbitmq.auth.existingSecret": "broker"})
-    assert all(manifest["kind"] != "Secret" for manifest in manifests)
+    names = [each["metadata"]["name"] for each in manifests if each["kind"] == "Secret"]
+    assert names == ["medication-periods-access"]
     container = pick(manifests, "StatefulSet", "rabbitmq")["spec"]["template"]["spec"]["containers"]
     assert {variable["valueFrom"]["secretKeyRef"]["name"] for variable in container[0]["env"]} == {
         "broker"

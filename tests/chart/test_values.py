@@ -81,17 +81,17 @@ def chart_with_reused_values(tmp_path: Path) -> Path:
     chart = tmp_path / "chart"
     shutil.copytree(CHART, chart)
     values = yaml.safe_load((chart / "values.yaml").read_text())
-    del values["consumer"]["answering"]
+    del values["consumer"]["answering"], values["access"]
     (chart / "values.yaml").write_text(yaml.safe_dump(values))
     return chart
 
 
 @pytest.mark.fault("chart upgraded with --reuse-values")
 @pytest.mark.parametrize("values", [{}, POSTGRESQL], ids=["sqlite", "postgresql"])
-def test_the_values_of_a_release_that_knew_no_queries_apart_are_rendered_as_none_of_them(
+def test_the_values_of_a_release_that_knew_less_are_rendered_as_none_of_them(
     values: dict[str, Any], chart_with_reused_values: Path
 ) -> None:
-    known = {"rabbitmq.auth.existingSecret": "known"}
+    known = {"rabbitmq.auth.existingSecret": "known", "access.existingSecret": "known"}
     text = run_helm(
         "template", "medication-periods", str(chart_with_reused_values), *settings(values | known)
     )

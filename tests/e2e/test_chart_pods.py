@@ -91,9 +91,15 @@ class Pods:
             yield from ("--env", f"{variable['name']}={value}")
 
     def _secret(self, reference: dict[str, str]) -> str:
-        secret = pick(self._manifests, "Secret")
-        assert secret["metadata"]["name"] == reference["name"]
-        return str(secret["stringData"][reference["key"]])
+        return self._content(reference["name"])[reference["key"]]
+
+    def _content(self, secret: str) -> dict[str, str]:
+        [content] = [
+            manifest["stringData"]
+            for manifest in self._manifests
+            if manifest["kind"] == "Secret" and manifest["metadata"]["name"] == secret
+        ]
+        return dict(content)
 
     def _volumes(self, component: str, container: Manifest) -> Iterator[str]:
         pod = self._pods[component]
@@ -103,9 +109,14 @@ class Pods:
             # The containers of a pod share its volumes.
             folder = self._folder / f"{component}-{mount['name']}"
             folder.mkdir(exist_ok=True)
-            if "configMap" in sources.get(mount["name"], {}):
+            source = sources.get(mount["name"], {})
+            if "configMap" in source:
                 for name, text in pick(self._manifests, "ConfigMap")["data"].items():
                     (folder / name).write_text(text)
+            elif "secret" in source:
+                for item in source["secret"]["items"]:
+                    content = self._content(source["secret"]["secretName"])
+                    (folder / item["path"]).write_text(content[item["key"]])
             else:
                 # As an emptyDir or a claim with this fsGroup: writable by the group.
                 os.chown(folder, 0, group)

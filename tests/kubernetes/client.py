@@ -10,6 +10,7 @@ reach HOST:PORT …  which of them a connection leads to
 """
 
 import json
+import os
 import socket
 import sys
 import time
@@ -25,6 +26,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 PUBLISHER, CONSUMER = "medication-periods-publisher", "medication-periods-consumer"
 OPENER = build_opener(ProxyHandler({}))
 BATCH = 20
+KNOWN = {"Authorization": f"Bearer {os.environ['TOKEN']}"}
 PATIENCE_SECONDS = 120
 
 
@@ -55,10 +57,11 @@ def at(service: str) -> str:
             time.sleep(0.2)
 
 
-def answer(request: "str | Request") -> dict[str, Any]:
-    """Ask once."""
+def answer(url: str, body: bytes | None = None) -> dict[str, Any]:
+    """Ask once, or post JSON."""
+    headers = KNOWN if body is None else KNOWN | {"Content-Type": "application/json"}
     try:
-        with OPENER.open(request, timeout=40) as found:
+        with OPENER.open(Request(url, body, headers), timeout=40) as found:
             content: dict[str, Any] = json.load(found)
     except (OSError, HTTPException, ValueError) as error:
         raise NoAnswer(str(error)) from error
@@ -91,9 +94,8 @@ def event(name: str, batch: int, place: int) -> dict[str, Any]:
 
 def is_confirmed(body: bytes) -> bool:
     """Post a batch once."""
-    headers = {"Content-Type": "application/json"}
     try:
-        accepted: int = answer(Request(f"{at(PUBLISHER)}/events", body, headers))["accepted"]
+        accepted: int = answer(f"{at(PUBLISHER)}/events", body)["accepted"]
     except NoAnswer:
         return False
     return accepted == BATCH

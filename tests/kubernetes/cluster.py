@@ -1,5 +1,6 @@
 """The cluster that KUBECONFIG names, and a namespace in it that tests have for themselves."""
 
+import base64
 import json
 import os
 import subprocess
@@ -68,8 +69,14 @@ class Namespace:
 
     def run(self, *arguments: str, pod: str = "client") -> Any:  # noqa: ANN401 - JSON
         """Run the client's code in a pod, and return what it has found."""
-        command = ("exec", "-i", pod, "--", "python", "-", *arguments)
+        token = f"TOKEN={self._token()}"
+        command = ("exec", "-i", pod, "--", "env", token, "python", "-", *arguments)
         return json.loads(self.kubectl(*command, stdin=_CLIENT_CODE).splitlines()[-1])
+
+    def _token(self) -> str:
+        """Read the token that an installation here has made, if there is one."""
+        asked = ("get", "secret", f"{NAME}-access", "--ignore-not-found")
+        return base64.b64decode(self.kubectl(*asked, "-o", "jsonpath={.data.token}")).decode()
 
     def describe(self) -> str:
         """Tell what can be told of it, for who looks into a failure."""

@@ -12,6 +12,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 PATIENT, MEDICATION = "helm-test", "helm-test"
 # The services are in this cluster, whatever proxy is set.
 OPENER = build_opener(ProxyHandler({}))
+token = os.environ.get("TOKEN")
 DEADLINE = time.monotonic() + float(os.environ["PATIENCE_SECONDS"])
 
 
@@ -25,6 +26,8 @@ def ask(request: Request) -> dict:
         except HTTPError as error:
             problem = f"{error} {error.read().decode(errors='replace')}"
             is_final = error.code < HTTPStatus.INTERNAL_SERVER_ERROR
+            if error.code == HTTPStatus.UNAUTHORIZED and not token:
+                problem += "; the secret of the tokens has no key `token`"
         except OSError as error:
             problem, is_final = str(error), False
         if is_final or time.monotonic() > DEADLINE:
@@ -47,14 +50,15 @@ events = [
     }
     for action, event_time in times.items()
 ]
-headers = {"Content-Type": "application/json"}
+known = {"Authorization": f"Bearer {token}"} if token else {}
+headers = {"Content-Type": "application/json"} | known
 posting = Request(  # noqa: S310 - the address is the chart's
     f"{os.environ['PUBLISHER']}/events", json.dumps(events).encode(), headers
 )
 print("published:", ask(posting))
 
 query = urlencode({"patient_id": PATIENT, "at": start.isoformat()})
-asking = Request(f"{os.environ['CONSUMER']}/periods?{query}")  # noqa: S310
+asking = Request(f"{os.environ['CONSUMER']}/periods?{query}", headers=known)  # noqa: S310
 while True:
     periods = ask(asking)["periods"]
     if periods and periods[0]["end"] is not None:

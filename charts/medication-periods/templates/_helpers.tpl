@@ -197,6 +197,64 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
       {{- include "brokerSecret" . | nindent 6 }}
 {{- end }}
 
+{{- define "accessSecretName" -}}
+{{- default (printf "%s-access" (include "fullname" .)) (.Values.access | default dict).existingSecret }}
+{{- end }}
+
+{{/* All names that the services are asked by: those in the cluster, by a port-forward, and from
+     elsewhere. */}}
+{{- define "hosts" -}}
+{{- $hosts := list "localhost" "127.0.0.1" }}
+{{- range $component := list "consumer" "publisher" "receiving" }}
+{{- $name := printf "%s-%s" (include "fullname" $) $component }}
+{{- $in := printf "%s.%s" $name $.Release.Namespace }}
+{{- $hosts = concat $hosts (list $name $in (printf "%s.svc" $in) (printf "%s.svc.cluster.local" $in)) }}
+{{- end }}
+{{- join "," (concat $hosts ((.Values.access | default dict).hosts | default list)) }}
+{{- end }}
+
+{{/* Who may use a service; takes (list $ PREFIX). */}}
+{{- define "accessSettings" -}}
+{{- $access := (first .).Values.access | default dict }}
+{{- if $access.open -}}
+- name: {{ last . }}_ACCESS
+  value: open
+{{- else -}}
+- name: ACCESS_TOKENS
+  value: /access/tokens.csv
+{{- end }}
+{{- with $access.issuer }}
+{{ toYaml . }}
+{{- end }}
+{{- if or $access.open $access.hosts }}
+- name: ACCESS_HOSTS
+  value: {{ include "hosts" (first .) | quote }}
+{{- end }}
+{{- with $access.origins }}
+- name: ACCESS_ORIGINS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* As a folder: a file that is mounted by itself would not change with the secret. */}}
+{{- define "accessMount" -}}
+{{- if not (.Values.access | default dict).open -}}
+- name: access
+  mountPath: /access
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "accessVolume" -}}
+{{- if not (.Values.access | default dict).open -}}
+- name: access
+  secret:
+    secretName: {{ include "accessSecretName" . }}
+    items:
+      - {key: tokens.csv, path: tokens.csv}
+{{- end }}
+{{- end }}
+
 {{- define "databaseUrl" -}}
 {{- if eq .Values.database.type "postgresql" -}}
 - name: DATABASE_URL
@@ -216,6 +274,7 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
 # What migrates goes before it, and alone makes a database.
 - name: DATABASE_MUST_EXIST
   value: "true"
+{{ include "accessSettings" (list . "CONSUMER") }}
 - name: CONSUMER_PREFETCH
   value: {{ .Values.consumer.prefetch | quote }}
 - name: CONSUMER_LOG_LEVEL
@@ -245,6 +304,7 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
       {{- end }}
 - name: CONSUMER_LOG_LEVEL
   value: {{ .Values.consumer.logLevel }}
+{{ include "accessSettings" (list . "CONSUMER") }}
 {{- with $answering.maxLag }}
 - name: CONSUMER_MAX_LAG
   value: {{ . | quote }}
@@ -270,6 +330,11 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
 - name: PUBLISHER_TIME_FORMAT
   value: {{ . | quote }}
 {{- end }}
+{{- end }}
+
+{{- define "publisherServiceSettings" -}}
+{{ include "publisherSettings" . }}
+{{ include "accessSettings" (list . "PUBLISHER") }}
 {{- end }}
 
 {{- define "fileSettings" -}}
