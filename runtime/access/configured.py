@@ -39,7 +39,7 @@ class Access(NamedTuple):
 
     def guard(self, api: FastAPI, app: ASGIApp) -> ASGIApp:
         """Put the gate before a service's app, and its rules into the document of its API."""
-        describe_access(api, self.routes)
+        describe_access(api, self.routes, needs_token=self.settings.needs_token)
         # What asks for more than a name, a token or this machine, may go by any.
         others = self.settings.access != "open"
         serves = is_served_here(frozenset(self.settings.access_hosts), others=others)
