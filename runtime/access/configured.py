@@ -34,7 +34,9 @@ class Access(NamedTuple):
     routes: Routes
     settings: AccessSettings
     identify: Identify
-    warning: str | None = None
+    notice: str | None = None
+    level: int = logging.INFO
+    """Of the log, for the notice."""
     issuer: "IssuerTokens | None" = None
 
     def guard(self, api: FastAPI, app: ASGIApp) -> ASGIApp:
@@ -57,9 +59,9 @@ class Access(NamedTuple):
 
     @asynccontextmanager
     async def started(self, logger: logging.Logger) -> AsyncIterator[None]:
-        """Keep what verifies tokens going, and warn of what is not guarded."""
-        if self.warning is not None:
-            logger.warning("%s", self.warning)
+        """Keep what verifies tokens going, and tell who is answered without one."""
+        if self.notice is not None:
+            logger.log(self.level, "%s", self.notice)
         async with nullcontext() if self.issuer is None else self.issuer.started():
             yield
 
@@ -68,8 +70,8 @@ def configured_access(settings: AccessSettings, routes: Routes) -> Access:
     """Read from a service's settings how its routes are guarded."""
     variable = f"{settings.model_config.get('env_prefix', '')}ACCESS"
     if settings.access == "open":
-        warning = f"{variable}=open: whoever reaches the service may do all"
-        return Access(routes, settings, _Anybody(settings.access_origins), warning)
+        notice = f"{variable}=open: whoever reaches the service may do all"
+        return Access(routes, settings, _Anybody(settings.access_origins), notice, logging.WARNING)
     if settings.needs_token:
         issuer = _issuer(settings)
         return Access(routes, settings, _bearer_tokens(settings, issuer), issuer=issuer)
@@ -77,8 +79,8 @@ def configured_access(settings: AccessSettings, routes: Routes) -> Access:
         "set ACCESS_TOKENS or ACCESS_ISSUER so that others are known by a token, or "
         f"{variable}=open where whoever reaches the service may do all (docs/access.md)"
     )
-    warning = f"no access is configured, so only this machine is answered: {what_to_set}"
-    return Access(routes, settings, OnlyThisMachine(what_to_set), warning)
+    notice = f"no access is configured, so only this machine is answered: {what_to_set}"
+    return Access(routes, settings, OnlyThisMachine(what_to_set), notice)
 
 
 class _Anybody:

@@ -19,8 +19,11 @@ KINDS: dict[str, type[ServiceSettings]] = {
 }
 
 
-async def warnings(settings: ServiceSettings, caplog: pytest.LogCaptureFixture) -> list[str]:
-    with caplog.at_level(logging.WARNING):
+async def told(
+    settings: ServiceSettings, caplog: pytest.LogCaptureFixture, level: int
+) -> list[str]:
+    """Start what guards a service; return what it logs from a level on."""
+    with caplog.at_level(level):
         async with configured_access(settings, ROUTES).started(logging.getLogger("service")):
             pass
     return [record.message for record in caplog.records]
@@ -30,9 +33,9 @@ async def warnings(settings: ServiceSettings, caplog: pytest.LogCaptureFixture) 
 async def test_a_start_without_settings_says_who_is_answered_and_what_to_set(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    [warning] = await warnings(KINDS[name](), caplog)
-    assert "only this machine is answered: set ACCESS_TOKENS or ACCESS_ISSUER" in warning
-    assert f"{name}_ACCESS=open" in warning
+    [notice] = await told(KINDS[name](), caplog, logging.INFO)
+    assert "only this machine is answered: set ACCESS_TOKENS or ACCESS_ISSUER" in notice
+    assert f"{name}_ACCESS=open" in notice
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -40,7 +43,7 @@ async def test_each_start_warns_of_open_access(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(f"{name}_ACCESS", "open")
-    [warning] = await warnings(KINDS[name](), caplog)
+    [warning] = await told(KINDS[name](), caplog, logging.WARNING)
     assert warning == f"{name}_ACCESS=open: whoever reaches the service may do all"
 
 
@@ -48,7 +51,7 @@ async def test_a_start_with_tokens_has_nothing_to_warn_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("ACCESS_TOKENS", str(token_file(tmp_path)))
-    assert await warnings(ConsumerSettings(), caplog) == []
+    assert await told(ConsumerSettings(), caplog, logging.INFO) == []
 
 
 def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
