@@ -133,45 +133,38 @@ def peak_megabytes(pid: int) -> float:
 
 def stored(database_url: str) -> int:
     """Count the events in a database, from outside."""
-    if database_url.startswith("postgresql"):
-        return asyncio.run(_stored_in_postgres(database_url.replace("+asyncpg", "")))
-    file = database_url.removeprefix("sqlite+aiosqlite:///")
-    try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-            count: int = connection.execute("SELECT count(*) FROM event").fetchone()[0]
-            return count
-    except sqlite3.OperationalError:  # the consumer has not made it yet
-        return 0
-
-
-async def _stored_in_postgres(url: str) -> int:
-    connection = await asyncpg.connect(url)
-    try:
-        count: int = await connection.fetchval("SELECT count(*) FROM event")
-        return count
-    except asyncpg.UndefinedTableError:
-        return 0
-    finally:
-        await connection.close()
+    return _count(database_url, "SELECT count(*) FROM event")
 
 
 def is_stored(database_url: str, patient_id: str, event_id: str) -> bool:
     """Tell whether an event is in a database, from outside, however many others are in it."""
-    statement = (
+    counting = (
         "SELECT count(*) FROM event WHERE event_id = $1"
         " AND patient = (SELECT number FROM patient WHERE patient_id = $2)"
     )
+    return bool(_count(database_url, counting, event_id, patient_id))
+
+
+def _count(database_url: str, counting: str, *values: str) -> int:
+    """Count by a statement; nothing is there where the consumer has not made the tables yet."""
     if database_url.startswith("postgresql"):
-        return asyncio.run(_found_in_postgres(database_url, statement, event_id, patient_id))
+        return asyncio.run(_count_in_postgres(database_url, counting, *values))
     file = database_url.removeprefix("sqlite+aiosqlite:///")
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        return bool(connection.execute(statement, [event_id, patient_id]).fetchone()[0])
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            count: int = connection.execute(counting, values).fetchone()[0]
+            return count
+    except sqlite3.OperationalError:
+        return 0
 
 
-async def _found_in_postgres(url: str, statement: str, *values: str) -> bool:
+async def _count_in_postgres(url: str, counting: str, *values: str) -> int:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        return bool(await connection.fetchval(statement, *values))
+        count: int = await connection.fetchval(counting, *values)
+        return count
+    except asyncpg.UndefinedTableError:
+        return 0
     finally:
         await connection.close()
 

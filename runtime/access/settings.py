@@ -11,10 +11,6 @@ from runtime.access.hosts import name_in
 from runtime.access.oidc_settings import IssuerSettings, default_if_empty, needs_issuer
 
 
-def _none_if_empty(value: object) -> object:
-    return value or None
-
-
 def _list(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -59,7 +55,7 @@ class AccessSettings(IssuerSettings):
     access: Annotated[Literal["", "open"], BeforeValidator(_check_access)] = ""
     """``open``: whoever reaches the service may do everything. It must be asked for."""
     access_tokens: Annotated[
-        Path | None, BeforeValidator(_none_if_empty), Field(validation_alias="ACCESS_TOKENS")
+        Path | None, BeforeValidator(default_if_empty), Field(validation_alias="ACCESS_TOKENS")
     ] = None
     """A file of tokens, as `python -m consumer_app access new-token` makes it."""
     access_hosts: Annotated[
@@ -79,7 +75,7 @@ class AccessSettings(IssuerSettings):
     """Sites whose pages may ask, such as https://ward.example.org; by default the service's own."""
     access_client_id: Annotated[
         str | None,
-        BeforeValidator(_none_if_empty),
+        BeforeValidator(default_if_empty),
         AfterValidator(needs_issuer),
         Field(validation_alias="ACCESS_CLIENT_ID", validate_default=False),
     ] = None
@@ -93,7 +89,7 @@ class AccessSettings(IssuerSettings):
     """What the page asks for when people sign in; for Entra with offline_access."""
     access_client_resource: Annotated[
         str | None,
-        BeforeValidator(_none_if_empty),
+        BeforeValidator(default_if_empty),
         AfterValidator(needs_issuer),
         Field(validation_alias="ACCESS_CLIENT_RESOURCE", validate_default=False),
     ] = None
