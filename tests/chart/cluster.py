@@ -9,7 +9,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from tests.chart.helm import Manifest
+import yaml
+
+from tests.chart.helm import CHART, Manifest, render, run_helm
 
 Answers = dict[str, dict[str, Any]]
 
@@ -45,8 +47,23 @@ def _resource(kind: str) -> dict[str, Any]:
     return {"name": name, "kind": kind, "namespaced": True, "verbs": ["get"]}
 
 
+def rendered_over_secret(name: str, values: dict[str, str], folder: Path) -> list[Manifest]:
+    """Render the chart for a cluster that has one secret already, as an upgrade finds it."""
+    with _cluster_with_secret(name, values, render(), folder) as kubeconfig:
+        text = run_helm(
+            "template",
+            "medication-periods",
+            str(CHART),
+            "--dry-run=server",
+            "--skip-tests",
+            "--disable-openapi-validation",
+            KUBECONFIG=str(kubeconfig),
+        )
+    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
+
+
 @contextmanager
-def cluster_with_secret(
+def _cluster_with_secret(
     name: str, values: dict[str, str], known: Sequence[Manifest], folder: Path
 ) -> Iterator[Path]:
     """Serve one secret, and the kinds of some manifests; give the kubeconfig that leads there."""

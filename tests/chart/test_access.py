@@ -7,9 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 
-from tests.chart.cluster import cluster_with_secret
+from tests.chart.cluster import rendered_over_secret
 from tests.chart.helm import CHART, Manifest, Refused, pick, pods, render, run_helm
 from tests.chart.modes import ANSWERING, GATEWAY
 
@@ -53,17 +52,7 @@ def test_each_service_reads_the_tokens_from_a_folder_that_follows_the_secret() -
 
 def test_an_upgrade_keeps_the_token_and_what_was_added_to_the_file(tmp_path: Path) -> None:
     kept = {"token": "mp_of-the-install", "tokens.csv": "with a line of the operator's"}
-    with cluster_with_secret(_NAME, kept, render(), tmp_path) as kubeconfig:
-        text = run_helm(
-            "template",
-            "medication-periods",
-            str(CHART),
-            "--dry-run=server",
-            "--skip-tests",
-            "--disable-openapi-validation",
-            KUBECONFIG=str(kubeconfig),
-        )
-    secret = _secret([manifest for manifest in yaml.safe_load_all(text) if manifest])
+    secret = _secret(rendered_over_secret(_NAME, kept, tmp_path))
     assert secret["token"] == "mp_of-the-install"
     assert secret["tokens.csv"] == "with a line of the operator's"
 

@@ -3,10 +3,8 @@
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import yaml
-
-from tests.chart.cluster import cluster_with_secret
-from tests.chart.helm import CHART, Manifest, pick, render, run_helm
+from tests.chart.cluster import rendered_over_secret
+from tests.chart.helm import Manifest, pick, render
 
 _NAME = "medication-periods-rabbitmq"
 
@@ -36,18 +34,7 @@ def test_the_url_can_be_reached_from_another_namespace_as_keda_does() -> None:
 
 def test_an_upgrade_keeps_the_password(tmp_path: Path) -> None:
     kept = {"username": "medication", "password": "of-the-install"}
-    with cluster_with_secret(_NAME, kept, render(), tmp_path) as kubeconfig:
-        text = run_helm(
-            "template",
-            "medication-periods",
-            str(CHART),
-            "--dry-run=server",
-            "--skip-tests",
-            "--disable-openapi-validation",
-            KUBECONFIG=str(kubeconfig),
-        )
-    manifests = [manifest for manifest in yaml.safe_load_all(text) if manifest]
-    assert _secret(manifests)["password"] == "of-the-install"
+    assert _secret(rendered_over_secret(_NAME, kept, tmp_path))["password"] == "of-the-install"
 
 
 def test_an_existing_secret_is_used_by_name_and_none_is_made() -> None:
