@@ -34,12 +34,9 @@ Touched = list[set[str]]
 """The partitions that were looked into, by each statement that was about events."""
 
 
-@pytest.fixture(params=["force_custom_plan", "force_generic_plan"])
-def url(request: pytest.FixtureRequest, postgres: PrivatePostgres) -> str:
-    """Give a database that tells its clients how it carries out what they send.
-
-    Plans are made for the values of a statement at first, and for any values later.
-    """
+@pytest.fixture
+def url(postgres: PrivatePostgres) -> str:
+    """Give a database that tells its clients how it carries out what they send."""
     database = PostgresDatabase(postgres)
     settings = {
         "session_preload_libraries": "auto_explain",
@@ -47,7 +44,6 @@ def url(request: pytest.FixtureRequest, postgres: PrivatePostgres) -> str:
         "auto_explain.log_analyze": "on",
         "auto_explain.log_format": "json",
         "auto_explain.log_level": "notice",
-        "plan_cache_mode": request.param,
     }
     name = database.url.rpartition("/")[2]
     asyncio.run(
