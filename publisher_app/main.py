@@ -18,6 +18,7 @@ from publisher_app.settings import PublisherSettings
 from runtime.access.configured import configured_access
 from runtime.broker import broker_problem
 from runtime.http.app import HttpApp
+from runtime.http.bodies import Bodies
 from runtime.http.health import health_router
 from runtime.http.problems import answer_problems
 from runtime.http.try_it_out import ADDRESS, offer_try_it_out
@@ -39,7 +40,8 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         docs_url=None,
         redoc_url=None,
     )
-    api.include_router(events_router(intake, settings.max_body_bytes))
+    bodies = Bodies(settings.max_body_bytes, seconds=settings.body_timeout)
+    api.include_router(events_router(intake, bodies, settings.max_elements))
     api.include_router(health_router({"broker": partial(broker_problem, publisher.broker)}))
     answer_problems(api, unavailable=Failure)
     if settings.try_it_out:

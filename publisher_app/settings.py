@@ -121,7 +121,11 @@ class PublisherSettings(ServiceSettings):
     give_up_after: Annotated[float, Field(gt=0)] = 30.0
     """Seconds for which a message is tried again before the publisher gives up."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
-    """What one HTTP request may carry."""
+    """What one HTTP request may carry, packed and unpacked."""
+    max_elements: Annotated[int, Field(ge=1)] = 10_000
+    """Elements that one HTTP request may hold, whether they are events or not."""
+    body_timeout: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds within which the body of an HTTP request must have come."""
     try_it_out: bool = False
     """Whether the AsyncAPI page can publish messages."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -19,7 +19,9 @@ _NO_TEXT = re.compile(r"[\udc80-\udcff]")
 _GOOD = asdict(MedicationEvent("1", "1", Action.START, datetime(2021, 1, 1, tzinfo=UTC), "1", "1"))
 """What stands for a field that is known to be wrong while the others are judged."""
 
+# Both bound what is kept for the next input, whoever posts what.
 _MAX_SHAPES = 1_000
+_MAX_NAMES = 100
 
 
 class NoEvent(ValueError):
@@ -73,10 +75,12 @@ class FieldMapping:
             columns = self._columns.find(names)
         except SeveralColumns as error:
             raise NoEvent(str(error)) from None
+        own_names = all(field == column for field, column in columns.items())
+        shape = _Shape([*names], columns, own_names)
         if len(self._shapes) >= _MAX_SHAPES:
             self._shapes.clear()
-        own_names = all(field == column for field, column in columns.items())
-        shape = self._shapes[names] = _Shape([*names], columns, own_names)
+        if len(names) <= _MAX_NAMES:
+            self._shapes[names] = shape
         return shape
 
     def _mended(self, fields: dict[str, Any]) -> MedicationEvent:

@@ -1,7 +1,7 @@
 """HTTP: events posted to the publisher."""
 
 import io
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -19,7 +19,9 @@ from publisher_app.formats.records import MAX_CHARACTERS, Record, may_be_deep
 from publisher_app.formats.text import as_text, buffered
 from publisher_app.intake import Intake, Outcome
 from runtime.http.bodies import Bodies, BodyTooLong, BodyTooSlow, BodyUnreadable, NoRoom
-from runtime.http.problems import BadParameter, Busy, Problems, Unavailable
+from runtime.http.problems import BadParameter, Busy, Problems, Refusal, Unavailable
+
+_MOST_TOLD = 100
 
 
 class RejectedEvent(BaseModel):
@@ -33,7 +35,11 @@ class PostedEvents(BaseModel):
     """What became of the posted elements."""
 
     accepted: Annotated[int, Field(description="Events that RabbitMQ has confirmed.")]
-    rejected: list[RejectedEvent]
+    rejected: Annotated[
+        list[RejectedEvent],
+        Field(description=f"The elements that are no events, the first {_MOST_TOLD} of them."),
+    ]
+    rejected_count: Annotated[int, Field(description="How many elements are no events.")]
     run: Annotated[RunId | None, Field(description="The run that the request has named.")]
 
 
@@ -46,10 +52,12 @@ Run = Annotated[
 ]
 
 
-def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
-    """Make the route that takes events; they belong to the run that a request names, or to none."""
+def events_router(intake: Intake, bodies: Bodies, max_elements: int) -> APIRouter:
+    """Make the route that takes events; they belong to the run that a request names, or to none.
+
+    A request with more than ``max_elements`` is refused whole.
+    """
     router = APIRouter(tags=["events"])
-    bodies = Bodies(max_body_bytes)
 
     @router.post(
         "/events",
@@ -62,28 +70,33 @@ def events_router(intake: Intake, max_body_bytes: int) -> APIRouter:
         """Publish one event, a list, or JSON Lines, and answer once RabbitMQ has confirmed.
 
         The body is JSON by its `Content-Type`, and may be packed: `Content-Encoding: gzip`. JSON,
-        fields and times are read as in files. What is no event is reported by its index; the others
-        are published, unless more than 10,000 are none. Repeating a request is always safe.
+        fields and times are read as in files. What is no event is reported by its index, and the
+        others are published. Of a request that is refused (4xx) nothing is published. Repeating a
+        request is always safe.
         """
         rejected: list[RejectedEvent] = []
 
         def reject(record: Record, reason: str) -> None:
-            if len(rejected) == _MAX_REJECTED:
-                raise BadParameter("body", f"{_TOO_MANY_REJECTED}: {_FORMS}", _EXAMPLE)
-            rejected.append(RejectedEvent(index=record.place, reason=reason))
+            if len(rejected) < _MOST_TOLD:
+                rejected.append(RejectedEvent(index=record.place, reason=reason))
 
         outcome = Outcome(run)
         async with _body_of(request, bodies) as body:
-            await intake.take(_records(body, intake.columns), reject, outcome)
-        answer = PostedEvents(accepted=outcome.published, rejected=rejected, run=outcome.run)
+            records = _at_most(max_elements, _records(body, intake.columns))
+            await intake.take(records, reject, outcome)
+        answer = PostedEvents(
+            accepted=outcome.published,
+            rejected=rejected,
+            rejected_count=outcome.rejected,
+            run=outcome.run,
+        )
         return JSONResponse(answer.model_dump(), status_code=202 if outcome.published else 422)
 
     return router
 
 
-# Each takes a hundred times what its element may have taken in the body.
-_MAX_REJECTED = 10_000
-_TOO_MANY_REJECTED = f"holds more than {_MAX_REJECTED:,} elements that are no events"
+_MAX_NAMES = 10_000
+_IN_PARTS = "nothing of it is published: send several requests, or python -m publisher_app FILE"
 _FORMS = "post an event, a list of events, or JSON Lines"
 _TYPES = ("application/json", "application/x-ndjson")
 _EXAMPLE = (
@@ -99,12 +112,14 @@ async def _body_of(request: Request, bodies: Bodies) -> AsyncIterator[bytes]:
         async with bodies.of(request) as body:
             yield body
     except BodyTooLong:
-        too_long = f"is longer than {bodies.limit} bytes: post it in parts"
-        raise BadParameter("body", too_long, _EXAMPLE) from None
+        too_long = f"the body is longer than {bodies.limit:,} bytes; {_IN_PARTS}"
+        raise HTTPException(413, too_long) from None
     except BodyUnreadable as error:
         raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
     except BodyTooSlow as error:
-        raise HTTPException(error.status, f"the body: {error}") from None
+        # Nobody waits for the rest.
+        headers = {"Connection": "close"}
+        raise HTTPException(408, f"the body: {error}", headers) from None
     except NoRoom as error:
         raise Busy(str(error), retry_after_seconds=5) from None
 
@@ -117,6 +132,14 @@ def _check_type(content_type: str) -> None:
         )
 
 
+def _at_most(limit: int, records: Iterator[Record]) -> Iterator[Record]:
+    """Count the elements; all of them are taken apart before the first is published."""
+    for count, record in enumerate(records, start=1):
+        if count > limit:
+            raise HTTPException(413, f"the body holds more than {limit:,} elements; {_IN_PARTS}")
+        yield record
+
+
 def _records(body: bytes, columns: Columns) -> Iterator[Record]:
     """Take a body apart; what is wrong with it as a whole is told at the end at the latest.
 
@@ -125,9 +148,8 @@ def _records(body: bytes, columns: Columns) -> Iterator[Record]:
     names: dict[str, None] = {}
     index = -1
     try:
-        for index, record in enumerate(_one_event(body, columns) or _all(body, columns)):
-            if isinstance(record.content, dict):
-                names.update(dict.fromkeys(record.content))
+        records = _one_event(body, columns) or _all(body, columns)
+        for index, record in enumerate(_noting(names, records)):
             yield record._replace(place=index)
     except UnreadableInput as error:
         raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
@@ -137,6 +159,16 @@ def _records(body: bytes, columns: Columns) -> Iterator[Record]:
         columns.check_posted([Record(0, names)])
     except UnreadableInput as error:
         raise BadParameter("body", str(error), _EXAMPLE) from None
+
+
+def _noting(names: dict[str, None], records: Iterable[Record]) -> Iterator[Record]:
+    """Note the names in records, unless there are more than any events have."""
+    for record in records:
+        if isinstance(record.content, dict):
+            names.update(dict.fromkeys(record.content))
+        if len(names) > _MAX_NAMES:
+            raise UnreadableInput(f"holds more than {_MAX_NAMES:,} different names of fields")
+        yield record
 
 
 def _one_event(body: bytes, columns: Columns) -> Sequence[Record]:
@@ -161,11 +193,18 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "model": PostedEvents | Problems,
         "description": "Nothing in the request is an event, or it can't be read",
     },
+    413: {
+        "model": Refusal,
+        "description": "The body is too long, or holds too many elements: nothing is published",
+    },
     415: {
-        "model": Unavailable,
+        "model": Refusal,
         "description": "The body is said to be no JSON, or is packed oddly",
     },
-    408: {"model": Unavailable, "description": "The body has not come within a minute"},
+    408: {
+        "model": Refusal,
+        "description": "The body has not come in time: the connection is closed",
+    },
     503: {
         "model": Unavailable,
         "description": "RabbitMQ has not confirmed, or large bodies are in work: `Retry-After` "

@@ -45,7 +45,6 @@ class NoRoom(BodyRefused):
 
 _PART_BYTES = 64 * 1024
 _SMALL_BYTES = 64 * 1024
-_DEADLINE_SECONDS = 60.0
 
 
 class Bodies:
@@ -55,9 +54,10 @@ class Bodies:
     times what it has in bytes.
     """
 
-    def __init__(self, limit: int) -> None:
-        """``limit`` is in bytes, packed and unpacked."""
+    def __init__(self, limit: int, *, seconds: float = 60.0) -> None:
+        """``limit`` is in bytes, packed and unpacked; within ``seconds`` a body must have come."""
         self.limit = limit
+        self._seconds = seconds
         self._held = 0
 
     @asynccontextmanager
@@ -66,7 +66,7 @@ class Bodies:
 
         Raises:
             BodyTooLong: it is longer than the limit.
-            BodyTooSlow: it has not come within a minute.
+            BodyTooSlow: it has not come within the time.
             BodyUnreadable: it is packed in another way, or broken.
             NoRoom: it does not fit beside others; it may later.
 
@@ -74,7 +74,7 @@ class Bodies:
         body = bytearray()
         held = 0
         try:
-            async with _deadline(), aclosing(self._parts_of(request)) as parts:
+            async with _deadline(self._seconds), aclosing(self._parts_of(request)) as parts:
                 async for part in parts:
                     body += part
                     if len(body) > self.limit:
@@ -106,12 +106,12 @@ class Bodies:
 
 
 @asynccontextmanager
-async def _deadline() -> AsyncIterator[None]:
+async def _deadline(seconds: float) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(_DEADLINE_SECONDS):
+        async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise BodyTooSlow(f"it has not come within {_DEADLINE_SECONDS:.0f} s") from None
+        raise BodyTooSlow(f"it has not come within {seconds:g} s") from None
 
 
 async def _unpacked(request: Request, limit: int) -> AsyncIterator[bytes]:

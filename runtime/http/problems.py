@@ -37,6 +37,15 @@ class Unavailable(BaseModel):
     detail: str = Field(examples=["RabbitMQ has not confirmed: TimeoutError"])
 
 
+class Refusal(BaseModel):
+    """The request is not taken as it is; nothing of it was done."""
+
+    detail: str = Field(
+        description="What to do instead.",
+        examples=["the body: it has not come within 60 s"],
+    )
+
+
 class Unreadable(BaseModel):
     """What is stored is at fault; repeating the request is of no use before it is mended."""
 

@@ -1,7 +1,9 @@
 """What is posted is read as a file is, and refused with the same words."""
 
+import asyncio
 import gzip
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import FastAPI
@@ -9,10 +11,12 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from publisher_app.failures import NotConfirmed
 from publisher_app.formats.columns import Columns
+from publisher_app.formats.mapping import FieldMapping
 from publisher_app.formats.records import Record
 from publisher_app.inputs.http import events_router
 from publisher_app.intake import Intake
 from publisher_app.settings import PublisherSettings
+from runtime.http.bodies import Bodies
 from runtime.http.problems import answer_problems
 from tests.unit.publisher.test_intake import Confirming
 
@@ -24,6 +28,8 @@ EVENT = {
 }
 ONE = json.dumps(EVENT)
 LIMIT = 100_000
+MOST = 10_000
+PARTS = "nothing of it is published: send several requests, or python -m publisher_app FILE"
 
 
 async def post(
@@ -37,7 +43,7 @@ async def post(
     """Post a body; give the answer, and the patients of each message that was published."""
     publisher, settings = Confirming(), PublisherSettings(map=columns or {}, run="files")
     api = FastAPI()
-    api.include_router(events_router(Intake(publisher, settings), LIMIT))
+    api.include_router(events_router(Intake(publisher, settings), Bodies(LIMIT), MOST))
     answer_problems(api, unavailable=NotConfirmed)
     async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -72,7 +78,7 @@ async def test_json_is_taken_however_it_is_laid_out_packed_or_not(body: str) -> 
     for answer, messages in (await post(body), await post(packed, content_encoding="gzip")):
         assert (answer.status_code, answer.json()) == (
             202,
-            {"accepted": 2, "rejected": [], "run": None},
+            {"accepted": 2, "rejected": [], "rejected_count": 0, "run": None},
         )
         assert messages == [["2", "2"]]
 
@@ -125,7 +131,8 @@ async def test_an_element_with_wrong_bytes_is_rejected_in_words_that_hold_over_h
 
 async def test_a_bomb_is_refused() -> None:
     answer, messages = await post(gzip.compress(b" " * 200 * LIMIT), content_encoding="gzip")
-    assert reason(answer) == f"is longer than {LIMIT} bytes: post it in parts"
+    assert answer.status_code == 413
+    assert answer.json() == {"detail": f"the body is longer than 100,000 bytes; {PARTS}"}
     assert messages == []
 
 
@@ -184,17 +191,85 @@ def test_once_a_mapped_name_was_posted_nothing_is_logged_where_it_is_absent(
     assert caplog.messages == []
 
 
-async def test_of_up_to_10_000_elements_that_are_no_events_each_is_told() -> None:
-    answer, messages = await post(f"[{'0,' * 10_000}{ONE}]")
-    assert answer.status_code == 202
-    assert len(answer.json()["rejected"]) == 10_000
-    assert messages == [["2"]]
+@pytest.mark.parametrize(
+    "body",
+    [f"[{ONE},{'{},' * (MOST - 2)}{ONE}]", "\n".join([ONE, *["{"] * (MOST - 2), ONE])],
+    ids=["a list", "JSON Lines"],
+)
+async def test_of_elements_that_are_no_events_the_first_100_are_told_and_all_are_counted(
+    body: str,
+) -> None:
+    answer, messages = await post(body)
+    told = answer.json()
+    assert (answer.status_code, told["accepted"], told["rejected_count"]) == (202, 2, MOST - 2)
+    assert [each["index"] for each in told["rejected"]] == [*range(1, 101)]
+    assert len(answer.content) < LIMIT
+    assert messages == [["2", "2"]]
 
 
-async def test_a_body_with_more_of_them_is_refused_whole() -> None:
-    answer, messages = await post(f"[{ONE},{'0,' * 10_000}0]")
-    assert reason(answer).startswith("holds more than 10,000 elements that are no events")
+@pytest.mark.fault("post of more elements than are taken")
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"[{ONE},{'{},' * (MOST - 1)}{{}}]",
+        f"[{ONE},{'0,' * MOST}nonsense",
+        "\n".join([ONE, *["{"] * MOST]),
+        json.dumps({"events": [EVENT, *[{}] * MOST]}),
+    ],
+    ids=["a list", "one that breaks off later", "JSON Lines", "a list in an object"],
+)
+async def test_of_a_body_with_more_elements_than_are_taken_nothing_is_published(body: str) -> None:
+    answer, messages = await post(body)
+    assert answer.status_code == 413
+    assert answer.json() == {"detail": f"the body holds more than 10,000 elements; {PARTS}"}
     assert messages == []
+
+
+@pytest.mark.parametrize("columns", [None, {"event_id": "EID"}])
+async def test_a_body_with_more_names_than_any_events_have_is_refused_whole(
+    columns: dict[str, str] | None,
+) -> None:
+    named = [{f"{each:x}": 0 for each in range(at, at + 100)} for at in range(0, 10_000, 100)]
+    body = json.dumps([EVENT, *named], separators=(",", ":"))
+    answer, messages = await post(body, columns=columns)
+    assert reason(answer).startswith("holds more than 10,000 different names of fields")
+    assert messages == []
+
+
+def test_names_that_no_events_have_are_not_kept_for_the_next_request() -> None:
+    mapping = FieldMapping(Columns({}))
+    for start in range(3):
+        wide = {f"{each:x}": None for each in range(start, start + 1_000)}
+        assert mapping.event_of(Record(0, wide | EVENT)).patient_id == "2"
+    assert mapping._shapes == {}
+
+
+@pytest.mark.fault("post that does not end")
+async def test_a_body_that_comes_too_slowly_is_answered_and_the_connection_closed() -> None:
+    settings = PublisherSettings()
+    api = FastAPI()
+    bodies = Bodies(LIMIT, seconds=0.05)
+    api.include_router(events_router(Intake(Confirming(), settings), bodies, MOST))
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"["
+        await asyncio.Event().wait()
+
+    async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
+        headers = {"content-type": "application/json"}
+        answer = await client.post("/events", content=endless(), headers=headers)
+
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+    assert answer.json() == {"detail": "the body: it has not come within 0.05 s"}
+
+
+def test_the_openapi_document_has_each_status_of_a_refusal() -> None:
+    api = FastAPI()
+    api.include_router(events_router(Intake(Confirming(), PublisherSettings()), Bodies(1), MOST))
+    answers = api.openapi()["paths"]["/events"]["post"]["responses"]
+    refusal = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    refused = {status for status, each in answers.items() if each.get("content") == refusal}
+    assert refused == {"408", "413", "415"}
 
 
 @pytest.mark.parametrize(

@@ -116,11 +116,8 @@ async def test_large_bodies_share_the_room_of_one_and_small_ones_always_fit() ->
 
 
 @pytest.mark.fault("post that does not end")
-async def test_a_body_that_comes_too_slowly_is_given_up_and_leaves_its_room(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("runtime.http.bodies._DEADLINE_SECONDS", 0.05)
-    bodies = Bodies(ROOM)
+async def test_a_body_that_comes_too_slowly_is_given_up_and_leaves_its_room() -> None:
+    bodies = Bodies(ROOM, seconds=0.05)
     scope = {"type": "http", "method": "POST", "headers": []}
     parts = iter([LARGE, LARGE])
 

@@ -80,6 +80,8 @@ def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> 
         (PublisherSettings, "PUBLISHER_GIVE_UP_AFTER", "0"),
         (PublisherSettings, "PUBLISHER_GIVE_UP_AFTER", "soon"),
         (PublisherSettings, "PUBLISHER_MAX_BODY_BYTES", "-1"),
+        (PublisherSettings, "PUBLISHER_MAX_ELEMENTS", "0"),
+        (PublisherSettings, "PUBLISHER_BODY_TIMEOUT", "0"),
         (PublisherSettings, "PUBLISHER_TIMEZONE", "Mars/Olympus_Mons"),
         (PublisherSettings, "PUBLISHER_TIMEZONE", "../../etc/passwd"),
         (PublisherSettings, "PUBLISHER_RUN", "x" * 129),
