@@ -1,11 +1,14 @@
-"""Settings from the environment; a bad value ends the start with one line."""
+"""Settings from the environment, and from files; a bad value ends the start with one line."""
 
+import os
 import re
 import sys
-from typing import Annotated, TypeVar
+import warnings
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
 
 from pydantic import AfterValidator, AmqpDsn, BeforeValidator, Field, ValidationError
-from pydantic_settings import NoDecode
+from pydantic_settings import NoDecode, SettingsError
 
 from runtime.access.settings import AccessSettings
 
@@ -64,13 +67,43 @@ class ServiceSettings(AccessSettings):
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
+SECRETS_DIR = "SECRETS_DIR"
+"""Names the folder where any setting may be a file by the variable's name. A variable wins."""
+
+
 def load_settings(kind: type[Settings]) -> Settings:
     """Read the settings, or exit with status 2 and a line that names each bad variable."""
+    folder = os.environ.get(SECRETS_DIR) or None
     try:
-        return kind()
+        if folder is not None and not Path(folder).is_dir():
+            _refuse(
+                f"{SECRETS_DIR}: there is no folder {folder}: name the one that holds a file for "
+                "each secret, such as RABBITMQ_URL"
+            )
+        with warnings.catch_warnings():
+            # A file that is there and passed over, as one that leads elsewhere, is only warned of.
+            warnings.simplefilter("error", UserWarning)
+            return kind(_secrets_dir=folder)
     except ValidationError as error:
-        print(f"Bad settings: {_problems(kind, error)}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _refuse(_problems(kind, error))
+    except SettingsError as error:
+        _refuse(f"{SECRETS_DIR}: a file in {folder} can't be read: {_cause(error)}")
+
+
+def _cause(error: SettingsError) -> str:
+    """Say why a file was not read, and nothing of what it holds."""
+    match error.__cause__:
+        case UnicodeError():
+            return "it is not UTF-8"
+        case OSError(filename=name, strerror=reason):
+            return f"{name}: {reason}"
+        case cause:
+            return str(cause)
+
+
+def _refuse(problem: str) -> NoReturn:
+    print(f"Bad settings: {problem}", file=sys.stderr)
+    raise SystemExit(2) from None
 
 
 def _problems(kind: type[ServiceSettings], error: ValidationError) -> str:

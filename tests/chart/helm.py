@@ -128,3 +128,13 @@ def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
         for manifest in manifests
         if manifest["kind"] in {"Pod", "Deployment", "StatefulSet", "Job"}
     }
+
+
+def secret_files(pod: Manifest) -> dict[str, dict[str, str]]:
+    """Return the settings that a pod reads from files, each with its secret's name and key."""
+    return {
+        item["path"]: {"name": source["secret"]["name"], "key": item["key"]}
+        for volume in pod["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+        for item in source["secret"]["items"]
+    }

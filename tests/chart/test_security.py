@@ -7,7 +7,7 @@ import pytest
 from tests.chart.helm import Manifest, pick, pods, render
 from tests.chart.modes import ANSWERING, EXISTING_BROKER, MODES, POSTGRESQL
 
-_RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
+_RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 
 
 def _all_pods() -> Iterator[tuple[str, Manifest]]:

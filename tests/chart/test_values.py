@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.helm import CHART, Refused, pick, render, run_helm, settings
+from tests.chart.helm import CHART, Refused, pick, render, run_helm, secret_files, settings
 from tests.chart.modes import POSTGRESQL
 
 _UNCHECKED = "--skip-schema-validation"
@@ -108,9 +108,5 @@ def test_queries_apart_can_be_set_with_the_values_of_a_release_that_knew_none(
         "template", "medication-periods", str(chart_with_reused_values), *settings(values)
     )
     answering = pick([each for each in yaml.safe_load_all(text) if each], "Deployment", "answering")
-    (url,) = [
-        each["valueFrom"]["secretKeyRef"]
-        for each in answering["spec"]["template"]["spec"]["containers"][0]["env"]
-        if each["name"] == "DATABASE_URL"
-    ]
+    url = secret_files(answering["spec"]["template"]["spec"])["DATABASE_URL"]
     assert url == {"name": "medication-replica", "key": "url"}

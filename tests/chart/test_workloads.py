@@ -8,8 +8,16 @@ import pytest
 from consumer_app.settings import ConsumerSettings
 from contracts.topology import EVENTS_QUEUE
 from publisher_app.settings import PublisherSettings
+from runtime.settings import SECRETS_DIR
 from runtime.version import VERSION
-from tests.chart.helm import Manifest, is_gone_before_the_release, pick, pods, render
+from tests.chart.helm import (
+    Manifest,
+    is_gone_before_the_release,
+    pick,
+    pods,
+    render,
+    secret_files,
+)
 from tests.chart.modes import ANSWERING, EXISTING_BROKER, MODES, OPERATOR, POSTGRESQL
 
 
@@ -63,23 +71,25 @@ def test_queries_go_to_those_who_only_answer_where_there_are_any() -> None:
 
 
 def test_who_only_answers_is_told_so_and_of_no_broker() -> None:
-    variables = _variables(pods(render(ANSWERING))["answering"])
+    pod = pods(render(ANSWERING))["answering"]
+    variables = _variables(pod)
     assert variables["CONSUMER_RECEIVES"] == "false"
     assert "RABBITMQ_URL" not in variables
     assert "CONSUMER_MAX_LAG" not in variables
     secret = {"name": "medication-database", "key": "url"}
-    assert variables["DATABASE_URL"] == {"secretKeyRef": secret}
+    assert secret_files(pod) == {"DATABASE_URL": secret}
 
 
 def test_a_replica_is_asked_by_those_who_only_answer_alone() -> None:
     specs = pods(render(MODES["PostgreSQL, queries apart on a replica"]))
-    answering, consumer = (_variables(specs[name]) for name in ("answering", "consumer"))
-    secret = {"name": "medication-replica", "key": "replica"}
-    assert answering["DATABASE_URL"] == {"secretKeyRef": secret}
+    answering = _variables(specs["answering"])
+    asked = {name: secret_files(specs[name])["DATABASE_URL"] for name in ("answering", "consumer")}
+    assert asked == {
+        "answering": {"name": "medication-replica", "key": "replica"},
+        "consumer": {"name": "medication-database", "key": "url"},
+    }
     assert answering["CONSUMER_MAX_LAG"] == "60"
     assert answering["CONSUMER_LOG_LEVEL"] == "DEBUG"
-    secret = {"name": "medication-database", "key": "url"}
-    assert consumer["DATABASE_URL"] == {"secretKeyRef": secret}
 
 
 def test_who_only_answers_runs_and_stops_as_a_consumer_does() -> None:
@@ -95,7 +105,7 @@ def test_who_only_answers_is_not_given_what_is_for_those_who_store() -> None:
     """Such as a way to the broker, or a DATABASE_URL with the right to write."""
     for_storing = {"consumer.extraEnv": [{"name": "DATABASE_URL", "value": "for those who store"}]}
     variables = _variables(pods(render(ANSWERING | for_storing))["answering"])
-    assert "secretKeyRef" in variables["DATABASE_URL"]
+    assert "DATABASE_URL" not in variables
 
 
 @pytest.mark.parametrize("by", ["cpu", "queue"])
@@ -167,8 +177,7 @@ def test_each_broker_gives_its_url_by_a_secret() -> None:
     for mode, (name, key) in expected.items():
         specs = pods(render(MODES[mode]))
         for component in ("consumer", "publisher"):
-            url = _variables(specs[component])["RABBITMQ_URL"]
-            assert url == {"secretKeyRef": {"name": name, "key": key}}
+            assert secret_files(specs[component])["RABBITMQ_URL"] == {"name": name, "key": key}
 
 
 def test_a_broker_of_its_own_exists_only_where_it_is_asked_for() -> None:
@@ -195,8 +204,8 @@ def test_keda_can_be_given_one_address_where_the_services_have_several() -> None
         manifests = render(POSTGRESQL | scaled | values)
         (given,) = pick(manifests, "TriggerAuthentication")["spec"]["secretTargetRef"]
         assert given == {"parameter": "host", "name": "hospital-broker", "key": key}
-        url = _variables(pods(manifests)["consumer"])["RABBITMQ_URL"]
-        assert url == {"secretKeyRef": {"name": "hospital-broker", "key": "url"}}
+        url = secret_files(pods(manifests)["consumer"])["RABBITMQ_URL"]
+        assert url == {"name": "hospital-broker", "key": "url"}
 
 
 def test_every_variable_is_one_that_the_services_read() -> None:
@@ -212,7 +221,8 @@ def test_every_variable_is_one_that_the_services_read() -> None:
         known = {
             str(field.validation_alias or prefix + name).upper()
             for name, field in kind.model_fields.items()
-        }
+        } | {SECRETS_DIR}
+        assert secret_files(specs[component]).keys() <= known
         assert _variables(specs[component]).keys() <= known
 
 

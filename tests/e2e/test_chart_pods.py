@@ -101,6 +101,12 @@ class Pods:
         ]
         return dict(content)
 
+    def _files(self, volume: Manifest) -> Iterator[tuple[str, str]]:
+        several = volume.get("projected", {}).get("sources", [volume])
+        for secret in (each["secret"] for each in several):
+            content = self._content(secret.get("secretName") or secret["name"])
+            yield from ((item["path"], content[item["key"]]) for item in secret["items"])
+
     def _volumes(self, component: str, container: Manifest) -> Iterator[str]:
         pod = self._pods[component]
         sources = {volume["name"]: volume for volume in pod.get("volumes", [])}
@@ -113,10 +119,9 @@ class Pods:
             if "configMap" in source:
                 for name, text in pick(self._manifests, "ConfigMap")["data"].items():
                     (folder / name).write_text(text)
-            elif "secret" in source:
-                for item in source["secret"]["items"]:
-                    content = self._content(source["secret"]["secretName"])
-                    (folder / item["path"]).write_text(content[item["key"]])
+            elif "secret" in source or "projected" in source:
+                for name, text in self._files(source):
+                    (folder / name).write_text(text)
             else:
                 # As an emptyDir or a claim with this fsGroup: writable by the group.
                 os.chown(folder, 0, group)

@@ -86,3 +86,9 @@ def test_a_change_of_code_installs_no_dependency_again(
 def _step(report: str, command: str) -> str:
     """Return the number, such as #9, under which the builder reports on a command."""
     return next(line.split()[0] for line in report.splitlines() if command in line)
+
+
+def test_the_default_database_is_on_the_volume(docker: Docker, images: dict[str, str]) -> None:
+    """No variable says so: one would win over a file of SECRETS_DIR."""
+    folder = "import os; print(os.path.realpath('data'))"
+    assert docker.run("run", "--rm", images["consumer"], "python", "-c", folder).strip() == "/data"

@@ -114,7 +114,7 @@ image: {{ include "image" (list . "consumer") }}
 imagePullPolicy: {{ .Values.images.pullPolicy }}
 command: [python, -m, consumer_app, database, migrate]
 env:
-  {{- include "variables" (list (include "databaseUrl" .) .Values.consumer.extraEnv) | nindent 2 }}
+  {{- include "variables" (list (include "databaseSettings" .) .Values.consumer.extraEnv) | nindent 2 }}
 resources:
   {{- toYaml (.Values.consumer.resources | default dict) | nindent 2 }}
 securityContext:
@@ -190,11 +190,49 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
 {{- default (printf "%s-rabbitmq" (include "fullname" .)) .Values.rabbitmq.auth.existingSecret }}
 {{- end }}
 
-{{- define "brokerUrl" -}}
-- name: RABBITMQ_URL
-  valueFrom:
-    secretKeyRef:
-      {{- include "brokerSecret" . | nindent 6 }}
+{{/* The secret that holds PostgreSQL's DATABASE_URL, and its key. */}}
+{{- define "databaseSecret" -}}
+name: {{ .Values.database.existingSecret }}
+key: {{ .Values.database.existingSecretKey }}
+{{- end }}
+
+{{/* The same for pods that only answer. */}}
+{{- define "answeringSecret" -}}
+{{- $answering := .Values.consumer.answering }}
+{{- if $answering.existingSecret -}}
+name: {{ $answering.existingSecret }}
+key: {{ $answering.existingSecretKey | default "url" }}
+{{- else }}
+{{- include "databaseSecret" . }}
+{{- end }}
+{{- end }}
+
+{{/* Secrets are files, each by its setting's name: variables can be read by whoever may describe a
+     process. A variable of extraEnv wins. */}}
+{{- define "secretsSetting" -}}
+- name: SECRETS_DIR
+  value: /secrets
+{{- end }}
+
+{{- define "secretsMount" -}}
+- name: secrets
+  mountPath: /secrets
+  readOnly: true
+{{- end }}
+
+{{/* Takes a dict: for each setting, what names its secret and key. */}}
+{{- define "secretsVolume" -}}
+- name: secrets
+  projected:
+    sources:
+      {{- range $setting, $secret := . }}
+      {{- with fromYaml $secret }}
+      - secret:
+          name: {{ .name }}
+          items:
+            - {key: {{ .key }}, path: {{ $setting }}}
+      {{- end }}
+      {{- end }}
 {{- end }}
 
 {{- define "accessSecretName" -}}
@@ -255,13 +293,9 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
 {{- end }}
 {{- end }}
 
-{{- define "databaseUrl" -}}
+{{- define "databaseSettings" -}}
 {{- if eq .Values.database.type "postgresql" -}}
-- name: DATABASE_URL
-  valueFrom:
-    secretKeyRef:
-      name: {{ .Values.database.existingSecret }}
-      key: {{ .Values.database.existingSecretKey }}
+{{- include "secretsSetting" . }}
 {{- else -}}
 - name: DATABASE_URL
   value: sqlite+aiosqlite:////data/medication-periods.db
@@ -269,8 +303,10 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
 {{- end }}
 
 {{- define "consumerSettings" -}}
-{{ include "brokerUrl" . }}
-{{ include "databaseUrl" . }}
+{{ include "secretsSetting" . }}
+{{- if eq .Values.database.type "sqlite" }}
+{{ include "databaseSettings" . }}
+{{- end }}
 # What migrates goes before it, and alone makes a database.
 - name: DATABASE_MUST_EXIST
   value: "true"
@@ -292,16 +328,7 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
 {{- $answering := .Values.consumer.answering }}
 - name: CONSUMER_RECEIVES
   value: "false"
-- name: DATABASE_URL
-  valueFrom:
-    secretKeyRef:
-      {{- if $answering.existingSecret }}
-      name: {{ $answering.existingSecret }}
-      key: {{ $answering.existingSecretKey | default "url" }}
-      {{- else }}
-      name: {{ .Values.database.existingSecret }}
-      key: {{ .Values.database.existingSecretKey }}
-      {{- end }}
+{{ include "secretsSetting" . }}
 - name: CONSUMER_LOG_LEVEL
   value: {{ .Values.consumer.logLevel }}
 {{ include "accessSettings" (list . "CONSUMER") }}
@@ -313,7 +340,7 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
 
 {{- define "publisherSettings" -}}
 {{- $publisher := .Values.publisher }}
-{{- include "brokerUrl" . }}
+{{- include "secretsSetting" . }}
 - name: PUBLISHER_GIVE_UP_AFTER
   value: {{ $publisher.giveUpAfter | quote }}
 - name: PUBLISHER_LOG_LEVEL

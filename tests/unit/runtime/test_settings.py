@@ -1,10 +1,12 @@
 """A bad setting ends the start with one line that names it and tells no secret."""
 
+from pathlib import Path
+
 import pytest
 
 from consumer_app.settings import ConsumerSettings
 from publisher_app.settings import PublisherSettings
-from runtime.settings import ServiceSettings, load_settings
+from runtime.settings import SECRETS_DIR, ServiceSettings, load_settings
 
 SECRET = "hunter2"
 KINDS: dict[str, type[ServiceSettings]] = {
@@ -15,7 +17,7 @@ KINDS: dict[str, type[ServiceSettings]] = {
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RABBITMQ_URL", "DATABASE_URL"):
+    for name in ("RABBITMQ_URL", "DATABASE_URL", SECRETS_DIR):
         monkeypatch.delenv(name, raising=False)
     for prefix, kind in KINDS.items():
         for field in kind.model_fields:
@@ -215,3 +217,99 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert str(settings.timezone) == "Europe/Berlin"
     assert settings.time_format == ["%d.%m.%Y %H:%M", "%d.%m.%Y, %H:%M:%S"]
     assert settings.batch_size == 1000
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder of secrets."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    monkeypatch.setenv(SECRETS_DIR, str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_any_setting_may_be_a_file_by_the_name_of_its_variable(
+    kind: type[ServiceSettings], secrets: Path
+) -> None:
+    (secrets / "RABBITMQ_URL").write_text(f"amqp://user:{SECRET}@broker/\n")
+    (secrets / "ACCESS_TOKENS").write_text("/tokens.csv")
+    (secrets / "DATABASE_URL").write_text(f"postgresql+asyncpg://user:{SECRET}@database/periods\n")
+    (secrets / "PUBLISHER_TIMEZONE").write_text("Europe/Berlin")
+
+    settings = load_settings(kind)
+
+    assert [*map(str, settings.rabbitmq_urls)] == [f"amqp://user:{SECRET}@broker/"]
+    assert settings.access_tokens == Path("/tokens.csv")
+    if isinstance(settings, ConsumerSettings):
+        assert settings.database_url == f"postgresql+asyncpg://user:{SECRET}@database/periods"
+    if isinstance(settings, PublisherSettings):
+        assert str(settings.timezone) == "Europe/Berlin"
+
+
+def test_files_are_read_where_kubernetes_puts_them(secrets: Path) -> None:
+    version = secrets / "..2026_11_27"
+    version.mkdir()
+    (version / "RABBITMQ_URL").write_text("amqp://broker/")
+    (secrets / "..data").symlink_to(version.name)
+    (secrets / "RABBITMQ_URL").symlink_to("..data/RABBITMQ_URL")
+
+    assert [*map(str, load_settings(ConsumerSettings).rabbitmq_urls)] == ["amqp://broker/"]
+
+
+def test_a_variable_wins_over_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (secrets / "RABBITMQ_URL").write_text("amqp://file/")
+    monkeypatch.setenv("RABBITMQ_URL", "amqp://variable/")
+
+    assert [*map(str, load_settings(ConsumerSettings).rabbitmq_urls)] == ["amqp://variable/"]
+
+
+def test_what_is_wrong_in_a_file_is_told_by_its_name_and_without_its_content(
+    secrets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (secrets / "RABBITMQ_URL").write_text(f"http://user:{SECRET}@broker/")
+
+    told = complaint(ConsumerSettings, capsys)
+
+    assert told.startswith("Bad settings: RABBITMQ_URL: ")
+    assert SECRET not in told
+
+
+def test_an_empty_name_is_that_of_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SECRETS_DIR, "")
+
+    assert load_settings(ConsumerSettings).database_url.startswith("sqlite")
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_folder_of_secrets_that_is_none_ends_the_start(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(SECRETS_DIR, str(tmp_path / name))
+
+    told = complaint(PublisherSettings, capsys)
+
+    assert told.startswith(f"Bad settings: SECRETS_DIR: there is no folder {tmp_path / name}: ")
+    assert told.count("\n") == 1
+
+
+def test_a_file_that_is_there_and_can_not_be_read_ends_the_start(
+    secrets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = secrets / "RABBITMQ_URL"
+    for make in (
+        secret.mkdir,
+        lambda: secret.write_bytes(b"amqp://user:\xff@broker/"),
+        lambda: secret.symlink_to(__file__),
+        lambda: secret.symlink_to("nowhere"),
+        lambda: secret.symlink_to(secret.name),
+    ):
+        make()
+        told = complaint(PublisherSettings, capsys)
+        assert told.startswith("Bad settings: SECRETS_DIR: ")
+        assert told.count("\n") == 1
+        if secret.is_dir():
+            secret.rmdir()
+        else:
+            secret.unlink()
