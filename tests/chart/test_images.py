@@ -11,6 +11,7 @@ import yaml
 
 from local import run_broker
 from publisher_app.__main__ import main
+from runtime.settings import SECRETS_DIR
 from tests.chart.helm import ROOT, pods, render
 
 _SERVICES = ["consumer", "publisher"]
@@ -99,3 +100,25 @@ def test_compose_chart_and_make_run_take_the_same_rabbitmq() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.rabbitmq.yaml").read_text())
     chart = pods(render())["rabbitmq"]["containers"][0]["image"]
     assert compose["services"]["rabbitmq"]["image"] == chart == run_broker.IMAGE
+
+
+class _Compose(yaml.SafeLoader):
+    """Reads compose files, of which one takes out what another has set: ``!reset`` is null."""
+
+
+_Compose.add_constructor("!reset", lambda *_: None)
+
+
+@pytest.mark.parametrize("service", [*_SERVICES, "answering"])
+def test_with_files_of_secrets_compose_sets_no_variable_that_would_win_over_them(
+    service: str,
+) -> None:
+    text = (ROOT / "docker-compose.secrets.yaml").read_text()
+    added = yaml.load(text, _Compose)["services"][service]
+    folder = "publisher_app" if service == "publisher" else "consumer_app"
+    base = yaml.safe_load((ROOT / folder / "docker-compose.yaml").read_text())["services"][service]
+    variables = base["environment"] | added["environment"]
+
+    assert added["secrets"]
+    assert [variables.get(name) for name in added["secrets"]] == [None] * len(added["secrets"])
+    assert variables[SECRETS_DIR] == "/run/secrets"
