@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install assets run test coverage unit integration browser chart e2e kubernetes faults fuzz bench growth lint format docs version lock clean programs
+.PHONY: help install assets run test coverage unit integration browser chart e2e kubernetes faults fuzz bench growth lint format docs sbom version lock clean programs
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -87,6 +87,9 @@ docs: install ## write the AsyncAPI documents and the page that shows them
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
 	@$(BIN)/node pages/asyncapi_page.mjs asyncapi/index.html asyncapi/publisher.yaml asyncapi/consumer.yaml
 
+sbom: .venv/installed ## list what is in each image, as CycloneDX, in sbom/
+	@$(BIN)/python -m local.sbom
+
 version: ## write the version of runtime/version.py wherever else it must stand
 	@$(PYTHON) -m local.version
 
@@ -100,7 +103,7 @@ lock: .venv/installed ## pin the newest versions of what pyproject.toml asks for
 	@$(BIN)/$(COMPILE) --group consumer -c requirements-dev.txt -o consumer_app/requirements.txt
 
 clean: ## remove the environment, the data and every cache
-	@rm -rf runtime/http/static .venv node_modules data .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf runtime/http/static .venv node_modules data sbom .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv takes far less time than pip, but does not read pip's settings, such as another index.
