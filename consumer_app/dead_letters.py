@@ -62,6 +62,15 @@ class Death(NamedTuple):
     origin: str
     run: str
 
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is a dead letter, or None where that can't be read."""
+        try:
+            time = datetime.fromisoformat(self.time)
+        except ValueError:
+            return None
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+
     @classmethod
     def of(cls, headers: Mapping[str, Any]) -> Self:
         """Read the headers of a dead letter, ours or those that RabbitMQ itself adds."""

@@ -1,17 +1,17 @@
 """`python -m consumer_app database`: migrate, back up, restore, check and purge the database."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from consumer_app.durations import Duration
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.backups import back_up, damage_of, restore
 from consumer_app.upkeep.guidance import guidance
+from consumer_app.upkeep.options import read_before, read_option
 from consumer_app.upkeep.retention import Purged, purge_histories
 from consumer_app.upkeep.target import (
     database_url,
@@ -21,7 +21,6 @@ from consumer_app.upkeep.target import (
     sqlite_file,
     with_store,
 )
-from contracts import Instant, reasons
 
 DAMAGED = 1
 
@@ -153,8 +152,8 @@ def purge(
     May be interrupted and run again. To publish an old file again brings back what was purged of
     it, and backups still hold it.
     """
-    time = _past(before)
-    gap: timedelta = _read(Duration, merge_gap, "--merge-gap")
+    time = read_before(before)
+    gap: timedelta = read_option(Duration, merge_gap, "--merge-gap")
     url = existing_database_url()
 
     async def purged(store: EventStore) -> None:
@@ -174,17 +173,3 @@ def _outcome(counts: Purged, merge_gap: str, *, done: bool) -> str:
         "older histories stay, as they are still open or joined with a period that stays\n"
         f"no answer about what stays changes for a merge_gap up to {merge_gap}"
     )
-
-
-def _past(text: str) -> datetime:
-    time: datetime = _read(Instant, text, "--before")
-    if time > datetime.now(UTC):
-        raise typer.BadParameter("lies in the future: name one that is over", param_hint="--before")
-    return time
-
-
-def _read(kind: Any, text: str, option: str) -> Any:  # noqa: ANN401 - as the kind says
-    try:
-        return TypeAdapter(kind).validate_python(text)
-    except ValidationError as error:
-        raise typer.BadParameter(reasons(error), param_hint=option) from None

@@ -1,28 +1,24 @@
-"""`python -m consumer_app dead-letters`: look at the dead letters, replay or drop them."""
+"""`python -m consumer_app dead-letters`: look at the dead letters, replay, drop or purge them."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from aio_pika import Message
-from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, DeliveryMode
+from aio_pika.abc import DeliveryMode
 
 from consumer_app.dead_letters import Death, kept_headers
-from consumer_app.settings import ConsumerSettings
-from consumer_app.upkeep import CommandFailed
+from consumer_app.upkeep.dead_letter_queue import dead_letter_queue
 from consumer_app.upkeep.guidance import guidance
-from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, ROUTING_KEY, declare_topology
-from runtime.broker import make_broker, make_channel
-from runtime.broker_errors import broker_errors
-from runtime.settings import load_settings
+from consumer_app.upkeep.options import read_before
+from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 
-_ANSWER_TIMEOUT_SECONDS = 10.0
 _CONFIRM_TIMEOUT_SECONDS = 30.0
 
-cli = typer.Typer(help="List, show, replay or drop what can't be stored.", no_args_is_help=True)
+cli = typer.Typer(
+    help="List, show, replay, drop or purge what can't be stored.", no_args_is_help=True
+)
 Number = Annotated[
     int, typer.Argument(help="The dead letter's number in the list.", metavar="NUMBER", min=1)
 ]
@@ -103,10 +99,30 @@ def drop(
     typer.echo(f"{asyncio.run(_drop(number))} dropped")
 
 
+@cli.command(
+    epilog=guidance(
+        when="what is older must not be kept any longer, by law or by rule: they hold patients",
+        needs="RABBITMQ_URL",
+        consumers="may run",
+        example="dead-letters purge --before 2026-01-01T00:00:00Z",
+    )
+)
+def purge(
+    before: Annotated[str, typer.Option(help="RFC 3339: 2026-01-01T00:00:00Z.", metavar="TIME")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")] = False,
+) -> None:
+    """Delete dead letters that became one before a time.
+
+    Without --yes they are only counted. The others stay, in their order, and so do those whose time
+    can't be read. May be interrupted and run again.
+    """
+    typer.echo(asyncio.run(_purge(read_before(before), dry_run=not yes)))
+
+
 async def _list() -> list[str]:
     lines = []
-    async with _dead_letters() as queue:
-        async for number, letter in _letters(queue):
+    async with dead_letter_queue() as queue:
+        async for number, letter in queue.letters():
             reason, time, origin, run = Death.of(letter.headers)
             size = f"{len(letter.body)} bytes"
             lines.append("\t".join([str(number), time, origin, run, size, reason]))
@@ -115,8 +131,8 @@ async def _list() -> list[str]:
 
 async def _show(wanted: int) -> str:
     lines = []
-    async with _dead_letters() as queue:
-        async for _, letter in _letters(queue, wanted):
+    async with dead_letter_queue() as queue:
+        async for _, letter in queue.letters(wanted):
             headers = Death.of(letter.headers)._asdict()
             lines += [f"{name}: {value}" for name, value in headers.items()]
             lines.append(letter.body.decode(errors="backslashreplace"))
@@ -125,9 +141,9 @@ async def _show(wanted: int) -> str:
 
 async def _replay(wanted: int | None) -> int:
     count = 0
-    async with _dead_letters() as queue:
+    async with dead_letter_queue() as queue:
         events = await queue.channel.get_exchange(EVENTS_EXCHANGE.name, ensure=False)
-        async for _, letter in _letters(queue, wanted):
+        async for _, letter in queue.letters(wanted):
             await events.publish(
                 Message(
                     letter.body,
@@ -146,48 +162,30 @@ async def _replay(wanted: int | None) -> int:
 
 async def _drop(wanted: int | None) -> int:
     count = 0
-    async with _dead_letters() as queue:
-        async for _, letter in _letters(queue, wanted):
+    async with dead_letter_queue() as queue:
+        async for _, letter in queue.letters(wanted):
             await letter.ack()
             count += 1
     return count
 
 
-async def _letters(
-    queue: AbstractQueue, wanted: int | None = None
-) -> AsyncIterator[tuple[int, AbstractIncomingMessage]]:
-    """Take the dead letters that are there now, or the one that is wanted, in their order.
-
-    Those that are not acknowledged go back when the channel closes.
-    """
-    waiting = queue.declaration_result.message_count or 0
-    for number in range(1, waiting + 1):
-        letter = await queue.get(fail=False)
-        if letter is None:
-            break
-        if wanted in (None, number):
-            yield number, letter
-        if wanted == number:
-            return
-    if wanted is not None:
-        raise CommandFailed(f"there is no dead letter {wanted}: the list has {waiting}")
+async def _purge(before: datetime, *, dry_run: bool) -> str:
+    older = kept = undated = 0
+    async with dead_letter_queue() as queue:
+        async for _, letter in queue.letters():
+            since = Death.of(letter.headers).since
+            undated += since is None
+            if since is None or since >= before:
+                # It goes back in the end: let go now, it would come once more.
+                kept += 1
+                continue
+            older += 1
+            if not dry_run:
+                await letter.ack()
+    return _purged(older, kept, undated, done=not dry_run)
 
 
-@asynccontextmanager
-async def _dead_letters() -> AsyncIterator[AbstractQueue]:
-    """Connect once: who gave the command learns at once that RabbitMQ is away, and why."""
-    broker = make_broker(
-        load_settings(ConsumerSettings).rabbitmq_urls, logging.getLogger(__name__), make_channel()
-    )
-    try:
-        connection = await broker.connect_once()
-        with broker_errors("RabbitMQ does not answer"):
-            async with asyncio.timeout(_ANSWER_TIMEOUT_SECONDS):
-                await declare_topology(broker)
-                channel = await connection.channel(on_return_raises=True)
-                queue = await channel.get_queue(DEAD_LETTER_QUEUE.name)
-        with broker_errors("RabbitMQ broke off"):
-            yield queue
-            await channel.close()
-    finally:
-        await broker.stop()
+def _purged(older: int, kept: int, undated: int, *, done: bool) -> str:
+    deleted = "deleted" if done else "would be deleted (give --yes to do it)"
+    remark = f", {undated} of them as their time can't be read" if undated else ""
+    return f"{older} {deleted}; {kept} stay{remark}"

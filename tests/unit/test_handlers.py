@@ -3,13 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faststream.rabbit import RabbitBroker, RabbitMessage, TestRabbitBroker
 
-from consumer_app.dead_letters import DeadLetterHeaders, DeadLetters, Death
+from consumer_app.dead_letters import (
+    REASON_HEADER,
+    TIME_HEADER,
+    DeadLetterHeaders,
+    DeadLetters,
+    Death,
+)
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
@@ -206,3 +213,24 @@ async def test_a_run_that_would_not_fit_beside_a_dead_letter_is_not_kept_and_tha
     (letter,) = consumer.dead_letters
     assert "run-id" not in letter.headers
     assert "the run is not kept" in Death.of(letter.headers).reason
+
+
+@pytest.mark.parametrize(
+    ("headers", "since"),
+    [
+        ({TIME_HEADER: "2026-11-27T05:00:00+00:00"}, datetime(2026, 11, 27, 5, tzinfo=UTC)),
+        ({TIME_HEADER: "2026-11-27T05:00:00"}, datetime(2026, 11, 27, 5, tzinfo=UTC)),
+        ({TIME_HEADER: "last week"}, None),
+        ({}, None),
+    ],
+)
+def test_a_dead_letter_is_as_old_as_its_header_says_where_that_can_be_read(
+    headers: dict[str, str], since: datetime | None
+) -> None:
+    assert Death.of({REASON_HEADER: "not JSON", **headers}).since == since
+
+
+def test_what_rabbitmq_itself_took_away_is_as_old_as_rabbitmq_says() -> None:
+    at = datetime(2026, 11, 27, 5, tzinfo=UTC)
+    assert Death.of({"x-death": [{"reason": "expired", "time": at}]}).since == at
+    assert Death.of({}).since is None

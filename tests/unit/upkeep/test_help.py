@@ -13,7 +13,7 @@ from consumer_app.__main__ import cli
 LABELS = ["When:", "Needs:", "Consumers:", "Exit status:", "Example:"]
 COMMANDS = {
     "database": ["migrate", "backup", "restore", "check", "purge", "runs", "retract"],
-    "dead-letters": ["list", "show", "replay", "drop"],
+    "dead-letters": ["list", "show", "replay", "drop", "purge"],
     "access": ["new-token"],
 }
 NEEDED = {"database": "DATABASE_URL", "dead-letters": "RABBITMQ_URL", "access": "ACCESS_TOKENS"}
