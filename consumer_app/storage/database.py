@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from consumer_app.storage.files import keep_private
 from consumer_app.storage.replacing import finish, is_of_1_0_0, replace
 from consumer_app.storage.schema import (
     USUAL_TERMS,
@@ -147,7 +148,7 @@ async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
     """
     if engine.dialect.name == "sqlite" and engine.url.database:
         file = Path(engine.url.database)
-        _look_for(file, terms)
+        _see_to(file, terms)
         if await asyncio.to_thread(is_of_1_0_0, file):
             stopped = Event()
             try:
@@ -206,8 +207,8 @@ def _unhurried(engine: AsyncEngine) -> AsyncEngine:
     )
 
 
-def _look_for(file: Path, terms: Terms) -> None:
-    # To open it would make it.
+def _see_to(file: Path, terms: Terms) -> None:
     if terms.must_exist and not file.exists():
         raise no_database(str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
+    keep_private(file)

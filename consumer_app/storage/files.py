@@ -1,8 +1,17 @@
-"""Files that are on the disk for good."""
+"""Files that are on the disk for good, and that their owner alone reads."""
 
 import errno
+import logging
 import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+logger = logging.getLogger("consumer_app.storage")
+
+OF_SQLITE = ("", "-wal", "-shm", "-journal")
+"""What the names of a SQLite file and of those that SQLite keeps beside it end with."""
 
 # Of a file system that syncs no folders, as CIFS and some that are in user space.
 _CAN_NOT = {errno.EINVAL, errno.ENOTSUP}
@@ -19,3 +28,40 @@ def put_in_place(unfinished: Path, file: Path) -> None:
             raise
     finally:
         os.close(folder)
+
+
+def keep_private(database: Path) -> None:
+    """Make a SQLite file that its owner alone reads, whatever the umask, or narrow what is there.
+
+    SQLite gives the files beside it the same mode.
+
+    Raises:
+        OSError: it can't be made.
+
+    """
+    database = database.resolve()
+    try:
+        os.close(os.open(database, os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        parts = [Path(f"{database}{part}") for part in OF_SQLITE]
+        # Not opened for it: to close one again would let SQLite's locks go.
+        if opened := [file for file in parts if _others_may_read(file)]:
+            _narrow(database, opened)
+
+
+def _others_may_read(file: Path) -> bool:
+    try:
+        return bool(stat.S_IMODE(file.stat().st_mode) & ~0o600)
+    except FileNotFoundError:
+        return False
+
+
+def _narrow(database: Path, files: Iterable[Path]) -> None:
+    try:
+        for file in files:
+            with suppress(FileNotFoundError):  # SQLite has deleted it meanwhile
+                file.chmod(0o600)
+    except OSError as error:
+        logger.warning("%s can be read by others: chmod 600 it (%s)", database, error.strerror)
+    else:
+        logger.info("%s could be read by others: its mode is 600 now", database)

@@ -11,14 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from consumer_app.storage.files import put_in_place
+from consumer_app.storage.files import OF_SQLITE, put_in_place
 from consumer_app.storage.tables import EVENTS
 from consumer_app.upkeep import CommandFailed
 
 # A connection to a file in WAL mode shares a lock on these bytes for as long as it lives.
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
-# The file, and what SQLite keeps beside it: the log would be taken for that of another file.
-_PARTS = ("", "-wal", "-shm", "-journal")
 
 
 def back_up(database: Path, file: Path) -> int:
@@ -126,7 +124,8 @@ def _out_of_use(database: Path) -> Iterator[None]:
 def _set_aside(database: Path) -> Path | None:
     """Rename a database with all its parts; return its name then, None when there is nothing."""
     aside = f"{database}.until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    parts = [part for part in _PARTS if Path(f"{database}{part}").exists()]
+    # All of them: the log would be taken for that of another file.
+    parts = [part for part in OF_SQLITE if Path(f"{database}{part}").exists()]
     for part in parts:
         Path(f"{database}{part}").rename(f"{aside}{part}")
     return Path(aside) if parts else None

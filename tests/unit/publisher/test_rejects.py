@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import stat
 from bisect import bisect
 from pathlib import Path
@@ -60,8 +61,12 @@ def test_only_the_owner_reads_the_rejects_even_where_all_could_before(tmp_path: 
     path = tmp_path / "rejects"
     path.touch(mode=0o666)
     path.chmod(0o666)
-    with Rejects(path, "monday") as rejects:
-        rejects.add(Record(1, "bad"), "bad")
+    umask = os.umask(0)
+    try:
+        with Rejects(path, "monday") as rejects:
+            rejects.add(Record(1, "bad"), "bad")
+    finally:
+        os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
