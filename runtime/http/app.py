@@ -19,6 +19,7 @@ from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.heads import bound_heads
 from runtime.http.methods import HeadAsGet
 from runtime.http.pages import document
+from runtime.http.unkept import Unkept
 from runtime.logs import trim_access_log
 from runtime.processes import can_not_start, end_as_told
 
@@ -61,7 +62,7 @@ class HttpApp(AsgiFastStream):
             after_startup=[spare_what_is_loaded],
         )
         bound_heads()
-        self._guarded_api = access.guard(api, HeadAsGet(api))
+        self._guarded_api = Unkept(access.guard(api, HeadAsGet(api)))
         self._logger = logger
         if beside is not None:
             self._work_beside(beside)
