@@ -105,15 +105,18 @@ class PrivatePostgres:
         return [programs / "initdb", "--auth=trust", "--encoding=UTF8", "--no-locale"]
 
     def _start_server(self, group: ChildGroup, programs: Path) -> None:
-        settings = {
+        settings = self._settings().items()
+        options = [option for item in settings for option in ("-c", "=".join(item))]
+        command = [*_unprivileged(), programs / "postgres", "-D", self._data, *options]
+        self._server = group.start(command, log=self.log)
+        self._wait(self._server, programs / "pg_isready")
+
+    def _settings(self) -> dict[str, str]:
+        return {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": "",
         }
-        options = [option for item in settings.items() for option in ("-c", "=".join(item))]
-        command = [*_unprivileged(), programs / "postgres", "-D", self._data, *options]
-        self._server = group.start(command, log=self.log)
-        self._wait(self._server, programs / "pg_isready")
 
     def _wait(self, server: subprocess.Popen[bytes], pg_isready: Path) -> None:
         asking: list[str | Path] = [

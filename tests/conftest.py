@@ -18,6 +18,7 @@ _TOGETHER = (
     re.compile(r"(tests/browser/)"),
     re.compile(r"(tests/faults/test_(?:broker|cluster)\.py)"),
     re.compile(r"(tests/integration/test_(?:scaling|handlers|oidc|only_answering|standby)\.py)"),
+    re.compile(r"(tests/integration/test_(?:pgbouncer|postgres_tls)\.py)"),
     re.compile(r"tests/integration/.*\[(sqlite|postgresql)\b"),
 )
 

@@ -1,7 +1,7 @@
 """The database: how it is opened, made durable, and brought to the newest schema in turn."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from consumer_app.storage.files import keep_private
+from consumer_app.storage.libpq import connect, is_behind_pgbouncer, postgres_url, take_words
 from consumer_app.storage.replacing import finish, is_of_1_0_0, replace
 from consumer_app.storage.schema import (
     USUAL_TERMS,
@@ -24,12 +25,11 @@ from consumer_app.storage.schema import (
     upgrade,
 )
 
-_DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 _BUSY_TIMEOUT_SECONDS = 5.0
 # What hangs is given up, reported, and tried again: seconds, but for the lock's milliseconds.
-_POSTGRES_LIMITS = {"timeout": 10, "command_timeout": 60}
+_POSTGRES_LIMITS = {"command_timeout": 60}
 # A migration counts and copies whole tables.
-_SECONDS_OF_MIGRATION = 3600
+_LIMITS_OF_MIGRATION = {"command_timeout": 3600}
 _POSTGRES_SETTINGS = {
     "lock_timeout": "5000",
     # A plan that is kept is the one for the sizes of its day: for an empty table, which is read
@@ -39,6 +39,14 @@ _POSTGRES_SETTINGS = {
     "jit": "off",
 }
 _READ_ONLY = {"default_transaction_read_only": "on"}
+# PgBouncer gives each transaction another session: what is prepared in one is not there in the
+# next, or another client's of that name is. What has no name is replaced by the next. Nor may we
+# say how a session is to be: its role has to, but for what a transaction can say itself.
+_NOTHING_IN_SESSION = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: "",
+}
 # By that setting, which is ours alone, the driver takes a primary for a host that is read-only.
 _HOSTS_FOR_READERS = {"read-write": "primary", "read-only": "standby"}
 # Given first, so that even switching to WAL waits for another process that does the same.
@@ -62,19 +70,21 @@ def pragmas(cache_bytes: int = USUAL_CACHE_BYTES, *, read_only: bool = False) ->
 
 
 def check_database_url(url: str) -> str:
-    """Return a URL that names a database we know.
+    """Return a URL that names a database we know, in the words that SQLAlchemy takes.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it does not; the text repeats no secret.
 
     """
+    if address := postgres_url(url):
+        return address.render_as_string(hide_password=False)
     try:
-        known = make_url(url).drivername in _DRIVERS
-    except ArgumentError:
-        known = False
-    if not known:
+        is_file = make_url(url).drivername == "sqlite+aiosqlite"
+    except (ArgumentError, ValueError):
+        is_file = False
+    if not is_file:
         raise ValueError(
-            "write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
+            "write sqlite+aiosqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
         )
     return url
 
@@ -86,19 +96,17 @@ def open_database(
 
     ``cache_bytes`` are what a connection to SQLite may keep of the file. Where it is ``read_only``
     the database itself refuses each write, and no file is made.
+
+    Raises:
+        ValueError: the URL names no database we know.
+
     """
-    address = make_url(url)
-    # Errors would repeat the parameters, and with them patients and medications.
+    address = make_url(check_database_url(url))
     if address.get_backend_name() != "sqlite":
-        settings = {**_POSTGRES_SETTINGS, **(_READ_ONLY if read_only else {})}
-        limits = {**_POSTGRES_LIMITS, "server_settings": settings}
-        if read_only:
-            address = _for_readers(address)
-        return create_async_engine(
-            address, hide_parameters=True, pool_pre_ping=True, connect_args=limits
-        )
+        return _open_postgres(address, read_only=read_only, pool_pre_ping=True)
     # The statements of as many sizes as there are: see SqliteBackend.
     prepared = {"cached_statements": 256}
+    # Errors would repeat the parameters, and with them patients and medications.
     engine = create_async_engine(address, hide_parameters=True, connect_args=prepared)
     if read_only:
         event.listen(engine.sync_engine, "do_connect", _connect_read_only)
@@ -106,6 +114,35 @@ def open_database(
     event.listen(engine.sync_engine, "connect", set_up)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def _open_postgres(
+    address: URL,
+    *,
+    read_only: bool = False,
+    limits: Mapping[str, int] = _POSTGRES_LIMITS,
+    **options: Any,  # noqa: ANN401 - SQLAlchemy's
+) -> AsyncEngine:
+    if read_only:
+        address = _for_readers(address)
+        options["execution_options"] = {"postgresql_readonly": True}
+    is_shared = is_behind_pgbouncer(address)
+    settings = {**_POSTGRES_SETTINGS, **(_READ_ONLY if read_only else {})}
+    of_session = _NOTHING_IN_SESSION if is_shared else {"server_settings": settings}
+    engine = create_async_engine(
+        address,
+        hide_parameters=True,
+        connect_args={**limits, **of_session, "async_creator_fn": connect},
+        **options,
+    )
+    event.listen(engine.sync_engine, "do_connect", take_words)
+    if is_shared:
+        event.listen(engine.sync_engine, "begin", _limit_locks)
+    return engine
+
+
+def _limit_locks(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_POSTGRES_SETTINGS['lock_timeout']}")
 
 
 def _for_readers(address: URL) -> URL:
@@ -168,7 +205,7 @@ async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:
             await connection.run_sync(upgrade, terms)
             await connection.commit()
         finally:
-            # The turn is over with the session, whatever became of its transactions.
+            # Whatever became of its transaction, nothing of it is left behind.
             await connection.invalidate()
 
 
@@ -195,16 +232,7 @@ def _unhurried(engine: AsyncEngine) -> AsyncEngine:
     """Give an engine whose statements may take as long as those of a migration do."""
     if engine.dialect.name == "sqlite":
         return engine
-    return create_async_engine(
-        engine.url,
-        hide_parameters=True,
-        poolclass=NullPool,
-        connect_args={
-            **_POSTGRES_LIMITS,
-            "command_timeout": _SECONDS_OF_MIGRATION,
-            "server_settings": _POSTGRES_SETTINGS,
-        },
-    )
+    return _open_postgres(engine.url, limits=_LIMITS_OF_MIGRATION, poolclass=NullPool)
 
 
 def _see_to(file: Path, terms: Terms) -> None:

@@ -1,12 +1,18 @@
 """What can be wrong with a database: it is away for now, or of no use as it is."""
 
 import sqlite3
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
+# A prepared statement is not there any more, or another client's of that name is.
+_OF_A_SHARED_SESSION = ("26000", "42P05")
+_REFUSED_BY_PGBOUNCER = "unsupported startup parameter"
+_SHARED_SESSION = "where PgBouncer is between, add pgbouncer=true to DATABASE_URL"
+SEE_CERTIFICATE = "see sslcert and sslkey in DATABASE_URL"
 _CAUSES = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
@@ -45,8 +51,35 @@ def database_errors(what: str) -> Iterator[None]:
     try:
         yield
     except _CAUSES as error:
-        # SQLAlchemy's own text would repeat the statement, PostgreSQL's further lines the row.
-        words = str(getattr(error, "orig", None) or error).splitlines()
-        # SQLite's driver would repeat a text that is not UTF-8.
-        cause = words[0].partition(" with text")[0] if words else type(error).__name__
-        raise DatabaseUnavailable(f"the database can't be {what}: {cause}") from error
+        cause = getattr(error, "orig", None) or error
+        why = _of_tls(cause) or _in_one_line(cause)
+        if _REFUSED_BY_PGBOUNCER in why:
+            raise UnusableDatabase(f"{why}: {_SHARED_SESSION}") from error
+        if getattr(cause, "sqlstate", None) in _OF_A_SHARED_SESSION:
+            why = f"{why}: {_SHARED_SESSION}"
+        raise DatabaseUnavailable(f"the database can't be {what}: {why}") from error
+
+
+def _in_one_line(cause: BaseException) -> str:
+    # SQLAlchemy's own text would repeat the statement, PostgreSQL's further lines the row.
+    words = str(cause).splitlines()
+    # SQLite's driver would repeat a text that is not UTF-8.
+    return words[0].partition(" with text")[0] if words else type(cause).__name__
+
+
+def _of_tls(error: BaseException | None) -> str | None:
+    """Say which certificate is refused and why, where that is behind an error.
+
+    PostgreSQL refuses ours behind the handshake: the driver's own text is that it was cut off.
+    """
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"PostgreSQL's certificate is refused: {error.verify_message}; it must name the host "
+            "of DATABASE_URL, and be of an authority in its sslrootcert"
+        )
+    if error is None:
+        return None
+    reason = (error.reason or str(error)).lower().replace("_", " ")
+    return f"there is no TLS with PostgreSQL: {reason}: {SEE_CERTIFICATE}"

@@ -210,7 +210,10 @@ class PostgresBackend:
         async with self._engine.connect() as connection:
             driver = await _driver(connection)
             async with driver.transaction(readonly=True):
-                cursor = await driver.cursor(_WALK, patient_id, [*medication_names])
+                # Without a name: behind PgBouncer another client may have given the same one to
+                # a statement of the same session.
+                walk = await driver.prepare(_WALK, name="")
+                cursor = await walk.cursor(patient_id, [*medication_names])
                 while rows := await cursor.fetch(EVENTS_A_PART):
                     yield [_walked(row) for row in rows]
 

@@ -61,8 +61,9 @@ def upgrade(connection: Connection, terms: Terms) -> None:
 
     """
     if connection.dialect.name == "postgresql":
-        # A write to SQLite has begun as one, and so has its turn already.
-        connection.execute(text("SELECT pg_advisory_lock(hashtext('medication_event'))"))
+        # A write to SQLite has begun as one, and so has its turn already. The turn ends with the
+        # transaction: behind PgBouncer the session is another client's then.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('medication_event'))"))
     _check_encoding(connection)
     configuration = _configuration()
     configuration.attributes["connection"] = connection

@@ -12,6 +12,7 @@ import pytest
 from local.broker import PrivateBroker, private_broker
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase
+from tests.pgbouncer import private_pgbouncer
 from tests.processes import run_module
 from tests.services import ServiceProcess, eventually
 
@@ -74,6 +75,23 @@ def test_faststreams_workers_share_the_work_and_the_port(
         eventually(partial(answers_right, service.url))
     finally:
         service.stop()
+
+
+def test_consumers_behind_pgbouncer_give_the_same_answers(
+    environment: dict[str, str], postgres: PrivatePostgres, file: Path, tmp_path: Path
+) -> None:
+    with private_pgbouncer(postgres) as bouncer, ExitStack() as stack:
+        url = f"{bouncer.url_of(environment['DATABASE_URL'])}?pgbouncer=true"
+        through = {**environment, "DATABASE_URL": url}
+        running = [ServiceProcess("consumer", through, tmp_path) for _ in range(2)]
+        for service in running:
+            stack.callback(service.stop)
+        for service in running:
+            service.wait_until_ready()
+        publish(file, environment)
+        for service in running:
+            eventually(partial(answers_right, service.url))
+            assert "can't be" not in service.log.read_text()
 
 
 def publish(file: Path, environment: dict[str, str]) -> None:

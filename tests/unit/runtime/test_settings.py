@@ -67,7 +67,6 @@ def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> 
                 "data/periods.db",
                 "sqlite:///periods.db",
                 f"mysql://user:{SECRET}@localhost/periods",
-                f"postgresql://user:{SECRET}@localhost/periods",
                 f"postgresql+asyncpg://user:{SECRET}@localhost:port/periods",
             )
         ],

@@ -52,7 +52,12 @@ def sqlite(file: Path) -> tuple[str, str]:
     ("variable", "value", "command", "problem"),
     [
         ("DATABASE_URL", "events.db", MIGRATE, "write sqlite+aiosqlite:///FILE or postgresql"),
-        ("DATABASE_URL", "postgresql+asyncpg://u:secret@h:port/d", PURGE, "invalid literal"),
+        (
+            "DATABASE_URL",
+            "postgresql+asyncpg://u:secret@h:port/d",
+            PURGE,
+            "write postgresql://USER:",
+        ),
         ("RABBITMQ_URL", "http://localhost", LIST, "URL scheme should be 'amqp' or 'amqps'"),
         ("RABBITMQ_URL", "localhost", LIST, "valid URL"),
     ],
