@@ -1,6 +1,7 @@
 """The services as processes of their own, as their users run them."""
 
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from local.ports import free_port
+from tests.certificates import Certificate
 from tests.processes import ModuleProcess
 
 PATIENCE_SECONDS = 60.0
@@ -22,7 +24,8 @@ class ServiceProcess:
 
     ``app`` is another app than the service's own, ``wrapper`` a command to run it under, ``port``
     that of a service which ran before, ``host`` the address at which it listens besides 127.0.0.1,
-    ``options`` more of FastStream's own. ``anew`` is for who
+    ``options`` more of FastStream's own. ``https`` is the certificate that it serves, and
+    the authority by which it is known. ``anew`` is for who
     measures it: it takes nothing over from a process that has imported its libraries.
     """
 
@@ -37,11 +40,18 @@ class ServiceProcess:
         port: int | None = None,
         host: str = "127.0.0.1",
         options: Sequence[str] = (),
+        https: tuple[Certificate, Certificate] | None = None,
         anew: bool = False,
     ) -> None:
         self._name = name
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.trust: ssl.SSLContext | bool = True
+        if https is not None:
+            own, authority = https
+            self.url = f"https://127.0.0.1:{self.port}"
+            self.trust = ssl.create_default_context(cafile=authority.file)
+            options = [*options, "--ssl-certfile", str(own.file), "--ssl-keyfile", str(own.key)]
         self.log = folder / f"{name}-{self.port}.log"
         command = ["run", app or f"{name}_app.main:app", "--host", host]
         command += ["--port", str(self.port), *options]
@@ -70,7 +80,7 @@ class ServiceProcess:
         A consumer is ready, too, while all that is wrong keeps it from receiving alone.
         """
         try:
-            answer = httpx.get(f"{self.url}/health/ready", timeout=20)
+            answer = httpx.get(f"{self.url}/health/ready", timeout=20, verify=self.trust)
         except httpx.TransportError:
             return None
         problems: dict[str, str] = answer.json()["problems"]

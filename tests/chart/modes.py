@@ -6,6 +6,7 @@ POSTGRESQL = {"database.type": "postgresql", "database.existingSecret": "medicat
 EXISTING_BROKER = {"rabbitmq.enabled": False, "rabbitmq.existingSecret": "hospital-broker"}
 OPERATOR = {"rabbitmq.enabled": False, "rabbitmq.operator.enabled": True}
 ANSWERING = POSTGRESQL | {"consumer.answering.replicas": 3}
+TLS = {"tls.existingSecret": "certificate", "tls.certificatesSecret": "authorities"}
 GATEWAY = {"gateway.enabled": True, "gateway.parentRefs": [{"name": "public"}]}
 
 MODES: dict[str, dict[str, Any]] = {
@@ -29,6 +30,9 @@ MODES: dict[str, dict[str, Any]] = {
         "consumer.answering.maxLag": 60,
         "consumer.answering.extraEnv": [{"name": "CONSUMER_LOG_LEVEL", "value": "DEBUG"}],
     },
+    "PostgreSQL, queries apart, with certificates": ANSWERING | TLS,
+    "with certificates": TLS
+    | {"publisher.file.enabled": True, "publisher.file.configMap": "events"},
     "existing broker": POSTGRESQL | EXISTING_BROKER,
     "cluster operator": POSTGRESQL | OPERATOR | {"serviceMonitor.enabled": True},
     "ingress": {

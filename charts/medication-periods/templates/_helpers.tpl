@@ -138,22 +138,92 @@ strategy:
   rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
 {{- end }}
 
+{{- define "scheme" -}}
+{{- if (.Values.tls | default dict).existingSecret }}, scheme: HTTPS{{ end }}
+{{- end }}
+
+{{/* With a certificate a service serves HTTPS; without, it starts as its image says. Takes
+     (list $ SERVICE). */}}
+{{- define "httpsArguments" -}}
+{{- if ((first .).Values.tls | default dict).existingSecret -}}
+args:
+  - faststream
+  - run
+  - {{ last . }}_app.main:app
+  - --host
+  - 0.0.0.0
+  - --port
+  - "8000"
+  - --ssl-certfile
+  - /tls/tls.crt
+  - --ssl-keyfile
+  - /tls/tls.key
+{{- end }}
+{{- end }}
+
+{{/* Certificates: the service's own, and the files that the URLs of RabbitMQ and PostgreSQL name.
+     As folders, which follow the secrets. */}}
+{{- define "tlsMount" -}}
+{{- if (.Values.tls | default dict).existingSecret -}}
+- name: tls
+  mountPath: /tls
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "tlsVolume" -}}
+{{- with (.Values.tls | default dict).existingSecret -}}
+- name: tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+
+{{- define "certificatesMount" -}}
+{{- if (.Values.tls | default dict).certificatesSecret -}}
+- name: certificates
+  mountPath: /certificates
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "certificatesVolume" -}}
+{{- with (.Values.tls | default dict).certificatesSecret -}}
+- name: certificates
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+
+{{- define "urlScheme" -}}
+{{- ternary "https" "http" (not (empty (.Values.tls | default dict).existingSecret)) }}
+{{- end }}
+
+{{/* What a Service says of its port, for an ingress or gateway. */}}
+{{- define "appProtocol" -}}
+{{- if (.Values.tls | default dict).existingSecret -}}
+appProtocol: https
+{{- end }}
+{{- end }}
+
 {{/* Liveness asks whether the process answers, no more: a restart mends no broker and no database.
      Readiness is about requests: the consumer's asks for the database alone, so that queries are
      answered while RabbitMQ is away, the publisher's for RabbitMQ. */}}
 {{- define "probes" -}}
 startupProbe:
-  httpGet: {path: /health/live, port: http}
+  httpGet: {path: /health/live, port: http{{ include "scheme" . }}}
   periodSeconds: 2
   timeoutSeconds: 5
   failureThreshold: 150
 livenessProbe:
-  httpGet: {path: /health/live, port: http}
+  httpGet: {path: /health/live, port: http{{ include "scheme" . }}}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
 readinessProbe:
-  httpGet: {path: /health/ready, port: http}
+  httpGet: {path: /health/ready, port: http{{ include "scheme" . }}}
   periodSeconds: 5
   # The check itself asks for up to 5 seconds.
   timeoutSeconds: 7
