@@ -11,6 +11,7 @@ from local.packages import ProgramMissingError, apt_install, can_install, find_p
 _PACKAGES = {
     "chromium": ("chromium", "fonts-dejavu-core"),
     "initdb": ("postgresql",),
+    "openssl": ("openssl",),
     "pgbouncer": ("pgbouncer",),
     "rabbitmq-server": ("rabbitmq-server",),
     "strace": ("strace",),
