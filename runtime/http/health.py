@@ -21,6 +21,32 @@ class Remark(str):
 
 # A probe is not kept waiting for what its answer does not depend on.
 _PATIENCE_SECONDS = 2.0
+# An answer holds for so long: who asks more often costs RabbitMQ and the database no more.
+_HOLDS_SECONDS = 1.0
+
+
+class _Shared:
+    """A check that is made once for all who ask while it is made, and for a second after."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._making: asyncio.Task[str | None] | None = None
+        self._holds_until = 0.0
+
+    async def __call__(self) -> str | None:
+        if self._making is None or (self._making.done() and self._now() >= self._holds_until):
+            self._making = asyncio.create_task(self._made())
+        # Others wait for it, too: it goes on when one of them does not.
+        return await asyncio.shield(self._making)
+
+    async def _made(self) -> str | None:
+        try:
+            return await self._check()
+        finally:
+            self._holds_until = self._now() + _HOLDS_SECONDS
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
 
 class Live(BaseModel):
@@ -41,7 +67,7 @@ class Readiness(BaseModel):
 def health_router(checks: Mapping[str, Check]) -> APIRouter:
     """Make the health routes over named checks, on all of which readiness depends."""
     router = _router()
-    _add_readiness(router, checks, checks)
+    _add_readiness(router, _shared(checks), checks)
     return router
 
 
@@ -51,6 +77,7 @@ def answering_health_router(checks: Mapping[str, Check], answering: Collection[s
     Readiness depends on the checks named as ``answering``, receiving on all of them.
     """
     router = _router()
+    checks = _shared(checks)
     _add_readiness(router, checks, answering)
 
     @router.get("/receiving", responses={503: {"model": Readiness, "description": "Not receiving"}})
@@ -59,6 +86,10 @@ def answering_health_router(checks: Mapping[str, Check], answering: Collection[s
         return _tell(response, "receiving", await _problems(checks), checks)
 
     return router
+
+
+def _shared(checks: Mapping[str, Check]) -> Mapping[str, Check]:
+    return {name: _Shared(check) for name, check in checks.items()}
 
 
 def _router() -> APIRouter:

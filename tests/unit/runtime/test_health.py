@@ -76,3 +76,65 @@ async def test_readiness_does_not_wait_for_what_it_does_not_depend_on(
 
     assert (status, body["status"]) == (200, "ready")
     assert body["problems"] == {"broker": "no answer within 0.01 s"}
+
+
+class Counted:
+    """A check that counts how often it is made, and is not done before it is let go on."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+
+    async def __call__(self) -> str | None:
+        self.made += 1
+        self.begun.set()
+        await self.may_end.wait()
+        return f"problem {self.made}"
+
+
+async def test_a_hundred_who_ask_at_once_and_who_asks_soon_after_share_one_check() -> None:
+    counted = Counted()
+    router = health_router({"broker": counted})
+
+    asking = [asyncio.create_task(ask(router, "/health/ready")) for _ in range(100)]
+    await counted.begun.wait()
+    counted.may_end.set()
+    answers = await asyncio.gather(*asking, ask(router, "/health/ready"))
+
+    assert counted.made == 1
+    assert all(body["problems"] == {"broker": "problem 1"} for _, body in answers)
+
+
+async def test_readiness_and_receiving_share_their_checks() -> None:
+    counted = Counted()
+    counted.may_end.set()
+    router = answering_health_router({"database": counted}, ["database"])
+
+    for path in ("/health/ready", "/health/receiving"):
+        assert (await ask(router, path))[1]["problems"] == {"database": "problem 1"}
+
+
+async def test_an_answer_holds_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_HOLDS_SECONDS", 0.0)
+    counted = Counted()
+    counted.may_end.set()
+    router = health_router({"broker": counted})
+
+    for number in (1, 2):
+        assert (await ask(router, "/health/ready"))[1]["problems"] == {
+            "broker": f"problem {number}"
+        }
+
+
+async def test_a_check_goes_on_for_others_when_one_who_asked_has_gone() -> None:
+    counted = Counted()
+    router = health_router({"broker": counted})
+    gone, waiting = (asyncio.create_task(ask(router, "/health/ready")) for _ in range(2))
+    await counted.begun.wait()
+
+    gone.cancel()
+    counted.may_end.set()
+
+    assert (await waiting)[1]["problems"] == {"broker": "problem 1"}
+    assert counted.made == 1
