@@ -81,11 +81,12 @@ format: .venv/installed ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: install ## write the AsyncAPI documents and the page that shows them
+docs: install ## write the AsyncAPI documents, the page that shows them, and what RabbitMQ loads
 	@mkdir -p asyncapi
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen publisher_app.main:app --yaml -o asyncapi/publisher.yaml
 	@env -u RABBITMQ_URL $(BIN)/faststream docs gen consumer_app.main:app --yaml -o asyncapi/consumer.yaml
 	@$(BIN)/node pages/asyncapi_page.mjs asyncapi/index.html asyncapi/publisher.yaml asyncapi/consumer.yaml
+	@$(BIN)/python -m contracts.definitions >charts/medication-periods/files/topology.json
 
 sbom: .venv/installed ## list what is in each image, as CycloneDX, in sbom/
 	@$(BIN)/python -m local.sbom

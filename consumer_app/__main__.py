@@ -1,4 +1,4 @@
-"""`python -m consumer_app`: what operators do with the database and the dead letters."""
+"""`python -m consumer_app`: what operators do with the database and RabbitMQ."""
 
 import logging
 import sys
@@ -12,6 +12,7 @@ from consumer_app.upkeep import (
     database_commands,
     dead_letter_commands,
     run_commands,
+    topology_commands,
 )
 from runtime.broker_errors import BrokerUnavailable
 
@@ -29,6 +30,7 @@ database_commands.cli.add_typer(run_commands.cli)
 cli.add_typer(database_commands.cli, name="database")
 cli.add_typer(dead_letter_commands.cli, name="dead-letters")
 cli.add_typer(access_commands.cli, name="access")
+cli.add_typer(topology_commands.cli)
 
 
 @cli.callback()

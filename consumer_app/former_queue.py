@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
 
 import stamina
 from aio_pika import Message
@@ -23,14 +22,13 @@ from pydantic import AmqpDsn
 
 from consumer_app.dead_letters import kept_headers
 from contracts.topology import EVENTS_EXCHANGE, EVENTS_QUEUE, FORMER_EVENTS_QUEUE, ROUTING_KEY
-from runtime.addresses import connect_apart
+from runtime.addresses import connected_apart
 from runtime.broker_errors import BrokerUnavailable, broker_errors
 
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 60.0
 _LONGEST_RETRY_SECONDS = 5.0
-_FAREWELL_SECONDS = 1.0
 
 # That RabbitMQ is away is told, once, by the broker of the consumer.
 _AWAY = (OSError, ChannelInvalidStateError, StopAsyncIteration, asyncio.CancelledError)
@@ -48,9 +46,7 @@ async def empty_former_queue(urls: Iterable[AmqpDsn]) -> None:
     problem, is_there = "", True
     while is_there:
         try:
-            with broker_errors(f"queue {FORMER_EVENTS_QUEUE} can't be emptied", Exception):
-                async with _connection(urls) as connection:
-                    is_there = await _empty(connection)
+            is_there = await empty_former_queue_once(urls)
             problem = ""
         except BrokerUnavailable as unavailable:
             if problem != str(unavailable):
@@ -67,17 +63,16 @@ async def empty_former_queue(urls: Iterable[AmqpDsn]) -> None:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
-@asynccontextmanager
-async def _connection(urls: Iterable[AmqpDsn]) -> AsyncIterator[AbstractConnection]:
-    connection = await connect_apart(urls)
-    try:
-        yield connection
-    finally:
-        # One that RabbitMQ does not read is never closed in good order.
-        with suppress(TimeoutError):
-            # Unlike wait_for in Python 3.11, it never takes a cancellation for its own.
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                await connection.close()
+async def empty_former_queue_once(urls: Iterable[AmqpDsn]) -> bool:
+    """Move what waits in 1.0.0's queue now, and tell whether there is such a queue.
+
+    Raises:
+        BrokerUnavailable: RabbitMQ can't be reached, or refuses it.
+
+    """
+    with broker_errors(f"queue {FORMER_EVENTS_QUEUE} can't be emptied", Exception):
+        async with connected_apart(urls) as connection:
+            return await _empty(connection)
 
 
 async def _empty(connection: AbstractConnection) -> bool:

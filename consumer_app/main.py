@@ -45,7 +45,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     room = asyncio.Lock()
     as_here = {"DATABASE_URL": settings.database_url, "CONSUMER_RECEIVES": str(settings.receives)}
     answered_apart = AnswersApart(as_here, room)
-    broker = make_broker(settings.rabbitmq_urls, logger, default_channel=make_channel())
+    broker = make_broker(settings.rabbitmq_urls, logger, make_channel(), declares=settings.declare)
     dead_letters = DeadLetters(broker)
     trial = Trial(room)
     handle_events(broker, make_channel(settings.prefetch), store, dead_letters, trial)
@@ -70,6 +70,8 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
 
     kind = HttpApp if settings.receives else UnconnectedApp
+    # Who may not declare may not unbind either: for them `python -m consumer_app declare` does it.
+    empties = settings.receives and settings.declare
     beside = partial(empty_former_queue, settings.rabbitmq_urls)
     return kind(
         broker,
@@ -78,7 +80,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         operations=OPERATIONS,
         logger=logger,
         lifespan=_opened(settings, store, answered_apart),
-        beside=beside if settings.receives else None,
+        beside=beside if empties else None,
     )
 
 

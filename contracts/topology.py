@@ -45,6 +45,9 @@ DEAD_LETTER_QUEUE = RabbitQueue(
     arguments={"x-delivery-limit": 1_000_000_000},
 )
 
+TOPOLOGY = ((DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE), (EVENTS_EXCHANGE, EVENTS_QUEUE))
+"""Each exchange, and the queue that is bound to it."""
+
 
 async def declare_dead_letters(broker: RabbitBroker) -> None:
     """Declare on a connected broker what a handler moves refused messages to."""

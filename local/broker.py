@@ -47,7 +47,8 @@ class PrivateBroker:
         self.name = "rabbit@localhost"
         self.log = self.folder / "broker.log"
         self.port = port or free_port()
-        self.plugin_ports = {name: free_port() for name in plugins}
+        self.plugin_ports = {name: free_port() for name in plugins if name in _PLUGIN_LISTENERS}
+        self._plugins = plugins
         self._epmd_port = free_port()
         self._distribution_port = free_port()
         self._group: ChildGroup | None = None
@@ -133,7 +134,7 @@ class PrivateBroker:
         self.log.touch()
         lines = (f"{key} = {value}\n" for key, value in self._settings().items())
         (self.folder / "rabbitmq.conf").write_text("".join(lines))
-        (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugin_ports)}].\n")
+        (self.folder / "enabled_plugins").write_text(f"[{','.join(self._plugins)}].\n")
 
     def _settings(self) -> dict[str, object]:
         listeners = {

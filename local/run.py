@@ -150,7 +150,7 @@ def _lacks_the_broker(consumer: str) -> bool | None:
         return None
     if problem is None:
         return False
-    # Else it answers, and its queue has no consumer yet, or is gone.
+    # Else it answers, and its queue is not subscribed to yet, or is gone.
     return True if problem.startswith("RabbitMQ") else None
 
 

@@ -1,4 +1,7 @@
-"""`python -m publisher_app FILE`: publishes a file of events and ends."""
+"""`python -m publisher_app FILE`: publishes a file of events and ends.
+
+`python -m publisher_app declare` declares all in RabbitMQ, for services whose users may not.
+"""
 
 import asyncio
 import signal
@@ -22,6 +25,8 @@ from publisher_app.settings import (
     read_run,
     read_zone,
 )
+from runtime.broker import declare_all
+from runtime.broker_errors import BrokerUnavailable
 from runtime.collector import spare_what_is_loaded
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
@@ -69,6 +74,9 @@ def main(
     Exit status: 0 all published, 1 some rows rejected, 2 the input could not be read or RabbitMQ
     not be reached. Running it again is always safe.
 
+    Where the users of the services may not declare exchanges and queues, `python -m publisher_app
+    declare` does it, by one who may.
+
     What a wrong file has brought can be taken out again by the run that is shown at the end: see
     `python -m consumer_app database retract --help`. Published again, the file is the same run for
     as long as its time of change is the same.
@@ -87,6 +95,22 @@ def main(
     told = {name: value for name, value in given.items() if value is not None}
     settings = settings.model_copy(update=told)
     raise typer.Exit(asyncio.run(_publish(file, settings)))
+
+
+def declare() -> None:
+    """Declare all exchanges and queues in RabbitMQ, by a user who may: the one of RABBITMQ_URL.
+
+    Then the services' own users need no right to configure, with PUBLISHER_DECLARE=false and
+    CONSUMER_DECLARE=false. What is there stays as it is, with its messages.
+    """
+    settings = load_settings(PublisherSettings)
+    configure_logs(settings.log_level)
+    try:
+        asyncio.run(declare_all(settings.rabbitmq_urls))
+    except BrokerUnavailable as unavailable:
+        print(unavailable, file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    print("declared")
 
 
 def _checked(option: str, read: Callable[[object], object], value: object) -> object:
@@ -131,4 +155,9 @@ def _failed(problem: str, outcome: FileOutcome) -> int:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    # A file of that name is ./declare.
+    if sys.argv[1:2] == ["declare"]:
+        del sys.argv[1]
+        typer.run(declare)
+    else:
+        typer.run(main)

@@ -19,7 +19,7 @@ from runtime.access.configured import configured_access
 from runtime.broker import broker_problem
 from runtime.http.app import HttpApp
 from runtime.http.bodies import Bodies
-from runtime.http.health import health_router
+from runtime.http.health import Check, health_router
 from runtime.http.problems import answer_problems
 from runtime.http.try_it_out import ADDRESS, offer_try_it_out
 from runtime.logs import configure_logs
@@ -42,7 +42,11 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     )
     bodies = Bodies(settings.max_body_bytes, seconds=settings.body_timeout)
     api.include_router(events_router(intake, bodies, settings.max_elements))
-    api.include_router(health_router({"broker": partial(broker_problem, publisher.broker)}))
+    checks: dict[str, Check] = {
+        "broker": partial(broker_problem, publisher.broker),
+        "publishing": publisher.problem,
+    }
+    api.include_router(health_router(checks))
     answer_problems(api, unavailable=Failure)
     if settings.try_it_out:
         offer_try_it_out(api, publisher.broker)

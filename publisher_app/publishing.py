@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Self
 
 import stamina
+from aio_pika.exceptions import AMQPChannelError, DeliveryError
 from faststream.rabbit import RabbitBroker
 
 from contracts import (
@@ -20,7 +22,7 @@ from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from publisher_app.failures import NotConfirmed
 from publisher_app.settings import PublisherSettings
 from runtime.broker import make_broker, make_channel
-from runtime.broker_errors import BrokerUnavailable, broker_errors
+from runtime.broker_errors import BrokerRefused, BrokerUnavailable, broker_errors
 from runtime.confirms import publish_confirmed
 
 logger = logging.getLogger("publisher_app")
@@ -32,6 +34,10 @@ MOST_MESSAGE_BYTES = 1_000_000
 """What is more than that goes out in several messages: what they take in memory stays small."""
 
 _CONFIRM_TIMEOUT_SECONDS = 10.0
+# That RabbitMQ is there and takes nothing: no queue, no exchange, no right.
+_ANSWERS = (DeliveryError, AMQPChannelError)
+# Not for ever: no request comes to show that all is well again while the service is not ready.
+_TOLD_SECONDS = 30.0
 _FAREWELL_TIMEOUT_SECONDS = 1.0
 
 
@@ -51,11 +57,14 @@ class EventPublisher:
             description="Medication events as they were reported, one or a list of them.",
         )
         self._give_up_after = give_up_after
+        self._problem: tuple[float, str] | None = None
 
     @classmethod
     def of(cls, settings: PublisherSettings) -> Self:
         """Make the publisher, and the broker under it, that the settings describe."""
-        broker = make_broker(settings.rabbitmq_urls, logger, default_channel=make_channel())
+        broker = make_broker(
+            settings.rabbitmq_urls, logger, make_channel(), declares=settings.declare
+        )
         return cls(broker, give_up_after=settings.give_up_after)
 
     @asynccontextmanager
@@ -86,13 +95,20 @@ class EventPublisher:
         except BrokerUnavailable as unavailable:
             raise NotConfirmed(str(unavailable)) from unavailable
 
+    async def problem(self) -> str | None:
+        """Say why RabbitMQ took no message, if that was of late and it has taken none since."""
+        if self._problem is None or time.monotonic() - self._problem[0] > _TOLD_SECONDS:
+            return None
+        return self._problem[1]
+
     async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
         """Publish up to 1,000 events as a message, or as several; return once it is confirmed.
 
         They belong to a ``run``, or to none.
 
         Raises:
-            NotConfirmed: no queue took it, or no confirmation came, until the time was up.
+            NotConfirmed: no queue took it, or no confirmation came, until the time was up; or
+                RabbitMQ refuses it, and will each time.
 
         """
         last = NotConfirmed(f"RabbitMQ has not confirmed: no answer in {self._give_up_after:g} s")
@@ -101,7 +117,7 @@ class EventPublisher:
             nonlocal last
             if isinstance(error, NotConfirmed):
                 last = error
-            return error is last
+            return error is last and not isinstance(error.__cause__, BrokerRefused)
 
         # The time is up in the middle of a try, or of a pause, too.
         with suppress(TimeoutError):
@@ -130,7 +146,10 @@ class EventPublisher:
                         again=again,
                     )
         except BrokerUnavailable as unavailable:
+            if isinstance(unavailable.__cause__, _ANSWERS):
+                self._problem = time.monotonic(), str(unavailable)
             raise NotConfirmed(str(unavailable)) from unavailable
+        self._problem = None
 
 
 def bodies_of(events: Sequence[MedicationEvent]) -> Iterator[bytes]:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
-from aio_pika import RobustConnection, connect
+import aiormq
+from aio_pika import RobustChannel, RobustConnection, connect
 from aio_pika.abc import AbstractConnection
 from faststream.rabbit.utils import build_url
 from pydantic import AmqpDsn
@@ -17,6 +19,7 @@ CONNECT_SECONDS = 5.0
 """How long one address is waited for."""
 # aiormq gives up a connection on which it has heard nothing for three times this and 3 seconds.
 _HEARTBEAT_SECONDS = 5
+_FAREWELL_SECONDS = 1.0
 
 Connected = TypeVar("Connected")
 
@@ -38,9 +41,30 @@ class FailoverConnection(RobustConnection):
     one to try now.
     """
 
-    def __init__(self, addresses: deque[URL], **options: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        addresses: deque[URL],
+        channel_class: type[RobustChannel],
+        **options: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(addresses[0], **options)
         self._addresses = addresses
+        self.CHANNEL_CLASS = channel_class
+
+    @property
+    def subscriptions(self) -> int:
+        """How many subscriptions RabbitMQ has confirmed to this connection, and not ended since.
+
+        After a reconnect it may have none, though it was told to restore them (aio-pika#231).
+        """
+        if self.transport is None:
+            return 0
+        channels = self.transport.connection.channels.values()
+        return sum(
+            len(each.consumers)
+            for each in channels
+            if isinstance(each, aiormq.Channel) and not each.is_closed
+        )
 
     async def _on_connection_close(self, closing: "asyncio.Future[Any]") -> None:
         # Once for each connection and each try. Who listens hears first, and of the old address.
@@ -71,14 +95,23 @@ async def first_reached(
     raise BrokerUnavailable("; ".join(map(str, problems))) from problems[-1].__cause__
 
 
-async def connect_apart(urls: Iterable[AmqpDsn]) -> AbstractConnection:
-    """Open a connection beside the broker's; it does not connect again.
+@asynccontextmanager
+async def connected_apart(urls: Iterable[AmqpDsn]) -> AsyncIterator[AbstractConnection]:
+    """Have a connection beside the broker's for as long as the context lasts, or until it is lost.
 
     Raises:
         BrokerRefused: one of the addresses was reached, and refuses us.
         BrokerUnavailable: none of them can be reached.
 
     """
-    return await first_reached(
+    connection = await first_reached(
         with_heartbeat(urls), lambda address: connect(address, timeout=CONNECT_SECONDS)
     )
+    try:
+        yield connection
+    finally:
+        # One that RabbitMQ does not read is never closed in good order.
+        with suppress(TimeoutError):
+            # Unlike wait_for in Python 3.11, it never takes a cancellation for its own.
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await connection.close()

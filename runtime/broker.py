@@ -4,14 +4,16 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import stamina
-from aio_pika import RobustConnection
-from faststream.rabbit import Channel, RabbitBroker
+from aio_pika import RobustChannel, RobustConnection
+from faststream.rabbit import Channel, RabbitBroker, RabbitExchange
+from faststream.rabbit.publisher import RabbitPublisher
 from pydantic import AmqpDsn
 
 from contracts.topology import EVENTS_QUEUE, declare_dead_letters, declare_topology
+from runtime.address_words import is_unverified
 from runtime.addresses import (
     CONNECT_SECONDS,
     FailoverConnection,
@@ -20,6 +22,8 @@ from runtime.addresses import (
     with_heartbeat,
 )
 from runtime.broker_errors import BrokerUnavailable, broker_errors, may_succeed
+from runtime.given_topology import GivenChannel
+from runtime.rights import check_may_publish
 
 _ANSWER_SECONDS = 5.0
 _RECONNECT_INTERVAL_SECONDS = 1.0
@@ -62,9 +66,14 @@ class RetryingBroker(RabbitBroker):
         self,
         urls: Iterable[AmqpDsn],
         logger: logging.Logger,
+        *,
+        declares: bool,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        self._addresses = with_heartbeat(urls)
+        """Without ``declares`` the user may have no right to: somebody else does it."""
+        self._urls = tuple(urls)
+        self._addresses = with_heartbeat(self._urls)
+        self._declares = declares
         self._changes = _Changes(logger)
         super().__init__(
             self._addresses[0],
@@ -89,6 +98,8 @@ class RetryingBroker(RabbitBroker):
         try:
             with broker_errors("RabbitMQ went away during the start, or refused it", Exception):
                 await self.connect()
+                if not self._declares:
+                    await check_may_publish(self._urls, self._published_to())
                 # First: a subscriber may move a message to the dead letters at once.
                 await declare_dead_letters(self)
                 # The subscriber declares its queue itself: FastStream consumes on the channel on
@@ -100,6 +111,10 @@ class RetryingBroker(RabbitBroker):
             await self._let_go()
             raise
         self._changes.back()
+
+    def _published_to(self) -> list[RabbitExchange]:
+        publishers = cast(Iterable[RabbitPublisher], self.publishers)
+        return [each.exchange for each in publishers]
 
     async def _let_go(self) -> None:
         """Give the connection up, in whatever state it is."""
@@ -151,7 +166,8 @@ class RetryingBroker(RabbitBroker):
         opened: list[RobustConnection] = []
 
         def new_connection(_: object, **options: Any) -> RobustConnection:  # noqa: ANN401
-            opened.append(FailoverConnection(self._addresses, **options))
+            channels = RobustChannel if self._declares else GivenChannel
+            opened.append(FailoverConnection(self._addresses, channels, **options))
             return opened[-1]
 
         self._connection_kwargs["connection_class"] = new_connection
@@ -177,12 +193,23 @@ class RetryingBroker(RabbitBroker):
 
 
 def make_broker(
-    urls: Iterable[AmqpDsn], logger: logging.Logger, default_channel: Channel | None = None
+    urls: Iterable[AmqpDsn],
+    logger: logging.Logger,
+    default_channel: Channel | None = None,
+    *,
+    declares: bool = True,
 ) -> RetryingBroker:
-    """Build the broker that both services use, at the addresses of one cluster."""
+    """Build the broker that both services use, at the addresses of one cluster.
+
+    Without ``declares`` exchanges and queues are taken to be there, and are never declared.
+    """
+    urls = tuple(urls)
+    if any(map(is_unverified, urls)):
+        logger.warning("RABBITMQ_VERIFY=false: whoever answers is taken for RabbitMQ")
     return RetryingBroker(
         urls,
         logger,
+        declares=declares,
         reconnect_interval=_RECONNECT_INTERVAL_SECONDS,
         timeout=CONNECT_SECONDS,
         # FastStream logs two lines a message at this level.
@@ -190,6 +217,29 @@ def make_broker(
         description="Carries medication events from the publishers to the consumers.",
         default_channel=default_channel,
     )
+
+
+async def declare_all(urls: Iterable[AmqpDsn], *, patience: float = 0) -> None:
+    """Declare all exchanges and queues, and end: for a user who may, so that others need not.
+
+    RabbitMQ is tried once, or again and again for as many seconds as there is ``patience``.
+
+    Raises:
+        BrokerRefused: RabbitMQ refuses it: who we are, a right, or another thing of the same name.
+        BrokerUnavailable: no address can be reached, or there is no answer.
+
+    """
+    broker = make_broker(urls, logging.getLogger(__name__))
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await broker.connect()
+        await broker.connect_once()
+        with broker_errors("RabbitMQ has not declared all"):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await declare_topology(broker)
+    finally:
+        await broker.stop()
 
 
 def make_channel(prefetch_count: int | None = None) -> Channel:
@@ -200,24 +250,19 @@ def make_channel(prefetch_count: int | None = None) -> Channel:
 async def broker_problem(broker: RabbitBroker, *, consumers: int = 0) -> str | None:
     """Say why the broker can't serve us now, or None.
 
-    Asks RabbitMQ itself for the events' queue: a connection may look open while it is dead, and
-    a reconnected consumer may have no subscription (aio-pika#231).
+    RabbitMQ itself is asked for a channel, which needs no right: a connection may look open while
+    it is dead. It tells of each subscription that it ends.
     """
     if not await broker.ping(timeout=0.1):
         return "RabbitMQ is not connected"
     try:
-        with broker_errors(f"RabbitMQ does not answer for queue {EVENTS_QUEUE.name}"):
+        with broker_errors("RabbitMQ does not answer"):
             async with asyncio.timeout(_ANSWER_SECONDS):
-                subscribed = await _subscribed(broker)
+                connection = cast(FailoverConnection, await broker.connect())
+                async with connection.channel(publisher_confirms=False):
+                    pass
     except BrokerUnavailable as unavailable:
         return str(unavailable)
-    if subscribed < consumers:
-        return f"queue {EVENTS_QUEUE.name} has no consumer"
+    if connection.subscriptions < consumers:
+        return f"there is no subscription to queue {EVENTS_QUEUE.name}"
     return None
-
-
-async def _subscribed(broker: RabbitBroker) -> int:
-    connection = await broker.connect()
-    async with connection.channel(publisher_confirms=False) as channel:
-        queue = await channel.get_queue(EVENTS_QUEUE.name)
-    return queue.declaration_result.consumer_count or 0

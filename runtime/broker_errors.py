@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from aio_pika.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
 from aiormq.exceptions import (
     ChannelAccessRefused,
+    ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     ConnectionClosed,
     ConnectionNotAllowed,
@@ -25,6 +26,9 @@ _NOT_ALLOWED = 530
 # RabbitMQ answers so, too, while others use up all the connections that a user, a virtual host or a
 # node may have: "… limit (1) is reached".
 _LIMIT = re.compile(r"\blimit (?:of )?\(\d+\)")
+
+# It goes on with what RabbitMQ has received and what it has: "… in vhost '/': received none but …".
+_OTHER_ARGUMENT = re.compile(r"inequivalent arg '([^']*)' for (queue|exchange) '([^']*)'")
 
 _REFUSALS = (
     AuthenticationError,
@@ -68,7 +72,21 @@ def _judged(problem: str, error: Exception) -> BrokerUnavailable:
         isinstance(error, ConnectionClosed) and error.args[:1] == (_NOT_ALLOWED,)
     )
     kind = BrokerRefused if refused and not _LIMIT.search(cause) else BrokerUnavailable
-    return kind(f"{problem}: {cause}")
+    return kind("; ".join([f"{problem}: {cause}", *_advice(error, cause)]))
+
+
+def _advice(error: Exception, cause: str) -> Iterator[str]:
+    """Say what to do about what RabbitMQ refuses by a word of its own."""
+    if isinstance(error, ChannelAccessRefused):
+        yield "docs/rabbitmq.md lists the rights that each user needs"
+    if isinstance(error, ChannelNotFoundEntity):
+        yield "`python -m consumer_app declare` declares what is missing"
+    if other := _OTHER_ARGUMENT.search(cause):
+        argument, thing, name = other.groups()
+        yield (
+            f"the {argument} of a {thing} that is there never changes: see to it that {name} is "
+            "empty, and delete it, so that it is declared anew (docs/rabbitmq.md)"
+        )
 
 
 def may_succeed(error: BaseException) -> bool:

@@ -7,10 +7,19 @@ import warnings
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
-from pydantic import AfterValidator, AmqpDsn, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AmqpDsn,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_settings import NoDecode, SettingsError
 
+from runtime.access.oidc_settings import default_if_empty
 from runtime.access.settings import AccessSettings
+from runtime.address_words import check_words, unverified
 
 _NEXT_ADDRESS = re.compile(r"\s*,\s*(?=amqps?://)", re.IGNORECASE)
 _PARTS = re.compile(r"\w+://(?:(?P<login>[^/?#]*)@)?(?P<place>[^?#]*)")
@@ -39,7 +48,9 @@ def _names_several(address: str) -> bool:
     )
 
 
-def _of_one_cluster(addresses: tuple[AmqpDsn, ...]) -> tuple[AmqpDsn, ...]:
+def _of_one_cluster(
+    addresses: tuple[AmqpDsn, ...], settings: ValidationInfo
+) -> tuple[AmqpDsn, ...]:
     shared = {
         (each.scheme, each.username, each.password, each.path or "/", each.query)
         for each in addresses
@@ -48,12 +59,19 @@ def _of_one_cluster(addresses: tuple[AmqpDsn, ...]) -> tuple[AmqpDsn, ...]:
         raise ValueError(
             "the addresses are nodes of one cluster, and may differ in nothing but host and port"
         )
+    check_words(addresses[0])
+    if addresses[0].scheme == "amqps" and not settings.data.get("rabbitmq_verify", True):
+        return tuple(map(unverified, addresses))
     return addresses
 
 
 class ServiceSettings(AccessSettings):
     """What both services are told by their environment."""
 
+    rabbitmq_verify: Annotated[
+        bool, BeforeValidator(default_if_empty), Field(validation_alias="RABBITMQ_VERIFY")
+    ] = True
+    """False: by amqps:// whoever answers is taken for RabbitMQ, whatever its certificate says."""
     rabbitmq_urls: Annotated[
         tuple[AmqpDsn, ...],
         NoDecode,
@@ -62,6 +80,9 @@ class ServiceSettings(AccessSettings):
         Field(validation_alias="RABBITMQ_URL"),
     ] = (AmqpDsn("amqp://guest:guest@localhost:5672/"),)
     """One address, or those of a cluster's nodes: tried in turn, at each connection anew."""
+    declare: Annotated[bool, BeforeValidator(default_if_empty)] = True
+    """Declare exchanges and queues. False for a user without the right to: they are declared by
+    `python -m consumer_app declare`, or by what RabbitMQ loads at its start."""
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)

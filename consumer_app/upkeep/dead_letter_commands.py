@@ -16,6 +16,10 @@ from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 
 _CONFIRM_TIMEOUT_SECONDS = 30.0
 
+_NEEDS = (
+    "RABBITMQ_URL: with CONSUMER_DECLARE=false not the consumer's, but of a user who may declare"
+)
+
 cli = typer.Typer(
     help="List, show, replay, drop or purge what can't be stored.", no_args_is_help=True
 )
@@ -31,7 +35,7 @@ Chosen = Annotated[
     "list",
     epilog=guidance(
         when="the consumer has logged that a message is a dead letter; every day",
-        needs="RABBITMQ_URL",
+        needs=_NEEDS,
         consumers="may run",
         example="dead-letters list",
     ),
@@ -50,7 +54,7 @@ def list_() -> None:
 @cli.command(
     epilog=guidance(
         when="the reason in the list is not enough to find out who sent it",
-        needs="RABBITMQ_URL",
+        needs=_NEEDS,
         consumers="may run",
         example="dead-letters show 2",
     )
@@ -63,7 +67,7 @@ def show(number: Number) -> None:
 @cli.command(
     epilog=guidance(
         when="what was wrong is mended, such as a consumer that was too old for the message",
-        needs="RABBITMQ_URL",
+        needs=_NEEDS,
         consumers="may run, and store what is replayed",
         example="dead-letters replay",
     )
@@ -81,7 +85,7 @@ def replay(number: Chosen = None) -> None:
 @cli.command(
     epilog=guidance(
         when="their events are published in another way, or are of no use",
-        needs="RABBITMQ_URL",
+        needs=_NEEDS,
         consumers="may run",
         exit_status="0 done, 1 not confirmed, 2 failed",
         example="dead-letters drop 2",
@@ -102,7 +106,7 @@ def drop(
 @cli.command(
     epilog=guidance(
         when="what is older must not be kept any longer, by law or by rule: they hold patients",
-        needs="RABBITMQ_URL",
+        needs=_NEEDS,
         consumers="may run",
         example="dead-letters purge --before 2026-01-01T00:00:00Z",
     )

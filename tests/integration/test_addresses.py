@@ -13,7 +13,7 @@ from pydantic import AmqpDsn
 
 from local.broker import PrivateBroker
 from local.ports import free_port
-from runtime.addresses import connect_apart
+from runtime.addresses import connected_apart
 from runtime.broker import make_broker, make_channel
 from tests.commands import run_command
 from tests.faults.proxy import Proxy
@@ -98,7 +98,7 @@ def test_a_publisher_goes_on_at_the_next_address_within_seconds(
 async def test_a_connection_apart_is_made_to_the_first_address_that_can_be_reached(
     addresses: list[str],
 ) -> None:
-    async with await connect_apart(map(AmqpDsn, addresses)) as connection:
+    async with connected_apart(map(AmqpDsn, addresses)) as connection:
         assert not (await connection.channel()).is_closed
 
 

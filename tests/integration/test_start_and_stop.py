@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from contracts.topology import DEAD_LETTER_QUEUE
+from contracts.topology import DEAD_LETTER_QUEUE, EVENTS_QUEUE
 from local.broker import PrivateBroker, private_broker
 from runtime.processes import CAN_NOT_START
 from tests.faults.proxy import Proxy
@@ -125,6 +125,29 @@ async def test_a_start_with_workers_that_rabbitmq_refuses_ends_as_a_whole(
 
     assert service.process.wait(PATIENCE_SECONDS) == CAN_NOT_START
     assert "PRECONDITION_FAILED - inequivalent arg" in service.log.read_text()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.fault("start with a wrong password, virtual host, queue")
+async def test_a_queue_with_another_argument_ends_the_start_with_a_line_that_says_what_to_do(
+    name: str, with_another_queue: PrivateBroker, tmp_path: Path
+) -> None:
+    arguments = {**(EVENTS_QUEUE.arguments or {}), "x-delivery-limit": 20}
+    async with await aio_pika.connect(with_another_queue.url) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue(EVENTS_QUEUE.name, durable=True, arguments=arguments)
+    environment = {
+        "RABBITMQ_URL": with_another_queue.url,
+        "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db",
+    }
+    service = ServiceProcess(name, environment, tmp_path)
+
+    assert service.process.wait(PATIENCE_SECONDS) == CAN_NOT_START
+    lines = service.log.read_text().splitlines()
+    (error,) = (line for line in lines if " ERROR " in line or " WARNING " in line)
+    assert "received '1000000000' but current is '20'" in error
+    assert "the x-delivery-limit of a queue that is there never changes" in error
+    assert f"see to it that {EVENTS_QUEUE.name} is empty, and delete it" in error
 
 
 @pytest.mark.fault("service told to end while RabbitMQ does not answer")

@@ -90,7 +90,14 @@ ROOMS = {
     "consumer_app/storage": set(),
     "consumer_app/handlers": {"dead_letters", "deliveries", "memory", "storage", "trial"},
     "consumer_app/queries": {"access", "durations", "memory", "rules", "settings", "storage"},
-    "consumer_app/upkeep": {"dead_letters", "durations", "rules", "settings", "storage"},
+    "consumer_app/upkeep": {
+        "dead_letters",
+        "durations",
+        "former_queue",
+        "rules",
+        "settings",
+        "storage",
+    },
 }
 
 

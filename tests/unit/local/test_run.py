@@ -18,7 +18,9 @@ def answer(status: int, problems: dict[str, str]) -> Answer:
 
 WELL = answer(200, {})
 WITHOUT_BROKER = answer(503, {"broker": "RabbitMQ is not connected"})
-WITHOUT_SUBSCRIPTION = answer(503, {"broker": "queue medication-periods.v2 has no consumer"})
+WITHOUT_SUBSCRIPTION = answer(
+    503, {"broker": "there is no subscription to queue medication-periods.v2"}
+)
 LOCKED = answer(503, {"storing": "the database is locked"})
 CUT_OFF = (200, b"")
 NO_JSON = (500, b"Internal Server Error")

@@ -129,7 +129,7 @@ def test_several_addresses_of_rabbitmq_may_differ_in_host_and_port(
         ("amqp://user:pass@word,s@a/", "amqp://user:pass%40word,s@a/"),
         ("amqp://a/b,c", "amqp://a/b,c"),
         ("amqp://a/?name=b,c", "amqp://a/?name=b,c"),
-        ("amqps://a/?cafile=/b,c.pem", "amqps://a/?cafile=/b,c.pem"),
+        ("amqps://a/?name=b,c.pem", "amqps://a/?name=b,c.pem"),
         ("amqp://a/?name=http://b", "amqp://a/?name=http://b"),
         ("amqp://a//", "amqp://a//"),
     ],

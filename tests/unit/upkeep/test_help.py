@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer.main
@@ -16,8 +17,17 @@ COMMANDS = {
     "dead-letters": ["list", "show", "replay", "drop", "purge"],
     "access": ["new-token"],
 }
-NEEDED = {"database": "DATABASE_URL", "dead-letters": "RABBITMQ_URL", "access": "ACCESS_TOKENS"}
-PATHS = [(group, command) for group, commands in COMMANDS.items() for command in commands]
+ALONE = ["declare"]
+NEEDED = {
+    "database": "DATABASE_URL",
+    "dead-letters": "RABBITMQ_URL",
+    "access": "ACCESS_TOKENS",
+    "declare": "RABBITMQ_URL",
+}
+PATHS: list[tuple[str, ...]] = [
+    (group, command) for group, commands in COMMANDS.items() for command in commands
+]
+PATHS += [(command,) for command in ALONE]
 
 
 def help_of(*path: str) -> str:
@@ -34,7 +44,7 @@ def commands_in(text: str) -> Iterator[str]:
 def test_the_help_lists_the_groups_and_what_the_commands_need_and_return() -> None:
     text = help_of()
 
-    assert [*commands_in(text)] == [*COMMANDS]
+    assert [*commands_in(text)] == [*COMMANDS, *ALONE]
     for told in ("DATABASE_URL", "RABBITMQ_URL", "0 done", "2 failed", "docs/operations.md"):
         assert told in text
 
@@ -49,7 +59,7 @@ def test_a_group_lists_its_commands_each_with_a_whole_sentence(group: str) -> No
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
 def test_a_command_says_when_one_needs_it_with_what_and_what_it_returns(
-    path: tuple[str, str],
+    path: tuple[str, ...],
 ) -> None:
     text = help_of(*path)
 
@@ -60,14 +70,16 @@ def test_a_command_says_when_one_needs_it_with_what_and_what_it_returns(
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
 def test_the_example_is_one_of_the_command_itself_with_options_that_it_has(
-    path: tuple[str, str],
+    path: tuple[str, ...],
 ) -> None:
     _, _, example = help_of(*path).partition("Example:")
     words = shlex.split(example)
 
-    assert words[:5] == ["python", "-m", "consumer_app", *path]
-    group = typer.main.get_command(cli).commands[path[0]]  # type: ignore[attr-defined]
-    known = {option for each in group.commands[path[1]].params for option in each.opts}
+    assert words[: 3 + len(path)] == ["python", "-m", "consumer_app", *path]
+    command: Any = typer.main.get_command(cli)
+    for name in path:
+        command = command.commands[name]
+    known = {option for each in command.params for option in each.opts}
     assert {word for word in words if word.startswith("--")} <= known
 
 
