@@ -130,11 +130,12 @@ def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
     }
 
 
-def secret_files(pod: Manifest) -> dict[str, dict[str, str]]:
+def secret_files(pod: Manifest, volume: str = "secrets") -> dict[str, dict[str, str]]:
     """Return the settings that a pod reads from files, each with its secret's name and key."""
     return {
         item["path"]: {"name": source["secret"]["name"], "key": item["key"]}
-        for volume in pod["volumes"]
-        for source in volume.get("projected", {}).get("sources", [])
+        for each in pod["volumes"]
+        if each["name"] == volume
+        for source in each.get("projected", {}).get("sources", [])
         for item in source["secret"]["items"]
     }

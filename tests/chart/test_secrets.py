@@ -1,4 +1,4 @@
-"""The generated password is strong, survives an upgrade, and stands in no variable."""
+"""Generated passwords are strong, survive upgrades, stand in no variable; rights are few."""
 
 import json
 from collections.abc import Iterator
@@ -8,12 +8,16 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from contracts.definitions import definitions
 from runtime.settings import SECRETS_DIR
 from tests.chart.cluster import rendered_over_secret
 from tests.chart.helm import ROOT, Manifest, pick, render, secret_files
 from tests.chart.modes import MODES
+from tests.rights import documented
 
 _NAME = "medication-periods-rabbitmq"
+_USERS = ["medication", "publisher", "consumer"]
+_PASSWORDS = ["password", "publisher-password", "consumer-password"]
 
 
 def _secret(manifests: list[Manifest]) -> dict[str, str]:
@@ -21,10 +25,11 @@ def _secret(manifests: list[Manifest]) -> dict[str, str]:
     return content
 
 
-def test_each_installation_gets_a_password_of_its_own() -> None:
+def test_each_installation_gets_passwords_of_its_own() -> None:
     # Two renderings that differ in nothing that matters, as equal ones are made once.
-    passwords = {_secret(render({"consumer.prefetch": n}))["password"] for n in (1, 2)}
-    assert len(passwords) == 2
+    secrets = [_secret(render({"consumer.prefetch": n})) for n in (1, 2)]
+    passwords = {secret[key] for secret in secrets for key in _PASSWORDS}
+    assert len(passwords) == 2 * len(_PASSWORDS)
     assert all(len(password) == 32 for password in passwords)
 
 
@@ -39,9 +44,56 @@ def test_the_url_can_be_reached_from_another_namespace_as_keda_does() -> None:
     assert urlsplit(url).hostname == f"{_NAME}.ward-3.svc"
 
 
-def test_an_upgrade_keeps_the_password(tmp_path: Path) -> None:
-    kept = {"username": "medication", "password": "of-the-install"}
-    assert _secret(rendered_over_secret(_NAME, kept, tmp_path))["password"] == "of-the-install"
+@pytest.mark.parametrize("known", [_PASSWORDS, ["password"]], ids=["three users", "one, as before"])
+def test_an_upgrade_keeps_the_passwords_and_makes_those_that_are_missing(
+    known: list[str], tmp_path: Path
+) -> None:
+    kept = {key: f"{key}-of-the-install" for key in known}
+    secret = _secret(rendered_over_secret(_NAME, {"username": "medication", **kept}, tmp_path))
+    assert secret | kept == secret
+    assert all(secret[key] for key in _PASSWORDS)
+
+
+def test_the_three_users_have_the_documented_rights_and_none_is_an_administrator() -> None:
+    secret = _secret(render())
+    loaded = json.loads(secret["users.json"])
+    passwords = dict(zip(_USERS, (secret[key] for key in _PASSWORDS), strict=True))
+
+    assert {user["name"]: user["password"] for user in loaded["users"]} == passwords
+    assert {user["name"]: user["tags"] for user in loaded["users"]} == {
+        "medication": ["monitoring"],
+        "publisher": [],
+        "consumer": [],
+    }
+    assert _rights(loaded) == dict(zip(_USERS, documented().values(), strict=True))
+    for service in ("publisher", "consumer"):
+        url = urlsplit(secret[f"{service}-url"])
+        assert (url.username, url.password) == (service, passwords[service])
+
+
+def _rights(loaded: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    assert {each["vhost"] for each in loaded["permissions"]} == {"/"}
+    return {
+        each["user"]: (each["configure"], each["write"], each["read"])
+        for each in loaded["permissions"]
+    }
+
+
+def test_rabbitmq_loads_what_the_services_would_declare() -> None:
+    config = pick(render(), "ConfigMap", "rabbitmq")["data"]
+    assert json.loads(config["topology.json"]) == definitions(), "run `make docs`"
+    assert "load_definitions = /etc/rabbitmq/definitions" in config["rabbitmq.conf"]
+
+    pod = pick(render(), "StatefulSet", "rabbitmq")["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    loaded = [
+        item["path"]
+        for source in volumes["config"]["projected"]["sources"]
+        for item in next(iter(source.values()))["items"]
+        if item["path"].startswith("definitions/")
+    ]
+    assert sorted(loaded) == ["definitions/1-users.json", "definitions/2-topology.json"]
+    assert "env" not in pod["containers"][0]
 
 
 def test_an_existing_secret_is_used_by_name_and_none_is_made() -> None:
@@ -69,14 +121,16 @@ def test_each_secret_is_a_file_that_the_container_reads_and_no_variable(mode: st
     for container, pod in _ours(MODES[mode]):
         variables = {each["name"]: each.get("value") for each in container["env"]}
         assert "secretKeyRef" not in json.dumps(container["env"])
-        mounts = [each for each in container["volumeMounts"] if each["name"] == "secrets"]
+        # Who declares has an address apart.
+        volume = "declaring-secrets" if container["name"] == "declare" else "secrets"
+        mounts = [each for each in container["volumeMounts"] if "secrets" in each["name"]]
         if SECRETS_DIR in variables:
             assert mounts == [
-                {"name": "secrets", "mountPath": variables[SECRETS_DIR], "readOnly": True}
+                {"name": volume, "mountPath": variables[SECRETS_DIR], "readOnly": True}
             ]
             # A variable would win.
-            assert secret_files(pod)
-            assert not secret_files(pod).keys() & variables.keys()
+            assert secret_files(pod, volume)
+            assert not secret_files(pod, volume).keys() & variables.keys()
         else:
             # It migrates a SQLite file, and so is told of nothing secret.
             assert (container["name"], mounts) == ("migrate", [])

@@ -18,7 +18,7 @@ from tests.chart.helm import (
     render,
     secret_files,
 )
-from tests.chart.modes import ANSWERING, EXISTING_BROKER, MODES, OPERATOR, POSTGRESQL
+from tests.chart.modes import ANSWERING, EXISTING_BROKER, MODES, OPERATOR, POSTGRESQL, TLS
 
 
 def _variables(pod: Manifest) -> dict[str, Any]:
@@ -153,24 +153,24 @@ def test_migrations_run_before_the_rest_on_postgresql() -> None:
 
 def test_on_sqlite_the_consumers_own_pod_migrates_before_the_consumer_starts() -> None:
     pod = pods(render())["consumer"]
-    (migration,) = pod["initContainers"]
+    migration = pod["initContainers"][-1]
     assert migration["command"][1:] == ["-m", "consumer_app", "database", "migrate"]
     volumes = {each["name"]: each for each in pod["containers"][0]["volumeMounts"]}
     # It answers nobody, and knows no tokens.
     assert migration["volumeMounts"] == [volumes[name] for name in ("data", "tmp")]
-    assert "initContainers" not in pods(render(POSTGRESQL))["consumer"]
+    assert "initContainers" not in pods(render(POSTGRESQL | EXISTING_BROKER))["consumer"]
 
 
 def test_nothing_ends_a_migration_that_takes_long() -> None:
     job = pick(render(POSTGRESQL), "Job", "migrations")["spec"]
     assert "activeDeadlineSeconds" not in job | job["template"]["spec"]
-    (migration,) = pods(render())["consumer"]["initContainers"]
+    migration = pods(render())["consumer"]["initContainers"][-1]
     assert not {"startupProbe", "livenessProbe", "readinessProbe"} & migration.keys()
 
 
 def test_each_broker_gives_its_url_by_a_secret() -> None:
     expected = {
-        "trying out": ("medication-periods-rabbitmq", "url"),
+        "SQLite on a claim of one's own": ("broker", "url"),
         "existing broker": ("hospital-broker", "url"),
         "cluster operator": ("medication-periods-rabbitmq-default-user", "connection_string"),
     }
@@ -178,6 +178,60 @@ def test_each_broker_gives_its_url_by_a_secret() -> None:
         specs = pods(render(MODES[mode]))
         for component in ("consumer", "publisher"):
             assert secret_files(specs[component])["RABBITMQ_URL"] == {"name": name, "key": key}
+            assert f"{component.upper()}_DECLARE" not in _variables(specs[component])
+
+
+_EACH_ITS_OWN = {
+    "rabbitmq.existingSecretKeyForPublisher": "publisher-url",
+    "rabbitmq.existingSecretKeyForConsumer": "consumer-url",
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [({}, "medication-periods-rabbitmq"), (EXISTING_BROKER | _EACH_ITS_OWN, "hospital-broker")],
+    ids=["trying out", "existing broker"],
+)
+def test_a_service_with_a_user_of_its_own_declares_nothing(
+    values: dict[str, Any], name: str
+) -> None:
+    specs = pods(render(values | {"publisher.file": {"enabled": True, "configMap": "events"}}))
+    for component, service in (
+        ("consumer", "consumer"),
+        ("publisher", "publisher"),
+        ("publish-file", "publisher"),
+    ):
+        key = {"name": name, "key": f"{service}-url"}
+        assert secret_files(specs[component])["RABBITMQ_URL"] == key
+        assert _variables(specs[component])[f"{service.upper()}_DECLARE"] == "false"
+
+
+@pytest.mark.parametrize("database", [{}, POSTGRESQL], ids=["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("broker", "name"),
+    [({}, "medication-periods-rabbitmq"), (EXISTING_BROKER | _EACH_ITS_OWN, "hospital-broker")],
+    ids=["trying out", "existing broker"],
+)
+def test_who_may_declare_does_so_before_a_consumer_that_may_not(
+    broker: dict[str, Any], name: str, database: dict[str, Any]
+) -> None:
+    pod = pods(render(database | broker))["consumer"]
+
+    assert pod["initContainers"][0]["command"][:4] == ["python", "-m", "consumer_app", "declare"]
+    url = {"RABBITMQ_URL": {"name": name, "key": "url"}}
+    assert secret_files(pod, "declaring-secrets") == url
+
+
+def test_who_declares_reads_the_certificates_that_its_address_names() -> None:
+    declaring = pods(render(TLS))["consumer"]["initContainers"][0]
+    mounts = {each["name"]: each["mountPath"] for each in declaring["volumeMounts"]}
+    assert mounts["certificates"] == "/certificates"
+
+
+@pytest.mark.parametrize("broker", [EXISTING_BROKER, OPERATOR], ids=["existing", "operator"])
+def test_nothing_declares_before_a_consumer_that_may(broker: dict[str, Any]) -> None:
+    before = pods(render(broker))["consumer"]["initContainers"]
+    assert [container["name"] for container in before] == ["migrate"]
 
 
 def test_a_broker_of_its_own_exists_only_where_it_is_asked_for() -> None:
@@ -322,7 +376,7 @@ def test_images_come_from_the_registry_by_digest_where_one_is_given() -> None:
     assert specs["publisher"]["containers"][0]["image"] == f"{repository}-publisher:{VERSION}"
 
 
-_GIVEN = [
+_GIVEN: list[dict[str, Any]] = [
     {"name": "CONSUMER_PREFETCH", "value": "7"},
     {"name": "DATABASE_URL", "value": "sqlite+aiosqlite:////data/other.db"},
     {"name": "PUBLISHER_GIVE_UP_AFTER", "value": "7"},
@@ -339,8 +393,10 @@ def test_a_variable_of_the_values_takes_the_place_of_the_charts(values: dict[str
     for name, container in _containers(values | extra):
         names = [each["name"] for each in container["env"]]
         assert len(names) == len(set(names)), name
-        # Behind the chart's, so that they may refer to them.
-        assert container["env"][-len(_GIVEN) :] == _GIVEN
+        # Behind the chart's, so that they may refer to them. Who declares has an address apart.
+        is_apart = container["name"] == "declare"
+        given = [each for each in _GIVEN if not (is_apart and each["name"] == "RABBITMQ_URL")]
+        assert container["env"][-len(given) :] == given
         assert set(names) >= {each["name"] for each in own[name]}
 
 

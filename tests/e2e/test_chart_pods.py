@@ -102,10 +102,15 @@ class Pods:
         return dict(content)
 
     def _files(self, volume: Manifest) -> Iterator[tuple[str, str]]:
-        several = volume.get("projected", {}).get("sources", [volume])
-        for secret in (each["secret"] for each in several):
-            content = self._content(secret.get("secretName") or secret["name"])
-            yield from ((item["path"], content[item["key"]]) for item in secret["items"])
+        for source in volume.get("projected", {}).get("sources", [volume]):
+            if "configMap" in source:
+                content = pick(self._manifests, "ConfigMap")["data"]
+                items = source["configMap"]["items"]
+            else:
+                secret = source["secret"]
+                content = self._content(secret.get("secretName") or secret["name"])
+                items = secret["items"]
+            yield from ((item["path"], content[item["key"]]) for item in items)
 
     def _volumes(self, component: str, container: Manifest) -> Iterator[str]:
         pod = self._pods[component]
@@ -116,12 +121,11 @@ class Pods:
             folder = self._folder / f"{component}-{mount['name']}"
             folder.mkdir(exist_ok=True)
             source = sources.get(mount["name"], {})
-            if "configMap" in source:
-                for name, text in pick(self._manifests, "ConfigMap")["data"].items():
-                    (folder / name).write_text(text)
-            elif "secret" in source or "projected" in source:
+            if "secret" in source or "projected" in source:
                 for name, text in self._files(source):
-                    (folder / name).write_text(text)
+                    file = folder / name
+                    file.parent.mkdir(exist_ok=True)
+                    file.write_text(text)
             else:
                 # As an emptyDir or a claim with this fsGroup: writable by the group.
                 os.chown(folder, 0, group)

@@ -52,11 +52,14 @@ def test_a_failed_upgrade_is_rolled_back(release: Release, failure: str, tell: T
     tell(f"an upgrade {failure}, rolled back", f"ready after {took:.0f} s, `helm test` passed")
 
 
+_WRONG_LOGIN = f"amqp://consumer:wrong@{NAME}-rabbitmq:5672/"
+
+
 @_ON_POSTGRESQL
 @pytest.mark.parametrize(
     ("secret", "values"),
     [
-        ("broker", {"rabbitmq.auth.password": "wrong"}),
+        ("broker", {"consumer.extraEnv": [{"name": "RABBITMQ_URL", "value": _WRONG_LOGIN}]}),
         ("database", {"database.existingSecretKey": "wrong"}),
     ],
 )

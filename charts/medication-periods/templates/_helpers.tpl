@@ -230,7 +230,7 @@ readinessProbe:
   failureThreshold: 2
 {{- end }}
 
-{{/* The secret that holds RABBITMQ_URL, and its key. */}}
+{{/* The secret that holds the address of RabbitMQ for who may declare, and its key. */}}
 {{- define "brokerSecret" -}}
 {{- $rabbitmq := .Values.rabbitmq }}
 {{- if $rabbitmq.operator.enabled -}}
@@ -242,6 +242,29 @@ key: url
 {{- else -}}
 name: {{ $rabbitmq.existingSecret }}
 key: {{ $rabbitmq.existingSecretKey }}
+{{- end }}
+{{- end }}
+
+{{/* Whether the chart makes RabbitMQ's users: one for who may declare, and one for each service. */}}
+{{- define "ownUsers" -}}
+{{- if and .Values.rabbitmq.enabled (not .Values.rabbitmq.auth.existingSecret) }}true{{ end }}
+{{- end }}
+
+{{/* What each of them may do: docs/rabbitmq.md. */}}
+{{- define "permissions" -}}
+- {user: {{ .Values.rabbitmq.auth.username | quote }}, vhost: /, configure: '^medication-.*$', write: '^(medication-.*|amq\.default)$', read: '^medication-.*$'}
+- {user: publisher, vhost: /, configure: '^$', write: '^medication-events$', read: '^$'}
+- {user: consumer, vhost: /, configure: '^$', write: '^medication-events\.dead-letter$', read: '^medication-periods\.v2$'}
+{{- end }}
+
+{{/* The key of an address whose user may do a service's work and nothing else, if there is one;
+     takes (list $ SERVICE). */}}
+{{- define "ownBrokerKey" -}}
+{{- $rabbitmq := (first .).Values.rabbitmq }}
+{{- if include "ownUsers" (first .) -}}
+{{ last . }}-url
+{{- else if not (or $rabbitmq.enabled $rabbitmq.operator.enabled) -}}
+{{ index $rabbitmq (printf "existingSecretKeyFor%s" (title (last .))) | default "" }}
 {{- end }}
 {{- end }}
 
@@ -290,12 +313,12 @@ key: {{ $answering.existingSecretKey | default "url" }}
   readOnly: true
 {{- end }}
 
-{{/* Takes a dict: for each setting, what names its secret and key. */}}
+{{/* Takes (list VOLUME SECRETS): for each setting, what names its secret and key. */}}
 {{- define "secretsVolume" -}}
-- name: secrets
+- name: {{ first . }}
   projected:
     sources:
-      {{- range $setting, $secret := . }}
+      {{- range $setting, $secret := last . }}
       {{- with fromYaml $secret }}
       - secret:
           name: {{ .name }}
@@ -303,6 +326,45 @@ key: {{ $answering.existingSecretKey | default "url" }}
             - {key: {{ .key }}, path: {{ $setting }}}
       {{- end }}
       {{- end }}
+{{- end }}
+
+{{/* The same for a service; takes (list $ SERVICE). */}}
+{{- define "brokerSecretOf" -}}
+{{- $secret := include "brokerSecret" (first .) }}
+{{- with include "ownBrokerKey" . }}
+{{- $secret = dict "name" ($secret | fromYaml).name "key" . | toYaml }}
+{{- end }}
+{{- $secret }}
+{{- end }}
+
+{{- define "declareSetting" -}}
+{{- if include "ownBrokerKey" . -}}
+# A container before the consumer does it, by a user who may.
+- name: {{ upper (last .) }}_DECLARE
+  value: "false"
+{{- end }}
+{{- end }}
+
+{{/* The container that declares exchanges and queues by the address of who may, where the consumer
+     may not. What 1.0.0 has left is moved by it, too, which RabbitMQ can't do by itself. */}}
+{{- define "declare" -}}
+{{- $extra := list }}
+{{- range .Values.consumer.extraEnv | default list }}
+{{- /* Another address is that of the consumer, who may not. */}}
+{{- if ne .name "RABBITMQ_URL" }}
+{{- $extra = append $extra . }}
+{{- end }}
+{{- end -}}
+name: declare
+image: {{ include "image" (list . "consumer") }}
+imagePullPolicy: {{ .Values.images.pullPolicy }}
+command: [python, -m, consumer_app, declare, --wait, "120"]
+env:
+  {{- include "variables" (list (include "secretsSetting" .) $extra) | nindent 2 }}
+resources:
+  {{- toYaml (.Values.consumer.resources | default dict) | nindent 2 }}
+securityContext:
+  {{- toYaml (.Values.containerSecurityContext | default dict) | nindent 2 }}
 {{- end }}
 
 {{- define "accessSecretName" -}}
@@ -374,6 +436,7 @@ key: {{ $answering.existingSecretKey | default "url" }}
 
 {{- define "consumerSettings" -}}
 {{ include "secretsSetting" . }}
+{{ include "declareSetting" (list . "consumer") }}
 {{- if eq .Values.database.type "sqlite" }}
 {{ include "databaseSettings" . }}
 {{- end }}
@@ -411,6 +474,7 @@ key: {{ $answering.existingSecretKey | default "url" }}
 {{- define "publisherSettings" -}}
 {{- $publisher := .Values.publisher }}
 {{- include "secretsSetting" . }}
+{{ include "declareSetting" (list . "publisher") }}
 - name: PUBLISHER_GIVE_UP_AFTER
   value: {{ $publisher.giveUpAfter | quote }}
 - name: PUBLISHER_LOG_LEVEL
