@@ -1,17 +1,23 @@
 """The consumer's settings."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from consumer_app.storage.database import check_database_url
 from consumer_app.storage.schema import Terms
+from runtime.access.oidc_settings import default_if_empty
 from runtime.settings import ServiceSettings
 
 
+def _check_audit_url(url: str | None) -> str | None:
+    return None if url is None else check_database_url(url)
+
+
 class ConsumerSettings(ServiceSettings):
-    """Read from the environment: RABBITMQ_URL, DATABASE_…, and CONSUMER_… for the rest."""
+    """Read from the environment: RABBITMQ_URL, DATABASE_…, AUDIT_…, CONSUMER_… for the rest."""
 
     model_config = SettingsConfigDict(env_prefix="CONSUMER_")
 
@@ -24,6 +30,18 @@ class ConsumerSettings(ServiceSettings):
         str | None, Field(validation_alias="DATABASE_BACKED_UP_BEFORE")
     ] = None
     """PostgreSQL: the version before whose migration you have made a backup, where it asks."""
+    audit_database_url: Annotated[
+        str | None,
+        BeforeValidator(default_if_empty),
+        AfterValidator(_check_audit_url),
+        Field(validation_alias="AUDIT_DATABASE_URL", validate_default=False),
+    ] = None
+    """Where reads are recorded; by default a SQLite file beside that of the events, or their
+    PostgreSQL database."""
+    audit_key_file: Annotated[
+        Path | None, BeforeValidator(default_if_empty), Field(validation_alias="AUDIT_KEY_FILE")
+    ] = None
+    """The key of the audit's codes; by default beside its SQLite file. PostgreSQL needs one."""
     receives: bool = True
     """Take messages and store their events; false makes a process that only answers, from what
     others store: it needs no RABBITMQ_URL, and never writes."""

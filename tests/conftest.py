@@ -73,6 +73,14 @@ def _skipping_what_is_missing() -> Iterator[None]:
         pytest.skip(str(missing))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def audit_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have consumers keep the audit's key apart, as those on PostgreSQL must."""
+    with pytest.MonkeyPatch.context() as settings:
+        settings.setenv("AUDIT_KEY_FILE", str(tmp_path_factory.mktemp("audit") / "audit.key"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PrivatePostgres]:
     """Give a PostgreSQL server, in which each test makes a database of its own."""

@@ -46,7 +46,7 @@ class TooManyEvents(Exception):
 
 
 @contextmanager
-def database_errors(what: str) -> Iterator[None]:
+def database_errors(what: str, database: str = "the database") -> Iterator[None]:
     """Turn what SQLAlchemy and the drivers raise into DatabaseUnavailable: it can't be ``what``."""
     try:
         yield
@@ -57,7 +57,7 @@ def database_errors(what: str) -> Iterator[None]:
             raise UnusableDatabase(f"{why}: {_SHARED_SESSION}") from error
         if getattr(cause, "sqlstate", None) in _OF_A_SHARED_SESSION:
             why = f"{why}: {_SHARED_SESSION}"
-        raise DatabaseUnavailable(f"the database can't be {what}: {why}") from error
+        raise DatabaseUnavailable(f"{database} can't be {what}: {why}") from error
 
 
 def _in_one_line(cause: BaseException) -> str:

@@ -67,7 +67,8 @@ def _is_of_one_patient(mapping: ScopeMapping) -> bool:
 
 def _text(claims: Claims, name: str) -> str | None:
     value = claims.get(name)
-    return value if isinstance(value, str) and value else None
+    # JSON can hold half a character, which nothing that records who asks could write.
+    return value if isinstance(value, str) and value.isprintable() and value else None
 
 
 def _words(value: object) -> list[str]:

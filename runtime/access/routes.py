@@ -33,20 +33,20 @@ class Table:
         for (method, template), needed in routes.items():
             self._exact.setdefault(template, {})[method] = needed
         self._patterns = [
-            (compile_path(template)[0], methods)
-            for template, methods in self._exact.items()
-            if "{" in template
+            (compile_path(template)[0], template) for template in self._exact if "{" in template
         ]
 
     def methods(self, scope: MutableMapping[str, Any]) -> Mapping[str, str]:
-        """Return what each method of the address asks for; none where there is no such address.
+        """Return what each method of the address asks for; none where there is no such address."""
+        template = self.template(scope)
+        return {} if template is None else self._exact[template]
+
+    def template(self, scope: MutableMapping[str, Any]) -> str | None:
+        """Return the template of the address; None where there is no such address.
 
         The address is read as Starlette's routes read it, so that the two see the same one.
         """
         path = get_route_path(scope)
-        if methods := self._exact.get(path):
-            return methods
-        return next(
-            (methods for pattern, methods in self._patterns if pattern.match(path)),
-            {},
-        )
+        if path in self._exact:
+            return path
+        return next((template for pattern, template in self._patterns if pattern.match(path)), None)

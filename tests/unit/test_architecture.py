@@ -88,9 +88,11 @@ ROOMS = {
     "publisher_app/inputs": {"failures", "formats", "intake", "rejects", "runs"},
     "consumer_app/rules": set(),
     "consumer_app/storage": set(),
+    "consumer_app/audit": {"settings", "storage"},
     "consumer_app/handlers": {"dead_letters", "deliveries", "memory", "storage", "trial"},
     "consumer_app/queries": {"access", "durations", "memory", "rules", "settings", "storage"},
     "consumer_app/upkeep": {
+        "audit",
         "dead_letters",
         "durations",
         "former_queue",

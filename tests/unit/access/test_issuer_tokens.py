@@ -160,6 +160,8 @@ async def test_without_a_key_id_the_one_key_that_fits_is_taken() -> None:
         ({"iat": int(time.time()) + 864_000}, "is not valid yet"),
         ({"sub": None}, "has no sub"),
         ({"sub": ""}, "has no sub"),
+        ({"sub": "half a character: \ud800"}, "has no sub"),
+        ({"sub": "two\nlines"}, "has no sub"),
     ],
 )
 async def test_a_token_with_a_wrong_claim_is_refused_with_the_reason(

@@ -1,0 +1,127 @@
+"""Records go to a SQLite file of their own, for its owner alone, and are there for good."""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from consumer_app.audit.chain import Link
+from consumer_app.audit.errors import AuditUnavailable
+from consumer_app.audit.sinks import ChainTaken, SqliteSink
+from tests.unit.audit.chains import chained
+
+LINKS = chained(['{"time":"1"}', '{"time":"2"}'])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "events.audit.db"
+
+
+@pytest.fixture
+async def sink(file: Path) -> AsyncIterator[SqliteSink]:
+    sink = SqliteSink(file)
+    yield sink
+    await sink.close()
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
+def replace(file: Path) -> None:
+    file.unlink()
+    sqlite3.connect(file).close()
+
+
+def stored(file: Path) -> list[Link]:
+    with closing(sqlite3.connect(file)) as connection:
+        rows = connection.execute("SELECT * FROM audit_record ORDER BY chain, number")
+        return [Link(*row) for row in rows]
+
+
+async def test_what_is_appended_is_there(sink: SqliteSink, file: Path) -> None:
+    await sink.open()
+    assert await sink.last_chain() == 0
+    await sink.append(LINKS)
+
+    assert stored(file) == LINKS
+    assert await sink.last_chain() == 1
+
+
+async def test_all_files_are_their_owners_alone(sink: SqliteSink, file: Path) -> None:
+    earlier = os.umask(0)
+    try:
+        await sink.open()
+        await sink.append(LINKS)
+    finally:
+        os.umask(earlier)
+
+    assert modes_in(file.parent) == {f"{file.name}{part}": 0o600 for part in ("", "-wal", "-shm")}
+
+
+async def test_each_commit_is_on_the_disk(sink: SqliteSink) -> None:
+    await sink.open()
+    assert sink._connection is not None
+    (synchronous,) = sink._connection.execute("PRAGMA synchronous").fetchone()
+    (journal,) = sink._connection.execute("PRAGMA journal_mode").fetchone()
+
+    assert (synchronous, journal) == (2, "wal")
+
+
+async def test_a_link_that_is_there_is_not_replaced_nor_are_those_beside_it_kept(
+    sink: SqliteSink, file: Path
+) -> None:
+    await sink.open()
+    await sink.append(LINKS[:1])
+    with pytest.raises(ChainTaken):
+        await sink.append(LINKS)
+
+    assert stored(file) == LINKS[:1]
+    await sink.append(LINKS[1:])
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, replace])
+async def test_nothing_is_written_to_a_file_that_has_lost_its_name(
+    sink: SqliteSink, file: Path, lose: Callable[[Path], None]
+) -> None:
+    await sink.open()
+    lose(file)
+
+    with pytest.raises(AuditUnavailable, match="the audit can't be written"):
+        await sink.append(LINKS)
+    await sink.open()
+    await sink.append(LINKS)
+    assert stored(file) == LINKS
+
+
+async def test_a_file_that_can_not_be_made_is_told_of_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    sink = SqliteSink(tmp_path / "file" / "events.audit.db")
+
+    with pytest.raises(AuditUnavailable, match=r"the audit can't be written: .*File exists"):
+        await sink.open()
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    file = tmp_path / "text"
+    file.write_text("no database, but long enough for one" * 100)
+    return file
+
+
+async def test_a_file_that_is_no_database_is_told_of(text: Path) -> None:
+    with pytest.raises(AuditUnavailable, match="file is not a database"):
+        await SqliteSink(text).open()
+
+
+async def test_the_room_on_its_disk_is_told(sink: SqliteSink) -> None:
+    assert sink.free_bytes() is None
+    await sink.open()
+    free = sink.free_bytes()
+
+    assert free is not None
+    assert free > 0
