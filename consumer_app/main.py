@@ -9,6 +9,9 @@ from functools import partial
 from fastapi import APIRouter, FastAPI
 
 from consumer_app.access import ROUTES
+from consumer_app.audit.answers import RecordedAnswers
+from consumer_app.audit.audit import Audit
+from consumer_app.audit.configured import configured_audit
 from consumer_app.dead_letters import DeadLetters
 from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import OPERATIONS, handle_events
@@ -49,10 +52,12 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     dead_letters = DeadLetters(broker)
     trial = Trial(room)
     handle_events(broker, make_channel(settings.prefetch), store, dead_letters, trial)
+    audit = configured_audit(settings)
 
     checks: dict[str, Check] = {
         "broker": partial(broker_problem, broker, consumers=1),
         "database": store.problem,
+        "audit": audit.problem,
         "storing": store.write_problem,
         "dead-letters": dead_letters.problem,
         "trial": trial.problem,
@@ -76,10 +81,12 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     return kind(
         broker,
         api,
-        access=configured_access(settings, ROUTES),
+        access=configured_access(settings, ROUTES)._replace(
+            around=partial(RecordedAnswers, routes=ROUTES, record=audit.record)
+        ),
         operations=OPERATIONS,
         logger=logger,
-        lifespan=_opened(settings, store, answered_apart),
+        lifespan=_opened(settings, store, audit, answered_apart),
         beside=beside if empties else None,
     )
 
@@ -88,26 +95,28 @@ def _health(
     settings: ConsumerSettings, store: EventStore, checks: Mapping[str, Check]
 ) -> APIRouter:
     if settings.receives:
-        return answering_health_router(checks, answering=["database"])
+        return answering_health_router(checks, answering=["database", "audit"])
     replica = ReplicaLag(store.replication, settings.max_lag)
-    return health_router({"database": store.problem, "replica": replica.problem})
+    answering = {name: checks[name] for name in ("database", "audit")}
+    return health_router({**answering, "replica": replica.problem})
 
 
 def _opened(
-    settings: ConsumerSettings, store: EventStore, answered_apart: AnswersApart
+    settings: ConsumerSettings, store: EventStore, audit: Audit, answered_apart: AnswersApart
 ) -> Callable[[], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         if settings.receives and settings.max_lag is not None:
             logger.warning("CONSUMER_MAX_LAG is of no effect without CONSUMER_RECEIVES=false")
-        async with store:
-            try:
-                await (store.prepare() if settings.receives else store.look())
-            except UnusableDatabase as error:
-                can_not_start(error)
-            except DatabaseUnavailable as error:
-                # One that is away must not keep the service from starting.
-                logger.warning("%s", error)
+        async with store, audit:
+            for opened in (store.prepare if settings.receives else store.look, audit.open):
+                try:
+                    await opened()
+                except UnusableDatabase as error:
+                    can_not_start(error)
+                except DatabaseUnavailable as error:
+                    # One that is away must not keep the service from starting.
+                    logger.warning("%s", error)
             try:
                 yield
             finally:

@@ -35,15 +35,20 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
                 "description": "How fresh the answer is: when any consumer last stored what it had "
                 "received, in UTC. Absent where that never was.",
                 "schema": {"type": "string", "format": "date-time"},
-            }
+            },
+            "X-Request-ID": {
+                "description": "What the request is called in the audit: that of the request, or "
+                "a new one.",
+                "schema": {"type": "string"},
+            },
         }
     },
     422: {"model": Problems, "description": "A parameter is missing or wrong"},
     500: {"model": Unreadable, "description": "What is stored of the patient can't be read"},
     503: {
         "model": Unavailable,
-        "description": "The database can't be read now, or other patients with many events are "
-        "before this one: `Retry-After` says when to ask again",
+        "description": "The database can't be read now, the request can't be recorded, or other "
+        "patients with many events are before this one: `Retry-After` says when to ask again",
     },
 }
 

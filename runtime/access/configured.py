@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 ANYBODY = Caller("anybody", SCOPES)
 """Whoever asks, where access is open."""
 
+_ALLOWED_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Content-Encoding",
+    "X-Refresh",
+    "X-Request-ID",
+)
+_EXPOSED_HEADERS = ("Retry-After", "WWW-Authenticate", "X-Last-Event-Received", "X-Request-ID")
+
 
 class Access(NamedTuple):
     """Who may ask a service for what, and how it is found out who asks."""
@@ -38,6 +47,8 @@ class Access(NamedTuple):
     level: int = logging.INFO
     """Of the log, for the notice."""
     issuer: "IssuerTokens | None" = None
+    around: Callable[[ASGIApp], ASGIApp] | None = None
+    """Puts a layer around the gate, which sees what is refused, too."""
 
     def guard(self, api: FastAPI, app: ASGIApp) -> ASGIApp:
         """Put the gate before a service's app, and its rules into the document of its API."""
@@ -46,6 +57,8 @@ class Access(NamedTuple):
         others = self.settings.access != "open"
         serves = is_served_here(frozenset(self.settings.access_hosts), others=others)
         gate: ASGIApp = Gate(app, self.routes, self.identify, serves)
+        if self.around is not None:
+            gate = self.around(gate)
         if not self.settings.access_origins:
             return gate
         # Before the gate: a browser asks first whether it may send a token, and sends none then.
@@ -53,8 +66,8 @@ class Access(NamedTuple):
             gate,
             allow_origins=self.settings.access_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Content-Encoding"],
-            expose_headers=["Retry-After", "WWW-Authenticate", "X-Last-Event-Received"],
+            allow_headers=_ALLOWED_HEADERS,
+            expose_headers=_EXPOSED_HEADERS,
         )
 
     @asynccontextmanager

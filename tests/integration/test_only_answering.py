@@ -119,7 +119,9 @@ def test_it_answers_as_one_that_stores_does_and_outlives_it(
     storing_url, answering_url = urls
     # The port of tcpmux: whoever connected to it would say so.
     nowhere = {"RABBITMQ_URL": "amqp://guest:guest@127.0.0.1:1/"}
-    answering = start({**ONLY_ANSWERING, **nowhere, "DATABASE_URL": answering_url})
+    # It is all that such a process writes, and must be where that may be.
+    audit = {"AUDIT_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/audit.db"}
+    answering = start({**ONLY_ANSWERING, **nowhere, **audit, "DATABASE_URL": answering_url})
     eventually(lambda: answering.readiness() is not None)
     status, body = health(answering)
     assert (status, body["status"]) == (503, "not ready")

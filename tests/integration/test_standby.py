@@ -237,8 +237,9 @@ async def test_a_process_that_only_answers_says_how_old_its_replica_is(
     async def periods(patient: str) -> tuple[int, str]:
         return await asyncio.to_thread(periods_of, service, patient)
 
+    audit = {"AUDIT_DATABASE_URL": pair.primary.url}
     async with (
-        answering(pair.standby.url, tmp_path, CONSUMER_MAX_LAG="2") as service,
+        answering(pair.standby.url, tmp_path, CONSUMER_MAX_LAG="2", **audit) as service,
         EventStore.at(pair.primary.url) as store,
     ):
         await store.add([replace(EVENT, patient_id="in time")])
@@ -266,6 +267,27 @@ async def test_a_process_that_only_answers_says_how_old_its_replica_is(
         assert known == 1
         assert after > before
     assert "database can't be" not in service.log.read_text()
+
+
+@pytest.mark.fault("audit on PostgreSQL's replica, which can only be read")
+async def test_an_audit_that_would_be_on_a_replica_is_told_of(pair: Pair, tmp_path: Path) -> None:
+    async with (
+        EventStore.at(pair.primary.url) as store,
+        answering(pair.standby.url, tmp_path) as it,
+    ):
+        await store.prepare()
+        told = "can only be read; name the primary in AUDIT_DATABASE_URL"
+        await eventually(lambda: _problem_of_audit_has(told, it))
+        answer = await asyncio.to_thread(
+            httpx.get, f"{it.url}/periods", params={"patient_id": "x"}, timeout=20
+        )
+        assert answer.status_code == 503
+        assert told in answer.json()["detail"]
+
+
+async def _problem_of_audit_has(text: str, service: ServiceProcess) -> bool:
+    problems = await asyncio.to_thread(service.readiness)
+    return problems is not None and text in problems.get("audit", "")
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from consumer_app import main
+from consumer_app.audit.configured import configured_audit
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable
@@ -35,9 +36,11 @@ async def test_a_bound_for_replicas_is_told_to_be_of_no_effect_where_events_are_
     receives: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = ConsumerSettings(receives=receives, max_lag=60)
-    store = EventStore.at(f"sqlite+aiosqlite:///{tmp_path}/events.db")
+    url = f"sqlite+aiosqlite:///{tmp_path}/events.db"
+    store = EventStore.at(url)
     with caplog.at_level(logging.WARNING):
-        async with main._opened(settings, store, Mock(spec=AnswersApart))():
+        audit = configured_audit(ConsumerSettings(database_url=url))
+        async with main._opened(settings, store, audit, Mock(spec=AnswersApart))():
             pass
 
     assert ("CONSUMER_MAX_LAG is of no effect" in caplog.text) is receives

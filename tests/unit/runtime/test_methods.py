@@ -36,7 +36,11 @@ def service(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HttpA
 @pytest.fixture
 async def client(service: HttpApp) -> AsyncIterator[AsyncClient]:
     transport = ASGITransport(service)
-    async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    # Else each answer would have a name of its own.
+    named = {"X-Request-ID": "one"}
+    async with AsyncClient(
+        transport=transport, base_url="http://127.0.0.1", headers=named
+    ) as client:
         yield client
 
 
