@@ -1,4 +1,4 @@
-"""`python -m consumer_app`: what operators do with the database and RabbitMQ."""
+"""`python -m consumer_app`: what operators do with the database, RabbitMQ and the audit."""
 
 import logging
 import sys
@@ -9,6 +9,7 @@ from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.upkeep import (
     CommandFailed,
     access_commands,
+    audit_commands,
     database_commands,
     dead_letter_commands,
     run_commands,
@@ -30,20 +31,21 @@ database_commands.cli.add_typer(run_commands.cli)
 cli.add_typer(database_commands.cli, name="database")
 cli.add_typer(dead_letter_commands.cli, name="dead-letters")
 cli.add_typer(access_commands.cli, name="access")
+cli.add_typer(audit_commands.cli, name="audit")
 cli.add_typer(topology_commands.cli)
 
 
 @cli.callback()
 def prepare() -> None:
-    """Look after the consumer's database, and after the messages that can't be stored.
+    """Look after the consumer's database, its audit, and the messages that can't be stored.
 
     The commands take the consumer's own settings: DATABASE_URL names the database, RABBITMQ_URL
     the broker. Run them where the consumer runs, and both are set: `docker compose exec consumer
     python -m consumer_app ...`, `kubectl exec POD -- python -m consumer_app ...`.
 
     Each command has a --help of its own, which says when one needs it. Exit status: 0 done, 1 the
-    database is damaged or a question was answered with no, 2 failed. Why it failed stands on
-    standard error, in one line. The procedures are in docs/operations.md.
+    database or the audit is damaged or a question was answered with no, 2 failed. Why it failed
+    stands on standard error, in one line. The procedures are in docs/operations.md.
     """
     # What libraries log of a failure is that line once more.
     logging.basicConfig(handlers=[logging.NullHandler()])

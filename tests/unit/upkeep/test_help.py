@@ -16,12 +16,14 @@ COMMANDS = {
     "database": ["migrate", "backup", "restore", "check", "purge", "runs", "retract"],
     "dead-letters": ["list", "show", "replay", "drop", "purge"],
     "access": ["new-token"],
+    "audit": ["list", "verify", "export", "purge"],
 }
 ALONE = ["declare"]
 NEEDED = {
     "database": "DATABASE_URL",
     "dead-letters": "RABBITMQ_URL",
     "access": "ACCESS_TOKENS",
+    "audit": "AUDIT_DATABASE_URL",
     "declare": "RABBITMQ_URL",
 }
 PATHS: list[tuple[str, ...]] = [
