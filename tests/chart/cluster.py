@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.chart.helm import CHART, Manifest, render, run_helm
+from tests.chart.helm import CHART, Manifest, render, run_helm, settings
 
 Answers = dict[str, dict[str, Any]]
 
@@ -47,13 +47,16 @@ def _resource(kind: str) -> dict[str, Any]:
     return {"name": name, "kind": kind, "namespaced": True, "verbs": ["get"]}
 
 
-def rendered_over_secret(name: str, values: dict[str, str], folder: Path) -> list[Manifest]:
+def rendered_over_secret(
+    name: str, values: dict[str, str], folder: Path, mode: dict[str, Any] | None = None
+) -> list[Manifest]:
     """Render the chart for a cluster that has one secret already, as an upgrade finds it."""
-    with _cluster_with_secret(name, values, render(), folder) as kubeconfig:
+    with _cluster_with_secret(name, values, render(mode), folder) as kubeconfig:
         text = run_helm(
             "template",
             "medication-periods",
             str(CHART),
+            *settings(mode or {}),
             "--dry-run=server",
             "--skip-tests",
             "--disable-openapi-validation",

