@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from statistics import quantiles
+from statistics import mean, quantiles
 from typing import NamedTuple
 
 import aio_pika
@@ -21,10 +21,13 @@ from contracts import write_message
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 from local.packages import ensure_program
 from local.ports import free_port
+from runtime.access.callers import PERIODS_READ
+from runtime.access.token_file import COLUMNS, Token
 from tests.services import eventually
 
 _CONNECTIONS = 32
 _SECONDS = 6
+_TURNS = 3
 _A_SECOND = 200
 _PAUSE_SECONDS = 0.0005
 # To follow each of them would measure how many queries a second are answered.
@@ -91,6 +94,35 @@ def answers(bench: Bench, file: Path, count: int) -> Answers:
     return Answers(periods, bare, during, apart, apart_during)
 
 
+def audited(bench: Bench) -> tuple[float, float]:
+    """Query the same patient by turns: with a token, and recorded; and without either.
+
+    Return the requests a second of both.
+    """
+    environment = bench.environment()
+    only_answers = environment | {"CONSUMER_RECEIVES": "false"}
+    token, text = Token.new("bench", [PERIODS_READ], None, None)
+    tokens = bench.folder / "tokens.csv"
+    tokens.write_text("".join(f"{','.join(row)}\n" for row in (COLUMNS, token.row())))
+    with (
+        bench.empty_queue(),
+        bench.consumer(environment) as storing,
+        bench.consumer(only_answers | {"ACCESS_TOKENS": str(tokens)}) as recording,
+        bench.consumer(only_answers, app="benchmarks.unaudited_consumer:app") as bare,
+    ):
+        for consumer in (storing, recording, bare):
+            consumer.wait_until_ready()
+        bench.fill([write_message(one_patient(100))])
+        wait_until_stored(environment["DATABASE_URL"], 100)
+        query = f"/periods?patient_id={_PATIENT}"
+        rates: list[tuple[float, float]] = []
+        for seconds in (2, *[_SECONDS] * _TURNS):
+            known = _load(f"{recording.url}{query}", seconds, f"Authorization: Bearer {text}")
+            rates.append((known, _load(f"{bare.url}{query}", seconds)))
+    with_audit, without = zip(*rates[1:], strict=True)
+    return mean(with_audit), mean(without)
+
+
 def by_history_length(bench: Bench, lengths: list[int]) -> dict[int, float]:
     """Measure the milliseconds of one query by the number of events of its patient."""
     found = {}
@@ -134,10 +166,10 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _load(url: str, seconds: int = _SECONDS) -> float:
+def _load(url: str, seconds: int = _SECONDS, header: str = "Accept: */*") -> float:
     """Ask as fast as it is answered, over 32 connections; return the answers per second."""
     wrk = ensure_program("wrk", "wrk")
-    command = [str(wrk), "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", url]
+    command = [str(wrk), "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "-H", header, url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s+([\d.]+)", said)
     if found is None or "Non-2xx" in said:

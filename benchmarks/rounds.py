@@ -32,6 +32,7 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
     trip = queries.round_trip(bench, _SECONDS)
     seen = queries.seen_in_periods(bench, _SECONDS)
     answers = queries.answers(bench, file, count)
+    known, unknown = queries.audited(bench)
     short, long = rules(_HISTORY), rules(10 * _HISTORY)
     readers = reading.readers()
     lines = [
@@ -48,6 +49,7 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
         _rates(
             "the same, answered apart", answers.apart_during_backfill, "without", answers.apart, 0.5
         ),
+        _rates("`/periods` with a token and audit", known, "without", unknown, 0.8),
         _times("period logic, 100,000 events", short.periods, "sorted", short.sorting, 6),
         _times("period logic, 1,000,000 events", long.periods, "sorted", long.sorting, 6),
         _rates("backfill to SQLite", backfill.rate, "simple peer", peer),
