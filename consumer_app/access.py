@@ -9,7 +9,9 @@ from runtime.access.routes import DOCUMENTATION, OPEN, Routes
 
 ROUTES: Routes = {
     ("GET", "/periods"): PERIODS_READ,
+    ("POST", "/periods/_search"): PERIODS_READ,
     ("GET", "/events"): PERIODS_READ,
+    ("POST", "/events/_search"): PERIODS_READ,
     ("GET", "/"): OPEN,
     ("GET", "/static/timeline/{path:path}"): OPEN,
     ("GET", "/health/receiving"): OPEN,

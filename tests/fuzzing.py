@@ -27,6 +27,8 @@ schemathesis.openapi.format(
     "place", st.builds(_place, st.datetimes(), st.sampled_from(["start", "cancel_stop"]))
 )
 
+_FORM = "application/x-www-form-urlencoded"
+
 # A schema has no words for the years that an event can be of.
 _TIMES = st.datetimes(datetime(1800, 1, 2), datetime(2999, 12, 30))  # noqa: DTZ001 - zones follow
 _OFFSETS = st.sampled_from(["Z", "z", "+00:00", "-23:59", "+14:00"])
@@ -40,9 +42,23 @@ def filter_case(_: HookContext, case: Case[Any]) -> bool:
     """Leave out what a document calls good or bad otherwise than its service does, for a reason."""
     if case.meta is None:
         return True
+    form = case.body if isinstance(case.body, Mapping) else {}
     if case.meta.generation.mode is GenerationMode.POSITIVE:
-        return _window_is_open(case.query)
+        return _window_is_open(case.query) and _window_is_open(form)
+    if case.media_type == _FORM and _reads_as_good(form):
+        return False
     return not any(map(_is_shortened, _texts([case.query, case.body])))
+
+
+def _reads_as_good(form: Mapping[str, object]) -> bool:
+    """Say whether a value of another type is sent as the same text as a good one.
+
+    In a form there are texts alone: a number can be a truth value, and one text is a list of one.
+    """
+    explain, named = form.get("explain"), form.get("medication_name")
+    return (explain in (0, 1) and not isinstance(explain, bool)) or isinstance(
+        named, str | float | int
+    )
 
 
 def _window_is_open(query: Mapping[str, object]) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from consumer_app.access import check_patient
@@ -20,12 +20,15 @@ from consumer_app.queries.apart import AnswersApart, TooMuchForMemory
 from consumer_app.queries.parameters import EventsQuery, PeriodsQuery
 from consumer_app.storage.errors import TooManyEvents
 from consumer_app.storage.store import EventStore
+from runtime.http import forms
 from runtime.http.leaving import unless_gone
 from runtime.http.problems import BadParameter, Problems, Unavailable, Unreadable
 
 _JSON = "application/json"
 _FEW_EVENTS = 200
 _TOO_MANY = "has more events than fit in memory"
+_PERIODS_FORM = forms.Form(PeriodsQuery)
+_EVENTS_FORM = forms.Form(EventsQuery)
 LAST_RECEIVED = "X-Last-Event-Received"
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -88,6 +91,30 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
         found = await store.read_page(query.patient_id, query.limit + 1, query.after)
         body = write_answer(answer_events(query.patient_id, found.events, query.limit))
         return Response(body, headers=_fresh(found.last_received_at), media_type=_JSON)
+
+    @router.post(
+        "/periods/_search",
+        response_model=PeriodsAnswer | ExplainedAnswer,
+        responses=forms.RESPONSES,
+        openapi_extra=_PERIODS_FORM.described(),
+    )
+    async def search_periods(
+        query: Annotated[PeriodsQuery, Depends(_PERIODS_FORM)], request: Request
+    ) -> Response:
+        """Answer like `GET /periods` what a form asks, so that no address names the patient."""
+        return await periods(query, request)
+
+    @router.post(
+        "/events/_search",
+        response_model=EventsAnswer,
+        responses=forms.RESPONSES,
+        openapi_extra=_EVENTS_FORM.described(),
+    )
+    async def search_events(
+        query: Annotated[EventsQuery, Depends(_EVENTS_FORM)], request: Request
+    ) -> Response:
+        """List like `GET /events` what a form asks for, so that no address names the patient."""
+        return await events(query, request)
 
     return router
 

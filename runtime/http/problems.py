@@ -1,14 +1,13 @@
 """How HTTP tells a caller what was wrong: by parameter, in words that show a valid value."""
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import ClientDisconnect
 
 logger = logging.getLogger(__name__)
@@ -52,12 +51,27 @@ class Unreadable(BaseModel):
     detail: str = Field(examples=["an event that is stored of the patient can't be read: …"])
 
 
-class BadParameter(Exception):
+class BadParameters(Exception):
+    """Parameters that are missing or wrong."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{each.parameter}: {each.reason}" for each in problems))
+        self.problems = problems
+
+    @staticmethod
+    def of(model: type[BaseModel], refusal: ValidationError) -> "BadParameters":
+        """Tell why the model of a query refuses what was given."""
+        examples = _examples([model])
+        return BadParameters(
+            [_problem(each["loc"][0], each["msg"], examples) for each in refusal.errors()]
+        )
+
+
+class BadParameter(BadParameters):
     """A parameter that is wrong together with another, or with what is stored."""
 
     def __init__(self, parameter: str, reason: str, example: str | None) -> None:
-        super().__init__(reason)
-        self.problem = Problem(parameter=parameter, reason=reason, example=example)
+        super().__init__([Problem(parameter=parameter, reason=reason, example=example)])
 
 
 class Busy(Exception):
@@ -79,12 +93,12 @@ def answer_problems(
 
     @api.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        examples = _examples(request.scope["route"])
-        return _answer([_problem(each, examples) for each in error.errors()])
+        examples = _examples(_queries(request.scope["route"]))
+        return _answer([_problem(each["loc"][1], each["msg"], examples) for each in error.errors()])
 
-    @api.exception_handler(BadParameter)
-    async def contradictory(_: Request, error: BadParameter) -> JSONResponse:
-        return _answer([error.problem])
+    @api.exception_handler(BadParameters)
+    async def bad(_: Request, error: BadParameters) -> JSONResponse:
+        return _answer(error.problems)
 
     @api.exception_handler(unavailable)
     async def away(_: Request, error: Exception) -> JSONResponse:
@@ -110,21 +124,26 @@ def answer_problems(
             return JSONResponse(Unreadable(detail=str(error)).model_dump(), status_code=500)
 
 
-def _examples(route: APIRoute) -> dict[str, str]:
-    """Find the first example that a route's query declares for each of its parameters."""
-    queries = (parameter.field_info.annotation for parameter in route.dependant.query_params)
+def _queries(route: APIRoute) -> Iterator[type[BaseModel]]:
+    for parameter in route.dependant.query_params:
+        query = parameter.field_info.annotation
+        if isinstance(query, type) and issubclass(query, BaseModel):
+            yield query
+
+
+def _examples(queries: Iterable[type[BaseModel]]) -> dict[str, str]:
+    """Find the first example that the models of queries declare for each of their parameters."""
     return {
         field.alias or name: str(field.examples[0])
         for query in queries
-        if isinstance(query, type) and issubclass(query, BaseModel)
         for name, field in query.model_fields.items()
         if field.examples
     }
 
 
-def _problem(error: dict[str, Any], examples: dict[str, str]) -> Problem:
-    parameter = str(error["loc"][1])
-    return Problem(parameter=parameter, reason=error["msg"], example=examples.get(parameter))
+def _problem(parameter: object, reason: str, examples: Mapping[str, str]) -> Problem:
+    name = str(parameter)
+    return Problem(parameter=name, reason=reason, example=examples.get(name))
 
 
 def _answer(problems: Sequence[Problem]) -> JSONResponse:

@@ -1,6 +1,7 @@
 """The address keeps what is seen, and keeps the patient out of the server's log."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -53,7 +54,7 @@ def test_nonsense_in_an_address_is_left_aside(visit: Visit, nonsense: str) -> No
     assert visit.complaints == []
 
 
-def test_the_patient_gets_neither_into_the_address_of_a_page_nor_into_the_log(
+def test_the_patient_gets_into_no_address_that_is_sent_and_so_into_no_log(
     visit: Visit, services: Services
 ) -> None:
     page = visit.show()
@@ -63,7 +64,14 @@ def test_the_patient_gets_neither_into_the_address_of_a_page_nor_into_the_log(
     page.get_by_role("button", name="Why Heparin").first.click()
     page.locator("#explanation ol").wait_for()
     assert page.url.endswith("/#patient=ward")
+    page.fill("#patient", "nobody")
+    page.click("text=Show")
+    page.get_by_text("nobody").first.wait_for()
+    sent = [urlsplit(url)._replace(fragment="").geturl() for url in visit.requests]
+    assert f"{services.consumer}/periods/_search" in sent
+    assert f"{services.consumer}/events/_search" in sent
+    assert not [url for url in sent if re.search("ward|nobody|Heparin", url)]
     log = services.consumer_log()
-    assert "GET /periods" in log
+    assert "POST /periods/_search" in log
     assert "ward" not in log
     assert "Heparin" not in log

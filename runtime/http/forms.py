@@ -1,0 +1,82 @@
+"""Forms: what else would stand in a request's address, and with it in the logs of each proxy."""
+
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar, get_origin
+
+from fastapi import HTTPException, Request
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import QueryParams
+
+from runtime.http.bodies import Bodies, BodyRefused
+from runtime.http.heads import MAX_HEAD_BYTES
+from runtime.http.problems import BadParameters, Refusal
+
+_TYPE = "application/x-www-form-urlencoded"
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    408: {"model": Refusal, "description": "The form has not come within a minute"},
+    413: {"model": Refusal, "description": f"The form is longer than {MAX_HEAD_BYTES} bytes"},
+    415: {"model": Refusal, "description": "The body is no form, or is packed oddly"},
+}
+"""How a route that takes a form answers besides, for its description."""
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
+class Form(Generic[Asked]):
+    """Reads a query's model from the form in a request's body: a dependency of a route.
+
+    What is read, and what is refused, is the same as in the address: names may be repeated, others
+    are left alone, and no more is taken than fits there.
+    """
+
+    def __init__(self, model: type[Asked]) -> None:
+        self._model = model
+        self._bodies = Bodies(MAX_HEAD_BYTES)
+        self._fields = {field.alias or name: field for name, field in model.model_fields.items()}
+
+    async def __call__(self, request: Request) -> Asked:
+        """Read it.
+
+        Raises:
+            HTTPException: 415, it is no form in UTF-8; 413 or 408, it is too long or slow.
+            BadParameters: a parameter is missing or wrong.
+
+        """
+        _check_type(request.headers.get("content-type", ""))
+        try:
+            async with self._bodies.of(request) as body:
+                # Some write letters as they are, such as curl.
+                given = QueryParams(body.decode())
+        except BodyRefused as error:
+            # Nobody reads the rest of it.
+            headers = {"Connection": "close"}
+            raise HTTPException(error.status, f"the body: {error}", headers) from None
+        except UnicodeError:
+            raise HTTPException(415, "the body: it is not UTF-8") from None
+        try:
+            return self._model.model_validate(dict(self._values(given)))
+        except ValidationError as error:
+            raise BadParameters.of(self._model, error) from None
+
+    def described(self) -> dict[str, Any]:
+        """Describe the body for a route's ``openapi_extra``."""
+        schema = self._model.model_json_schema()
+        for parameter in schema["properties"].values():
+            # In a form there is no null: what is not given is left out.
+            if "anyOf" in parameter:
+                kinds = parameter["anyOf"]
+                parameter["anyOf"] = [each for each in kinds if each != {"type": "null"}]
+            if "default" in parameter and parameter["default"] is None:
+                del parameter["default"]
+        return {"requestBody": {"required": True, "content": {_TYPE: {"schema": schema}}}}
+
+    def _values(self, given: QueryParams) -> Iterator[tuple[str, object]]:
+        for name in self._fields.keys() & given.keys():
+            is_list = get_origin(self._fields[name].annotation) is list
+            yield name, given.getlist(name) if is_list else given[name]
+
+
+def _check_type(content_type: str) -> None:
+    if content_type.partition(";")[0].strip().lower() != _TYPE:
+        raise HTTPException(415, f"the header Content-Type must be {_TYPE}")

@@ -1,0 +1,181 @@
+"""What a form asks is answered like what an address asks, and names the patient in no log."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+
+from consumer_app.access import ROUTES
+from consumer_app.queries.apart import AnswersApart
+from consumer_app.queries.routes import LAST_RECEIVED, periods_router
+from consumer_app.storage.errors import DatabaseUnavailable
+from consumer_app.storage.store import EventStore
+from contracts import explain_event
+from runtime.access.configured import configured_access
+from runtime.access.settings import AccessSettings
+from runtime.http.heads import MAX_HEAD_BYTES
+from runtime.http.problems import answer_problems
+from tests.callers import let_in
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+Asked = Sequence[tuple[str, str]]
+
+PERIODS: list[Asked] = [
+    [("patient_id", "Müller & 7")],
+    [("patient_id", "Müller & 7"), ("explain", "true"), ("merge_gap", "P30D")],
+    [("patient_id", "Müller & 7"), ("medication_name", "Heparin"), ("medication_name", "X")],
+    [("patient_id", "Müller & 7"), ("from", "2021-01-01T00:00:00Z"), ("to", "2021-01-02T00:00Z")],
+    [("patient_id", "other"), ("patient_id", "Müller & 7")],
+    [("patient_id", "Müller & 7"), ("unknown", "left alone")],
+    [],
+    [("patient_id", "")],
+    [("patient_id", "\ufffd\u200b")],
+    [("patient_id", "1"), ("merge_gap", "")],
+    [("patient_id", "1"), ("merge_gap", "a day"), ("at", "now"), ("explain", "perhaps")],
+    [("patient_id", "1"), ("medication_name", "Heparin"), ("medication_name", "")],
+    [("patient_id", "1"), ("from", "2021-01-02T00:00:00Z"), ("to", "2021-01-01T00:00:00Z")],
+]
+EVENTS: list[Asked] = [
+    [("patient_id", "Müller & 7")],
+    [("patient_id", "Müller & 7"), ("limit", "1")],
+    [("patient_id", "Müller & 7"), ("limit", "0"), ("after", "nowhere")],
+    [],
+]
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[FastAPI]:
+    api = FastAPI()
+    async with EventStore.at(f"sqlite+aiosqlite:///{tmp_path}/events.db") as store:
+        reports = [("Heparin", 1), ("Heparin", 2), ("X", 3), ("Morphin", 4)]
+        await store.add(
+            [
+                explain_event(
+                    {
+                        "patient_id": "Müller & 7",
+                        "medication_name": name,
+                        "action": "start",
+                        "event_time": f"2021-01-0{day}T02:00:00Z",
+                    }
+                )
+                for name, day in reports
+            ]
+        )
+        api.include_router(periods_router(store, AnswersApart({}, asyncio.Lock())))
+        answer_problems(api, unavailable=DatabaseUnavailable)
+        yield api
+
+
+@pytest.fixture
+async def client(api: FastAPI) -> AsyncIterator[AsyncClient]:
+    transport = ASGITransport(let_in(api))
+    async with AsyncClient(transport=transport, base_url="http://consumer") as client:
+        yield client
+
+
+async def search(client: AsyncClient, path: str, body: bytes | str, **headers: str) -> Response:
+    return await client.post(f"{path}/_search", content=body, headers=FORM | headers)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [*(("/periods", each) for each in PERIODS), *(("/events", each) for each in EVENTS)],
+)
+async def test_a_form_is_read_and_answered_as_the_same_words_in_an_address(
+    client: AsyncClient, path: str, asked: Asked
+) -> None:
+    by_address = await client.get(f"{path}?{urlencode(asked)}")
+    by_form = await search(client, path, urlencode(asked))
+
+    assert by_form.status_code == by_address.status_code
+    assert by_form.content == by_address.content
+    assert by_form.headers.get(LAST_RECEIVED) == by_address.headers.get(LAST_RECEIVED)
+
+
+async def test_the_next_page_is_asked_for_by_a_form(client: AsyncClient) -> None:
+    first = await search(client, "/events", urlencode({"patient_id": "Müller & 7", "limit": 3}))
+    following = {"patient_id": "Müller & 7", "after": first.json()["next"]}
+    rest = await search(client, "/events", urlencode(following))
+    assert (len(first.json()["events"]), len(rest.json()["events"])) == (3, 1)
+
+
+async def test_letters_that_are_not_escaped_are_utf_8(client: AsyncClient) -> None:
+    answer = await search(client, "/periods", "patient_id=Müller+%26 7&medication_name=Heparin")
+    assert len(answer.json()["periods"]) == 1
+
+
+async def test_letters_of_another_encoding_are_refused_and_not_read_as_others(
+    client: AsyncClient,
+) -> None:
+    answer = await search(client, "/periods", b"patient_id=M\xfcller")
+    assert answer.status_code == 415
+    assert answer.json() == {"detail": "the body: it is not UTF-8"}
+
+
+async def test_the_address_adds_nothing_to_a_form(client: AsyncClient) -> None:
+    answer = await client.post("/periods/_search?patient_id=1", headers=FORM)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0] == {
+        "parameter": "patient_id",
+        "reason": "Field required",
+        "example": "2",
+    }
+
+
+@pytest.mark.parametrize("path", ["/periods", "/events"])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""]
+)
+async def test_another_type_is_refused_by_the_name_of_its_header(
+    client: AsyncClient, path: str, kind: str
+) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    answer = await client.post(f"{path}/_search", content=b"patient_id=1", headers=headers)
+    assert answer.status_code == 415
+    expected = "the header Content-Type must be application/x-www-form-urlencoded"
+    assert answer.json() == {"detail": expected}
+
+
+async def test_a_form_is_as_long_as_an_address_may_be(client: AsyncClient) -> None:
+    answer = await search(client, "/periods", b"patient_id=1&x=" + b"x" * MAX_HEAD_BYTES)
+    assert answer.status_code == 413
+    answer = await search(client, "/periods", b"patient_id=1&x=" + b"x" * (MAX_HEAD_BYTES - 99))
+    assert answer.status_code == 200
+
+
+async def test_a_form_may_name_its_charset(client: AsyncClient) -> None:
+    kind = {"Content-Type": "Application/x-www-form-urlencoded; charset=UTF-8"}
+    assert (await search(client, "/periods", "patient_id=1", **kind)).status_code == 200
+
+
+@pytest.mark.parametrize("access", [None, "open"])
+async def test_a_form_of_another_site_s_page_is_not_answered(
+    api: FastAPI, access: str | None
+) -> None:
+    settings = AccessSettings() if access is None else AccessSettings(access="open")
+    gate = configured_access(settings, ROUTES).guard(FastAPI(), api)
+    url = "http://127.0.0.1"
+    async with AsyncClient(transport=ASGITransport(gate), base_url=url) as client:
+        for site, status in (("cross-site", 503), ("same-site", 503), ("same-origin", 200)):
+            headers = {"Sec-Fetch-Site": site, "Origin": "https://elsewhere.example.org"}
+            answer = await search(client, "/periods", "patient_id=1", **headers)
+            assert answer.status_code == status, site
+
+
+def test_the_document_describes_the_form_by_the_parameters_of_the_address(api: FastAPI) -> None:
+    paths = api.openapi()["paths"]
+    for path in ("/periods", "/events"):
+        parameters = {each["name"]: each for each in paths[path]["get"]["parameters"]}
+        search = paths[f"{path}/_search"]["post"]
+        assert "parameters" not in search
+        assert {"408", "413", "415", "422"} <= search["responses"].keys()
+        (form,) = search["requestBody"]["content"].values()
+        assert form["schema"]["properties"].keys() == parameters.keys()
+        assert form["schema"]["required"] == ["patient_id"]
+        for name, described in form["schema"]["properties"].items():
+            assert described["description"] == parameters[name]["description"]
+            assert {"type": "null"} not in described.get("anyOf", [])
