@@ -12,6 +12,7 @@ from consumer_app.upkeep import (
     audit_commands,
     database_commands,
     dead_letter_commands,
+    erase_commands,
     run_commands,
     topology_commands,
 )
@@ -28,6 +29,7 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 database_commands.cli.add_typer(run_commands.cli)
+database_commands.cli.add_typer(erase_commands.cli)
 cli.add_typer(database_commands.cli, name="database")
 cli.add_typer(dead_letter_commands.cli, name="dead-letters")
 cli.add_typer(access_commands.cli, name="access")

@@ -83,6 +83,10 @@ class Death(NamedTuple):
         run, refusal = run_of_message(headers)
         return cls(reason, time, origin, run or ("no run" if refusal is None else "unreadable run"))
 
+    def headers(self) -> dict[str, str]:
+        """Write it as a dead letter's headers, but for the run, which is kept as it was."""
+        return dict(zip(_HEADERS, self, strict=False))
+
 
 _HEADERS = (REASON_HEADER, TIME_HEADER, ORIGIN_HEADER)
 

@@ -70,6 +70,8 @@ _FORGET_CONSUMERS = delete(CONSUMERS).where(
     CONSUMERS.c.last_received_at < _NEWEST.scalar_subquery()
 )
 _PATIENTS_AT_ONCE = 1_000
+# Waits for what is being stored, and tells those who store behind it.
+_GIVE_NUMBERS_UP = update(NUMBERING).values({NUMBERING.c.given_up: NUMBERING.c.given_up + 1})
 
 
 class HistoryKey(NamedTuple):
@@ -309,6 +311,32 @@ class EventStore:
                     if (await connection.execute(_deletion(key, events))).rowcount
                 ]
 
+    async def count(self, patient_id: str) -> int:
+        """Count a patient's events."""
+        counting = select(func.count().label("events")).where(_is_patient(patient_id))
+        (row,) = await self._read(counting)
+        events: int = row["events"]
+        return events
+
+    async def erase(self, patient_id: str) -> int:
+        """Delete a patient's events and identifier; return how many events those were.
+
+        It may be interrupted, and repeated. An event that comes later begins the patient anew.
+        """
+        events = delete(EVENTS).where(_is_patient(patient_id))
+        with database_errors("written"):
+            async with self._engine.begin() as connection:
+                erased = (await connection.execute(events)).rowcount
+            # In a transaction of its own, the numbering first: who stores has a lock on it, and may
+            # wait for an event that is being deleted.
+            async with self._engine.begin() as connection:
+                await connection.execute(_GIVE_NUMBERS_UP)
+                erased += (await connection.execute(events)).rowcount
+                await connection.execute(
+                    delete(PATIENTS).where(PATIENTS.c.patient_id == patient_id)
+                )
+        return erased
+
     async def forget_patients(self) -> int:
         """Delete the identifiers of patients who have no events; return how many those were.
 
@@ -326,9 +354,7 @@ class EventStore:
     async def _forget(self, *of_nobody: ColumnElement[bool]) -> int:
         with database_errors("written"):
             async with self._engine.begin() as connection:
-                # Waits for what is being stored, and tells those who store behind it.
-                given_up = {NUMBERING.c.given_up: NUMBERING.c.given_up + 1}
-                await connection.execute(update(NUMBERING).values(given_up))
+                await connection.execute(_GIVE_NUMBERS_UP)
                 return (await connection.execute(delete(PATIENTS).where(*of_nobody))).rowcount
 
     async def runs(self) -> list[Run]:

@@ -30,7 +30,7 @@ def existing_database_url() -> str:
     """
     url = database_url()
     if is_sqlite(url):
-        existing(_file_of(url))
+        existing(file_of(url))
     return url
 
 
@@ -49,7 +49,7 @@ def sqlite_file(instead: str) -> Path:
     url = database_url()
     if not is_sqlite(url):
         raise CommandFailed(f"this is for a SQLite file; for PostgreSQL use {instead}")
-    return _file_of(url)
+    return file_of(url)
 
 
 def existing(database: Path) -> Path:
@@ -103,5 +103,6 @@ def with_store(
         asyncio.run(run(draw))
 
 
-def _file_of(url: str) -> Path:
+def file_of(url: str) -> Path:
+    """Return the file of a URL that names a SQLite file."""
     return Path(make_url(url).database or "")

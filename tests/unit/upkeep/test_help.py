@@ -13,7 +13,7 @@ from consumer_app.__main__ import cli
 
 LABELS = ["When:", "Needs:", "Consumers:", "Exit status:", "Example:"]
 COMMANDS = {
-    "database": ["migrate", "backup", "restore", "check", "purge", "runs", "retract"],
+    "database": ["migrate", "backup", "restore", "check", "purge", "runs", "retract", "erase"],
     "dead-letters": ["list", "show", "replay", "drop", "purge"],
     "access": ["new-token"],
     "audit": ["list", "verify", "export", "purge"],
