@@ -27,8 +27,8 @@ class ErasedRejects:
     erased: int = 0
     kept: int = 0
     unclear: list[int] = field(default_factory=list)
-    """Lines that stay, and of which nobody can tell whose they are, from 1: of a dry run as they are
-    counted now, else as they are afterwards."""
+    """Lines that stay, and of which nobody can tell whose they are, from 1; after a dry run as they
+    are counted now, else as they are afterwards."""
 
 
 def erase_rejects(file: Path, patient_id: str, columns: Columns, *, dry_run: bool) -> ErasedRejects:
