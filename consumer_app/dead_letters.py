@@ -13,7 +13,7 @@ from aio_pika.exceptions import ChannelInvalidStateError
 from faststream.rabbit import RabbitBroker, RabbitMessage
 from pydantic import BaseModel, Field
 
-from contracts import RUN_HEADER, DeadLetter, run_of_message
+from contracts import RUN_HEADER, SOURCE_HEADER, DeadLetter, run_of_message
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, restore_dead_letters
 from runtime.broker_errors import BrokerUnavailable, broker_errors
 from runtime.confirms import publish_confirmed
@@ -51,6 +51,10 @@ class DeadLetterHeaders(BaseModel):
             description="The run of the message as it was written, where that is a text of at most "
             f"{_MAX_RUN_BYTES} bytes.",
         ),
+    ] = None
+    run_source: Annotated[
+        str | None,
+        Field(alias=SOURCE_HEADER, description="Who brought it, as it was written, likewise."),
     ] = None
 
 
@@ -94,12 +98,16 @@ _HEADERS = (REASON_HEADER, TIME_HEADER, ORIGIN_HEADER)
 def kept_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Give the headers that a message keeps when it becomes a dead letter, and when it is replayed.
 
-    Its run, as it was written, even where it breaks the contract; but what is no text of at most
-    1 KiB stays behind: all the headers of a message must fit into one of RabbitMQ's frames.
+    Its run and who brought it, as they were written, even where they break the contract; but what
+    is no text of at most 1 KiB stays behind: all the headers of a message must fit into one of
+    RabbitMQ's frames.
     """
-    run = headers.get(RUN_HEADER)
-    is_kept = isinstance(run, str) and len(run.encode()) <= _MAX_RUN_BYTES
-    return {RUN_HEADER: run} if is_kept else {}
+    given = ((name, headers.get(name)) for name in (RUN_HEADER, SOURCE_HEADER))
+    return {
+        name: value
+        for name, value in given
+        if isinstance(value, str) and len(value.encode()) <= _MAX_RUN_BYTES
+    }
 
 
 def _is_ours(message: RabbitMessage) -> bool:
@@ -139,7 +147,8 @@ class DeadLetters:
                 message comes again.
 
         """
-        if message.headers.get(RUN_HEADER) is not None and not kept_headers(message.headers):
+        kept = kept_headers(message.headers)
+        if message.headers.get(RUN_HEADER) is not None and RUN_HEADER not in kept:
             reason += "; the run is not kept: replayed, the message belongs to none"
 
         def is_held(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from contracts import (
     MessageHeaders,
     canonical_message,
     run_of_message,
+    source_of_message,
 )
 from contracts.topology import DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, EVENTS_QUEUE
 from runtime.http.asyncapi import Operations
@@ -74,7 +75,7 @@ def handle_events(
         run, no_run = run_of_message(message.headers)
         written, events, refusal = await reader.read(message.body)
         if no_run is None:
-            await store.add_written(written, events, run)
+            await store.add_written(written, events, run, source_of_message(message.headers))
         if problem := no_run or refusal:
             await dead_letters.take(message, problem)
 

@@ -22,7 +22,17 @@ from contracts.message import (
     read_message,
 )
 from contracts.reading import explain_event, read_plain_event, read_written, write_message
-from contracts.runs import RUN_HEADER, MessageHeaders, RunId, checked_run, run_of_message
+from contracts.runs import (
+    RUN_HEADER,
+    SOURCE_HEADER,
+    MessageHeaders,
+    RunId,
+    checked_run,
+    headers_of,
+    run_of_message,
+    source_of_message,
+    written_source,
+)
 from contracts.text import legible
 
 __all__ = [
@@ -31,6 +41,7 @@ __all__ = [
     "MAX_IDENTIFIER_CHARACTERS",
     "MAX_MESSAGE_BYTES",
     "RUN_HEADER",
+    "SOURCE_HEADER",
     "Action",
     "CanonicalMessage",
     "DeadLetter",
@@ -46,11 +57,14 @@ __all__ = [
     "canonical_message",
     "checked_run",
     "explain_event",
+    "headers_of",
     "legible",
     "read_message",
     "read_plain_event",
     "read_written",
     "reasons",
     "run_of_message",
+    "source_of_message",
     "write_message",
+    "written_source",
 ]

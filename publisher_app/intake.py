@@ -26,6 +26,8 @@ class Outcome:
 
     run: str | None = None
     """The run that they belong to, if any."""
+    source: str | None = None
+    """Who has brought them, or from where."""
     published: int = 0
     """Events that RabbitMQ has confirmed."""
     rejected: int = 0
@@ -98,20 +100,21 @@ class Intake:
         outcome: Outcome,
         report: Callable[[], None] = lambda: None,
     ) -> None:
-        async with aclosing(batches), aclosing(self._confirmed(batches, outcome.run)) as confirmed:
+        async with aclosing(batches), aclosing(self._confirmed(batches, outcome)) as confirmed:
             async for events in confirmed:
                 outcome.published += events
                 report()
 
     async def _confirmed(
-        self, batches: AsyncIterator[list[MedicationEvent]], run: str | None
+        self, batches: AsyncIterator[list[MedicationEvent]], outcome: Outcome
     ) -> AsyncGenerator[int]:
         """Publish batches as messages; yield the number of events as they are confirmed."""
         in_flight: dict[asyncio.Task[None], int] = {}
         failures: list[Failure] = []
         try:
             async for batch in _until_failure(batches, failures):
-                in_flight[asyncio.create_task(self._publisher.publish(batch, run))] = len(batch)
+                publishing = self._publisher.publish(batch, outcome.run, outcome.source)
+                in_flight[asyncio.create_task(publishing)] = len(batch)
                 while len(in_flight) >= self._window:
                     yield await _settle(in_flight)
             while in_flight:

@@ -12,10 +12,10 @@ from aio_pika.exceptions import AMQPChannelError, DeliveryError
 from faststream.rabbit import RabbitBroker
 
 from contracts import (
-    RUN_HEADER,
     MedicationEvent,
     MedicationEvents,
     MessageHeaders,
+    headers_of,
     write_message,
 )
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
@@ -101,16 +101,19 @@ class EventPublisher:
             return None
         return self._problem[1]
 
-    async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
+    async def publish(
+        self, events: Sequence[MedicationEvent], run: str | None, source: str | None = None
+    ) -> None:
         """Publish up to 1,000 events as a message, or as several; return once it is confirmed.
 
-        They belong to a ``run``, or to none.
+        They belong to a ``run``, or to none, and were brought by a ``source``.
 
         Raises:
             NotConfirmed: no queue took it, or no confirmation came, until the time was up; or
                 RabbitMQ refuses it, and will each time.
 
         """
+        headers = headers_of(run, source)
         last = NotConfirmed(f"RabbitMQ has not confirmed: no answer in {self._give_up_after:g} s")
 
         def was_not_confirmed(error: Exception) -> bool:
@@ -127,11 +130,11 @@ class EventPublisher:
                         was_not_confirmed, attempts=None, timeout=None
                     ):
                         with attempt:
-                            await self._publish_once(body, run, again=attempt.num > 1)
+                            await self._publish_once(body, headers, again=attempt.num > 1)
                 return
         raise last
 
-    async def _publish_once(self, body: bytes, run: str | None, *, again: bool) -> None:
+    async def _publish_once(self, body: bytes, headers: dict[str, str], *, again: bool) -> None:
         try:
             with broker_errors("RabbitMQ has not confirmed"):
                 # The publisher's own time limit begins only once there is a connection.
@@ -141,7 +144,7 @@ class EventPublisher:
                         self._publisher,
                         body,
                         routing_key=ROUTING_KEY,
-                        headers={} if run is None else {RUN_HEADER: run},
+                        headers=headers,
                         content_type="application/json",
                         again=again,
                     )

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contracts import MAX_IDENTIFIER_CHARACTERS, checked_run, legible
+from contracts import MAX_IDENTIFIER_CHARACTERS, checked_run, legible, written_source
 
 STANDARD_INPUT = "-"
 
@@ -21,6 +21,16 @@ def run_of_input(name: str, status: os.stat_result) -> str:
     if not stat.S_ISREG(status.st_mode):
         return _named(source, _written(datetime.now(UTC).timestamp()))
     return _named(source, str(status.st_size), _written(status.st_mtime))
+
+
+def source_of_input(name: str) -> str:
+    """Tell from where an input comes: a file by its name, without the folder that it lies in."""
+    return written_source("stdin" if name == STANDARD_INPUT else f"file {Path(name).name}")
+
+
+def source_of_request(subject: str, address: str | None) -> str:
+    """Tell who has sent a request, and from which address."""
+    return written_source(subject if address is None else f"{subject} at {address}")
 
 
 def _named(source: str, *rest: str) -> str:

@@ -55,6 +55,8 @@ class Received(NamedTuple):
     """When, in UTC."""
     run: str | None
     """The name of the run that they belong to, if any."""
+    source: str | None = None
+    """Who brought them, if that is known."""
 
 
 RunNumbers = Mapping[str | None, int]

@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from consumer_app.storage.tables import EVENTS, RUNS
+from consumer_app.storage.tables import EVENTS, RUN_SOURCES, RUNS
 
 _EVENTS_AT_ONCE = 10_000
 
@@ -54,6 +54,17 @@ NEW_RUN = text(
 """Gives a run its number, if it has none yet."""
 
 
+NEW_SOURCE = text(
+    f"INSERT INTO {RUN_SOURCES} (run, source, first_received_at)"  # noqa: S608
+    f" SELECT id, :source, :first_received_at FROM {RUNS} WHERE name = :name"
+    " ON CONFLICT DO NOTHING"
+).bindparams(
+    bindparam("source", type_=RUN_SOURCES.c.source.type),
+    bindparam("first_received_at", type_=RUN_SOURCES.c.first_received_at.type),
+)
+"""Notes who brought something of a run, if that is new."""
+
+
 def open_(names: Collection[str]) -> Select[Any]:
     """Select names and numbers of those runs that are not retracted."""
     found = select(RUNS.c.name, RUNS.c.id)
@@ -63,6 +74,12 @@ def open_(names: Collection[str]) -> Select[Any]:
 def all_runs() -> Select[Any]:
     """Select the runs by their first arrival."""
     return select(*(RUNS.c[name] for name in Run._fields)).order_by(RUNS.c.id)
+
+
+def all_sources() -> Select[Any]:
+    """Select who brought something of which run, by their first arrival."""
+    order = RUN_SOURCES.c.first_received_at, RUN_SOURCES.c.source
+    return select(RUN_SOURCES.c.run, RUN_SOURCES.c.source).order_by(*order)
 
 
 def retraction(run: Run) -> Update:

@@ -1,5 +1,6 @@
 """The store of events: appends durably, reads a patient's events back."""
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -171,18 +172,26 @@ class EventStore:
                     await connection.execute(_FORGET_CONSUMERS)
                 self._prepared = True
 
-    async def add(self, events: Sequence[MedicationEvent], run: str | None = None) -> None:
+    async def add(
+        self,
+        events: Sequence[MedicationEvent],
+        run: str | None = None,
+        source: str | None = None,
+    ) -> None:
         """Store the events of a run durably; one that is there already changes nothing.
 
         It is kept in mind, though, when another run brings it. What arrives of a retracted run is
-        counted, and not stored. Goes on trying for as long as the database is away, locked or full.
+        counted, and not stored; who is its ``source`` is noted. Goes on trying for as long as the
+        database is away, locked or full.
         """
-        await self.add_written(write_message(events), len(events), run)
+        await self.add_written(write_message(events), len(events), run, source)
 
-    async def add_written(self, written: bytes, events: int, run: str | None = None) -> None:
+    async def add_written(
+        self, written: bytes, events: int, run: str | None = None, source: str | None = None
+    ) -> None:
         """Store so many events that ``write_message`` has written, likewise."""
         if events:
-            received = Received(written, events, datetime.now(UTC), run)
+            received = Received(written, events, datetime.now(UTC), run, source)
             await self._writes.submit([received], self._part_of_a_commit(received))
 
     async def read(
@@ -360,6 +369,13 @@ class EventStore:
     async def runs(self) -> list[Run]:
         """List the runs of which anything has arrived, in that order."""
         return [Run(**row) for row in await self._read(runs.all_runs())]
+
+    async def sources(self) -> Mapping[int, Sequence[str]]:
+        """Tell who brought something of the runs, by their numbers, in the order of arrival."""
+        found: defaultdict[int, list[str]] = defaultdict(list)
+        for row in await self._read(runs.all_sources()):
+            found[row["run"]].append(row["source"])
+        return found
 
     async def retract(self, run: Run) -> None:
         """See to it that nothing is stored of a run any more.

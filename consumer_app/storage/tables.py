@@ -198,6 +198,19 @@ class PublisherRun(SQLModel, table=True):
 RUNS = SQLModel.metadata.tables["publisher_run"]
 
 
+class RunSource(SQLModel, table=True):
+    """Who brought something of a run, or from where: each once, since when it first arrived."""
+
+    __tablename__ = "run_source"
+
+    run: int = Field(primary_key=True, sa_type=Integer)
+    source: str = Field(primary_key=True, sa_type=_Text)
+    first_received_at: datetime = Field(sa_type=UtcTime)
+
+
+RUN_SOURCES = SQLModel.metadata.tables["run_source"]
+
+
 class Consumer(SQLModel, table=True):
     """Consumers, each with a row of its own that every commit of its events changes.
 

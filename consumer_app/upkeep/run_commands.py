@@ -1,5 +1,6 @@
 """`python -m consumer_app database runs` and `retract`: undo what a wrong import has brought."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from consumer_app.storage.store import EventStore
 from consumer_app.upkeep.guidance import guidance
 from consumer_app.upkeep.retraction import Retracted, events_by_run, find_run, retract_run
 from consumer_app.upkeep.target import existing_database_url, with_store
+
+_MOST_SOURCES = 10
 
 cli = typer.Typer()
 
@@ -26,15 +29,18 @@ def runs() -> None:
 
     One line each: when its first event arrived, the events that it alone has brought, those that
     it brought first and another run too, those that came after its retraction, the time of the
-    retraction or -, and its name. All events are read for it.
+    retraction or -, who brought it, or from where (subjects and addresses of requests, files
+    without their folders, - where that is not known), and its name. All events are read for it.
     """
 
     async def listed(store: EventStore) -> None:
         events = await events_by_run(store)
+        sources = await store.sources()
         for run in await store.runs():
             counts = events[run.id], events[-run.id], run.late_events
             retracted_at = "-" if run.retracted_at is None else _written(run.retracted_at)
-            shown = [_written(run.first_received_at), *counts, retracted_at, run.name]
+            brought_by = _shown(sources.get(run.id, ()))
+            shown = [_written(run.first_received_at), *counts, retracted_at, brought_by, run.name]
             typer.echo("\t".join(map(str, shown)))
 
     with_store(existing_database_url(), listed)
@@ -78,6 +84,11 @@ def retract(
             typer.echo(_outcome(counts, done=yes))
 
     with_store(existing_database_url(), retracted, writes=yes)
+
+
+def _shown(sources: Sequence[str]) -> str:
+    more = len(sources) - _MOST_SOURCES
+    return "; ".join([*sources[:_MOST_SOURCES], *([f"and {more} more"] if more > 0 else [])]) or "-"
 
 
 def _written(time: datetime) -> str:

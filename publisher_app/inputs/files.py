@@ -20,7 +20,7 @@ from publisher_app.formats.text import decode, reading
 from publisher_app.inputs.growing import SETTLED_SECONDS, GrowingFile
 from publisher_app.intake import Intake, Outcome
 from publisher_app.rejects import Rejects, rejects_path, remove_earlier_rejects
-from publisher_app.runs import STANDARD_INPUT, run_of_input
+from publisher_app.runs import STANDARD_INPUT, run_of_input, source_of_input
 
 
 @dataclass
@@ -142,6 +142,7 @@ async def publish_file(
     path = rejects_file or rejects_path(file.name, is_file=file.name != STANDARD_INPUT)
     outcome.size, outcome.rejects = file.size, path
     outcome.run = outcome.run or file.run
+    outcome.source = source_of_input(file.name)
 
     def report_position() -> None:
         outcome.bytes_read = file.position

@@ -18,6 +18,8 @@ from publisher_app.formats.recognition import json_records_of
 from publisher_app.formats.records import MAX_CHARACTERS, Record, may_be_deep
 from publisher_app.formats.text import as_text, buffered
 from publisher_app.intake import Intake, Outcome
+from publisher_app.runs import source_of_request
+from runtime.access.callers import caller_of
 from runtime.http.bodies import Bodies, BodyTooLong, BodyTooSlow, BodyUnreadable, NoRoom
 from runtime.http.problems import BadParameter, Busy, Problems, Refusal, Unavailable
 
@@ -80,7 +82,7 @@ def events_router(intake: Intake, bodies: Bodies, max_elements: int) -> APIRoute
             if len(rejected) < _MOST_TOLD:
                 rejected.append(RejectedEvent(index=record.place, reason=reason))
 
-        outcome = Outcome(run)
+        outcome = Outcome(run, _source_of(request))
         async with _body_of(request, bodies) as body:
             records = _at_most(max_elements, _records(body, intake.columns))
             await intake.take(records, reject, outcome)
@@ -103,6 +105,12 @@ _EXAMPLE = (
     '{"patient_id": "2", "medication_name": "Heparin", "action": "start", '
     '"event_time": "2021-01-01T02:00:00Z"}'
 )
+
+
+def _source_of(request: Request) -> str | None:
+    caller = caller_of(request.scope)
+    address = None if request.client is None else request.client.host
+    return None if caller is None else source_of_request(caller.subject, address)
 
 
 @asynccontextmanager

@@ -420,7 +420,9 @@ class _HeldStore(EventStore):
         self.waiting: list[MedicationEvent] = []
         self.let_go = asyncio.Event()
 
-    async def add_written(self, written: bytes, _events: int, _run: str | None = None) -> None:
+    async def add_written(
+        self, written: bytes, _events: int, _run: str | None = None, _source: str | None = None
+    ) -> None:
         self.waiting += read_written(written)
         await self.let_go.wait()
 

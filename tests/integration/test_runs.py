@@ -114,9 +114,9 @@ def test_a_wrong_import_is_undone_and_the_same_file_is_another_run_when_told_so(
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def late() -> str:
+    def told() -> list[str]:
         (line,) = (line for line in database("runs").splitlines() if line.endswith(f"\t{wrong}"))
-        return line.split("\t")[3]
+        return line.split("\t")
 
     right = write(tmp_path, "right.json", "undo-both")
     file = write(tmp_path, "wrong.json", "undo-both", "undo-wrong")
@@ -136,7 +136,8 @@ def test_a_wrong_import_is_undone_and_the_same_file_is_another_run_when_told_so(
     assert (known("undo-wrong"), known("undo-both")) == (False, True)
 
     publish(file)
-    eventually(lambda: late() == "2")
+    eventually(lambda: told()[3] == "2")
+    assert told()[5] == "file wrong.json", "without its folder"
     assert not known("undo-wrong")
     publish(file, "--run", "tuesday")
     eventually(lambda: known("undo-wrong"))
@@ -179,6 +180,7 @@ def test_what_is_posted_without_a_run_is_stored_whatever_was_retracted(
     assert post("posted-right") is None
     eventually(lambda: known("posted-wrong") and known("posted-right"))
     assert runs().keys() == others | {"posted"}
+    assert runs()["posted"][5] == "local at 127.0.0.1"
     assert run_command(environment, "database", "retract", "posted", "--yes").returncode == 0
 
     post("posted-later", run="posted")

@@ -130,7 +130,7 @@ async def test_a_standby_is_read_and_refused_by_who_stores(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["runs"], "\t1\t0\t0\t-\tmonday\n"),
+        (["runs"], "\t1\t0\t0\t-\t-\tmonday\n"),
         (["retract", "monday"], "1 event of 1 patient would be taken out"),
     ],
     ids=["runs", "retract"],

@@ -16,6 +16,7 @@ from consumer_app.dead_letters import (
     DeadLetterHeaders,
     DeadLetters,
     Death,
+    kept_headers,
 )
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
@@ -43,11 +44,13 @@ class FailingStore(EventStore):
 
     fails = 0
 
-    async def add_written(self, written: bytes, events: int, run: str | None = None) -> None:
+    async def add_written(
+        self, written: bytes, events: int, run: str | None = None, source: str | None = None
+    ) -> None:
         if self.fails:
             self.fails -= 1
             raise OSError("as if the process were about to end")
-        await super().add_written(written, events, run)
+        await super().add_written(written, events, run, source)
 
 
 class Consumer:
@@ -162,26 +165,29 @@ async def test_what_holds_no_event_is_a_dead_letter_as_it_came(
 async def test_events_are_stored_under_the_run_that_their_message_names(
     consumer: Consumer,
 ) -> None:
-    await consumer.receive(START, headers={"run-id": "monday"})
+    await consumer.receive(START, headers={"run-id": "monday", "run-source": "file events.csv"})
     await consumer.receive(STOP)
 
     await until_stored(consumer, START, STOP)
-    assert [run.name for run in await consumer.store.runs()] == ["monday"]
+    (run,) = await consumer.store.runs()
+    assert run.name == "monday"
+    assert await consumer.store.sources() == {run.id: ["file events.csv"]}
 
 
 async def test_a_dead_letter_keeps_the_run_of_its_message(consumer: Consumer) -> None:
-    await consumer.receive(b"not json", headers={"run-id": "monday"})
+    await consumer.receive(b"not json", headers={"run-id": "monday", "run-source": "stdin"})
 
     await until_a_dead_letter(consumer)
     (letter,) = consumer.dead_letters
     assert Death.of(letter.headers).run == "monday"
+    assert kept_headers(letter.headers) == {"run-id": "monday", "run-source": "stdin"}
 
 
 @pytest.mark.parametrize("run", ["monday", "x" * 129])
 async def test_the_headers_of_a_dead_letter_are_those_that_the_document_describes(
     consumer: Consumer, run: object
 ) -> None:
-    await consumer.receive(b"not json", headers={"run-id": run})
+    await consumer.receive(b"not json", headers={"run-id": run, "run-source": "file events.csv"})
 
     await until_a_dead_letter(consumer)
     (headers,) = (letter.headers for letter in consumer.dead_letters)

@@ -34,8 +34,10 @@ class Telling(Confirming):
         super().__init__()
         self.has_published = asyncio.Event()
 
-    async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
-        await super().publish(events, run)
+    async def publish(
+        self, events: Sequence[MedicationEvent], run: str | None, source: str | None = None
+    ) -> None:
+        await super().publish(events, run, source)
         self.has_published.set()
 
 

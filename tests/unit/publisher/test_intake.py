@@ -28,13 +28,17 @@ class Confirming(EventPublisher):
         super().__init__(RabbitBroker(), give_up_after=1)
         self.messages: list[list[str]] = []
         self.runs: set[str | None] = set()
+        self.sources: set[str | None] = set()
         self.confirms = asyncio.Event()
         self.confirms.set()
         self.refused_from: int | None = None
         self.waiting = self.most_waiting = 0
 
-    async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
+    async def publish(
+        self, events: Sequence[MedicationEvent], run: str | None, source: str | None = None
+    ) -> None:
         self.runs.add(run)
+        self.sources.add(source)
         self.messages.append([event.patient_id for event in events])
         number = len(self.messages)
         self.waiting += 1

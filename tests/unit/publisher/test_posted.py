@@ -18,6 +18,7 @@ from publisher_app.intake import Intake
 from publisher_app.settings import PublisherSettings
 from runtime.http.bodies import Bodies
 from runtime.http.problems import answer_problems
+from tests.callers import let_in
 from tests.unit.publisher.test_intake import Confirming
 
 EVENT = {
@@ -45,13 +46,15 @@ async def post(
     api = FastAPI()
     api.include_router(events_router(Intake(publisher, settings), Bodies(LIMIT), MOST))
     answer_problems(api, unavailable=NotConfirmed)
-    async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
+    transport = ASGITransport(let_in(api), client=("10.0.0.7", 1234))
+    async with AsyncClient(transport=transport, base_url="http://service") as client:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         asked = {} if run is None else {"run": run}
         named["content-type"] = content_type
         answer = await client.post("/events", params=asked, content=body, headers=named)
     # What RabbitMQ is told is what the answer says.
     assert publisher.runs == ({answer.json()["run"]} if publisher.messages else set())
+    assert publisher.sources == ({"local at 10.0.0.7"} if publisher.messages else set())
     return answer, publisher.messages
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from contracts import MAX_IDENTIFIER_CHARACTERS
 from publisher_app.__main__ import main
-from publisher_app.runs import run_of_input
+from publisher_app.runs import run_of_input, source_of_input, source_of_request
 
 
 def test_a_file_is_the_same_run_wherever_it_lies_and_another_once_it_is_changed(
@@ -76,3 +76,14 @@ def test_the_help_says_what_is_the_run_and_that_a_retracted_one_takes_nothing() 
     told = " ".join(re.sub(r"\x1b\[[\d;]*m|\u2502", " ", shown).split())
     assert "one that was retracted takes nothing any more" in told
     assert "default: (FILE's name, size and time of change)" in told
+
+
+def test_an_input_is_known_by_its_name_and_not_by_the_folder_that_it_lies_in() -> None:
+    assert source_of_input("/ward/patient 4711/events.csv") == "file events.csv"
+    assert source_of_input("events\n\udcff.csv") == "file events ?.csv"
+    assert source_of_input("-") == "stdin"
+
+
+def test_a_request_is_known_by_who_sends_it_and_from_where() -> None:
+    assert source_of_request("pump-gateway", "10.0.0.7") == "pump-gateway at 10.0.0.7"
+    assert source_of_request("pump-gateway", None) == "pump-gateway"

@@ -42,8 +42,11 @@ class Keeping(Confirming):
         super().__init__()
         self.events: list[MedicationEvent] = []
 
-    async def publish(self, events: Sequence[MedicationEvent], run: str | None) -> None:
+    async def publish(
+        self, events: Sequence[MedicationEvent], run: str | None, source: str | None = None
+    ) -> None:
         self.runs.add(run)
+        self.sources.add(source)
         self.events += events
 
 
@@ -68,6 +71,7 @@ async def publish(
     try:
         with open_file(str(file), encoding, skip_lines, settled_seconds=0) as opened:
             await publish_file(opened, intake, outcome, lambda _: then(file))
+        assert publisher.sources <= {"file events"}
     except UnreadableInput:
         assert (publisher.events, outcome.published, rejects_beside(file)) == ([], 0, [])
         raise

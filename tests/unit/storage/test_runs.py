@@ -181,3 +181,30 @@ async def test_what_a_consumer_of_1_0_0_has_stored_belongs_to_no_run(
     assert await retract(store, "again") == Retracted(events=1, patients=1, shared=0)
     assert await store.events_of("p0") == [event("p", 0)]
     assert await store.events_of("q0") == []
+
+
+async def test_a_run_knows_each_who_brought_something_of_it_once_in_their_order(
+    store: EventStore,
+) -> None:
+    await store.add([event("p", 0)], "monday", "pump at 10.0.0.7")
+    for source in ("ward at 10.0.0.8", "pump at 10.0.0.7", None):
+        await store.add([event("p", 0)], "monday", source)
+    await store.add([event("p", 1)], "tuesday")
+    await store.add([event("p", 2)], None, "nobody asks")
+
+    monday, tuesday = await store.runs()
+    assert await store.sources() == {monday.id: ["pump at 10.0.0.7", "ward at 10.0.0.8"]}
+    assert tuesday.id not in await store.sources()
+
+
+async def test_who_brings_something_of_a_retracted_run_is_known_too(
+    file: Path, store: EventStore
+) -> None:
+    await store.add([event("p", 0)], "wrong", "pump at 10.0.0.7")
+    await retract(store, "wrong")
+    async with EventStore.at(f"sqlite+aiosqlite:///{file}") as other:
+        await other.add([event("p", 1)], "wrong", "ward at 10.0.0.8")
+
+    (run,) = await store.runs()
+    assert run.late_events == 1
+    assert await store.sources() == {run.id: ["pump at 10.0.0.7", "ward at 10.0.0.8"]}
