@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from consumer_app.access import check_patient
+from consumer_app.audit.answers import note_parameters
 from consumer_app.queries.answers import (
     EventsAnswer,
     ExplainedAnswer,
@@ -27,8 +28,8 @@ from runtime.http.problems import BadParameter, Problems, Unavailable, Unreadabl
 _JSON = "application/json"
 _FEW_EVENTS = 200
 _TOO_MANY = "has more events than fit in memory"
-_PERIODS_FORM = forms.Form(PeriodsQuery)
-_EVENTS_FORM = forms.Form(EventsQuery)
+_PERIODS_FORM = forms.Form(PeriodsQuery, note_parameters)
+_EVENTS_FORM = forms.Form(EventsQuery, note_parameters)
 LAST_RECEIVED = "X-Last-Event-Received"
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {

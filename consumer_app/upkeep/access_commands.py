@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from consumer_app.audit.commands import record_command
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.guidance import guidance
 from contracts import PatientId, reasons
@@ -31,7 +32,8 @@ def describe() -> None:
     "new-token",
     epilog=guidance(
         when="a program or a ward is to read or write, and there is no identity provider",
-        needs="ACCESS_TOKENS, or --file; run it as the user that the services run as",
+        needs="ACCESS_TOKENS, or --file, and DATABASE_URL for the audit; run it where the consumer "
+        "runs, and as its user",
         consumers="may run",
         example="access new-token ward-3 --scope periods:read",
     ),
@@ -61,6 +63,13 @@ def new_token(
     Without a file the line is printed on standard error, for where it is kept elsewhere.
     """
     token, text = _made(name, scope, patient, expires)
+    record_command(
+        "access new-token",
+        patient=token.caller.patient,
+        name=name,
+        scope=" ".join(token.caller.scopes),
+        expires=expires,
+    )
     if file is None:
         print(_line(COLUMNS), _line(token.row()), sep="", end="", file=sys.stderr)
     else:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from consumer_app.audit.commands import record_command
 from consumer_app.durations import Duration
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
@@ -75,7 +76,9 @@ def backup(
     The copy is consistent and checked for damage. It can be read by its owner alone, and takes
     the place of no file.
     """
-    events = back_up(existing(sqlite_file("pg_dump")), file)
+    database = existing(sqlite_file("pg_dump"))
+    record_command("database backup", file=file)
+    events = back_up(database, file)
     typer.echo(f"{file} holds {events} events")
 
 
@@ -101,6 +104,7 @@ def restore_(
     or not, is kept beside it under another name.
     """
     database = sqlite_file("pg_restore")
+    record_command("database restore", file=file.name)
     events, aside = restore(database, file)
     if aside is not None:
         typer.echo(f"what was there is {aside} now")
@@ -155,6 +159,8 @@ def purge(
     time = read_before(before)
     gap: timedelta = read_option(Duration, merge_gap, "--merge-gap")
     url = existing_database_url()
+    if yes:
+        record_command("database purge", before=before, merge_gap=merge_gap)
 
     async def purged(store: EventStore) -> None:
         counts = Purged()

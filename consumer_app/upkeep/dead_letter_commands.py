@@ -8,6 +8,7 @@ import typer
 from aio_pika import Message
 from aio_pika.abc import DeliveryMode
 
+from consumer_app.audit.commands import record_command
 from consumer_app.dead_letters import Death, kept_headers
 from consumer_app.upkeep.dead_letter_queue import dead_letter_queue
 from consumer_app.upkeep.guidance import guidance
@@ -19,6 +20,7 @@ _CONFIRM_TIMEOUT_SECONDS = 30.0
 _NEEDS = (
     "RABBITMQ_URL: with CONSUMER_DECLARE=false not the consumer's, but of a user who may declare"
 )
+_NEEDS_AUDIT = f"{_NEEDS}; DATABASE_URL for the audit"
 
 cli = typer.Typer(
     help="List, show, replay, drop or purge what can't be stored.", no_args_is_help=True
@@ -54,20 +56,21 @@ def list_() -> None:
 @cli.command(
     epilog=guidance(
         when="the reason in the list is not enough to find out who sent it",
-        needs=_NEEDS,
+        needs=_NEEDS_AUDIT,
         consumers="may run",
         example="dead-letters show 2",
     )
 )
 def show(number: Number) -> None:
     """Print one dead letter whole: it may name patients."""
+    record_command("dead-letters show", number=number)
     typer.echo(asyncio.run(_show(number)))
 
 
 @cli.command(
     epilog=guidance(
         when="what was wrong is mended, such as a consumer that was too old for the message",
-        needs=_NEEDS,
+        needs=_NEEDS_AUDIT,
         consumers="may run, and store what is replayed",
         example="dead-letters replay",
     )
@@ -79,13 +82,14 @@ def replay(number: Chosen = None) -> None:
     dead letter again. May be interrupted and run again: an event that is stored already changes
     nothing.
     """
+    record_command("dead-letters replay", number=number)
     typer.echo(f"{asyncio.run(_replay(number))} replayed")
 
 
 @cli.command(
     epilog=guidance(
         when="their events are published in another way, or are of no use",
-        needs=_NEEDS,
+        needs=_NEEDS_AUDIT,
         consumers="may run",
         exit_status="0 done, 1 not confirmed, 2 failed",
         example="dead-letters drop 2",
@@ -100,13 +104,14 @@ def drop(
         typer.confirm(
             f"Delete {'all dead letters' if number is None else f'number {number}'}?", abort=True
         )
+    record_command("dead-letters drop", number=number)
     typer.echo(f"{asyncio.run(_drop(number))} dropped")
 
 
 @cli.command(
     epilog=guidance(
         when="what is older must not be kept any longer, by law or by rule: they hold patients",
-        needs=_NEEDS,
+        needs=_NEEDS_AUDIT,
         consumers="may run",
         example="dead-letters purge --before 2026-01-01T00:00:00Z",
     )
@@ -120,7 +125,10 @@ def purge(
     Without --yes they are only counted. The others stay, in their order, and so do those whose time
     can't be read. May be interrupted and run again.
     """
-    typer.echo(asyncio.run(_purge(read_before(before), dry_run=not yes)))
+    time = read_before(before)
+    if yes:
+        record_command("dead-letters purge", before=before)
+    typer.echo(asyncio.run(_purge(time, dry_run=not yes)))
 
 
 async def _list() -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from consumer_app.audit.commands import record_command
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep.dead_letter_queue import dead_letter_queue
 from consumer_app.upkeep.erasure import ErasedLetters, erase_letters, rewrite
@@ -52,6 +53,8 @@ def erase(
     """
     patient_id: str = read_option(PatientId, patient, "--patient")
     url = existing_database_url()
+    # To count a patient's events is to look at them, too.
+    record_command("database erase", patient=patient_id, yes=yes)
 
     async def erased(store: EventStore) -> None:
         async with dead_letter_queue() as queue:

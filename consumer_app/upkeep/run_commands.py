@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from consumer_app.audit.commands import record_command
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep.guidance import guidance
 from consumer_app.upkeep.retraction import Retracted, events_by_run, find_run, retract_run
@@ -74,6 +75,9 @@ def retract(
 
     May be interrupted and run again.
     """
+    url = existing_database_url()
+    if yes:
+        record_command("database retract", run=name)
 
     async def retracted(store: EventStore) -> None:
         run = await find_run(store, name)
@@ -83,7 +87,7 @@ def retract(
         finally:
             typer.echo(_outcome(counts, done=yes))
 
-    with_store(existing_database_url(), retracted, writes=yes)
+    with_store(url, retracted, writes=yes)
 
 
 def _shown(sources: Sequence[str]) -> str:

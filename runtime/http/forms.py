@@ -1,11 +1,12 @@
 """Forms: what else would stand in a request's address, and with it in the logs of each proxy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, get_origin
 
 from fastapi import HTTPException, Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
+from starlette.types import Scope
 
 from runtime.http.bodies import Bodies, BodyRefused
 from runtime.http.heads import MAX_HEAD_BYTES
@@ -20,6 +21,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 """How a route that takes a form answers besides, for its description."""
 
+Note = Callable[[Scope, Mapping[str, Sequence[str]]], None]
+"""Keeps what the form of a request asks for, as it came: values by the names of parameters."""
+
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
@@ -30,8 +34,10 @@ class Form(Generic[Asked]):
     are left alone, and no more is taken than fits there.
     """
 
-    def __init__(self, model: type[Asked]) -> None:
+    def __init__(self, model: type[Asked], note: Note) -> None:
+        """Have ``note`` told of what is asked for, before it is read."""
         self._model = model
+        self._note = note
         self._bodies = Bodies(MAX_HEAD_BYTES)
         self._fields = {field.alias or name: field for name, field in model.model_fields.items()}
 
@@ -54,6 +60,7 @@ class Form(Generic[Asked]):
             raise HTTPException(error.status, f"the body: {error}", headers) from None
         except UnicodeError:
             raise HTTPException(415, "the body: it is not UTF-8") from None
+        self._note(request.scope, {name: given.getlist(name) for name in given})
         try:
             return self._model.model_validate(dict(self._values(given)))
         except ValidationError as error:

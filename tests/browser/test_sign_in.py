@@ -53,7 +53,9 @@ def with_tokens(
     """Give the address of a service with a file of tokens, and a token."""
     folder = tmp_path_factory.mktemp("tokens")
     file = str(folder / "tokens.csv")
-    made = run_command({}, "access", "new-token", "ward", "--scope", "periods:read", "--file", file)
+    environment = {"DATABASE_URL": services.database_url}
+    told = ("new-token", "ward", "--scope", "periods:read", "--file", file)
+    made = run_command(environment, "access", *told)
     with answering(services, folder, free_port(), {"ACCESS_TOKENS": file}) as service:
         yield service.url, made.stdout.strip()
 

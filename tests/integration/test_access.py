@@ -60,7 +60,7 @@ def environment(broker: PrivateBroker, tmp_path: Path) -> dict[str, str]:
 def new_token(tokens: Path, name: str, *options: str) -> dict[str, str]:
     """Make a token by the command, and return the header that sends it."""
     arguments = ("access", "new-token", name, "--file", str(tokens), *options)
-    done = run_command({}, *arguments)
+    done = run_command({"DATABASE_URL": SqliteFile(tokens.parent).url}, *arguments)
     assert done.returncode == 0, done.stderr
     return {"Authorization": f"Bearer {done.stdout.strip()}"}
 

@@ -13,6 +13,7 @@ from consumer_app.dead_letters import REASON_HEADER, TIME_HEADER
 from contracts.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE
 from local.broker import PrivateBroker, private_broker
 from tests.commands import run_command
+from tests.databases import SqliteFile
 from tests.faults.proxy import Proxy
 from tests.faults.system import channel_to, dead_letters, waiting
 from tests.processes import ModuleProcess
@@ -27,6 +28,12 @@ def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateB
     """Give a broker to whose dead letters nobody adds."""
     with private_broker(tmp_path_factory.mktemp("broker")) as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a place for what is recorded of the commands."""
+    monkeypatch.setenv("DATABASE_URL", SqliteFile(tmp_path).url)
 
 
 @pytest.fixture

@@ -93,6 +93,8 @@ def test_a_patient_is_erased_from_the_store_and_the_dead_letters_and_nobody_else
     assert json.loads(shown) == shared[1:3]
 
     assert erase(environment, "--yes")[0] == "0 stored events, and 0 in 0 dead letters erased"
+    audit = run_command(environment, "audit", "list", "--patient", GONE).stdout
+    assert audit.count("\tdatabase erase\t") == 3, "the audit is kept"
     asyncio.run(send(broker, json.dumps(report(GONE, 7)).encode()))
     eventually(lambda: len(events_of(consumer, GONE)) == 1)
 

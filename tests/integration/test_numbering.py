@@ -158,6 +158,35 @@ async def test_nothing_is_lost_while_numbers_are_given_up_and_given_out(
     assert await all_of(engine, orphans) == [(0,)]
 
 
+async def test_a_patient_is_erased_while_events_of_all_are_stored_and_nothing_of_others_is_lost(
+    url: str, engine: AsyncEngine
+) -> None:
+    medications = [f"Medication {number}" for number in range(30)]
+    async with EventStore.at(url) as store, EventStore.at(url) as other:
+        await store.add([event("gone"), event("stays")])
+
+        async def bring() -> None:
+            # The same again, too: who stores may meet what is being deleted.
+            for medication in medications:
+                known = [event("gone"), event("gone", medications[0])]
+                await store.add([*known, event("gone", medication), event("stays", medication)])
+
+        bringing = asyncio.create_task(bring())
+        erased = 0
+        while not bringing.done():
+            erased += await other.erase("gone")
+            await asyncio.sleep(0)
+        await bringing
+        assert await other.erase("gone") + erased > 0
+        assert await all_of(engine, "SELECT patient_id FROM patient") == [("stays",)]
+        stays = {each.medication_name for each in await store.events_of("stays")}
+        assert stays == {"Heparin", *medications}
+        assert await all_of(engine, "SELECT count(*) FROM event") == [(len(stays),)]
+
+        await store.add([event("gone")])
+        assert await store.events_of("gone") == [event("gone")]
+
+
 async def test_the_view_shows_the_events_in_words(url: str, engine: AsyncEngine) -> None:
     exact = explain_event(
         {

@@ -177,7 +177,7 @@ async def follow(pair: Pair) -> None:
 
 
 async def on_the_standby(pair: Pair, *command: str) -> subprocess.CompletedProcess[str]:
-    environment = {"DATABASE_URL": pair.standby.url}
+    environment = {"DATABASE_URL": pair.standby.url, "AUDIT_DATABASE_URL": pair.primary.url}
     arguments = ["database", *command]
     return await asyncio.to_thread(run_module, "consumer_app", arguments, environment)
 

@@ -90,7 +90,15 @@ ROOMS = {
     "consumer_app/storage": set(),
     "consumer_app/audit": {"settings", "storage"},
     "consumer_app/handlers": {"dead_letters", "deliveries", "memory", "storage", "trial"},
-    "consumer_app/queries": {"access", "durations", "memory", "rules", "settings", "storage"},
+    "consumer_app/queries": {
+        "access",
+        "audit",
+        "durations",
+        "memory",
+        "rules",
+        "settings",
+        "storage",
+    },
     "consumer_app/upkeep": {
         "audit",
         "dead_letters",

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
 from consumer_app.access import ROUTES
+from consumer_app.audit.answers import RecordedAnswers
+from consumer_app.audit.records import Record
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.routes import LAST_RECEIVED, periods_router
 from consumer_app.storage.errors import DatabaseUnavailable
@@ -164,6 +166,32 @@ async def test_a_form_of_another_site_s_page_is_not_answered(
             headers = {"Sec-Fetch-Site": site, "Origin": "https://elsewhere.example.org"}
             answer = await search(client, "/periods", "patient_id=1", **headers)
             assert answer.status_code == status, site
+
+
+@pytest.mark.parametrize(("gap", "status"), [("P30D", 200), ("a day", 422)])
+async def test_what_a_form_asks_is_recorded_like_what_an_address_asks(
+    api: FastAPI, gap: str, status: int
+) -> None:
+    records: list[Record] = []
+
+    async def keep(record: Record, _: int) -> None:
+        records.append(record)
+
+    gate = configured_access(AccessSettings(), ROUTES).guard(FastAPI(), api)
+    recorded = RecordedAnswers(gate, ROUTES, keep)
+    asked = {"patient_id": "Müller & 7", "medication_name": ["Heparin", "X"], "merge_gap": gap}
+    async with AsyncClient(
+        transport=ASGITransport(recorded), base_url="http://127.0.0.1"
+    ) as client:
+        answer = await client.post("/periods/_search", data=asked)
+        assert answer.status_code == status
+        assert (await client.get("/periods", params=asked)).status_code == status
+
+    by_form, by_address = records
+    assert (by_form.method, by_form.route) == ("POST", "/periods/_search")
+    assert (by_form.patient, by_form.parameters) == (by_address.patient, by_address.parameters)
+    assert by_form.patient == "Müller & 7"
+    assert by_form.parameters == {"medication_name": ["Heparin", "X"], "merge_gap": [gap]}
 
 
 def test_the_document_describes_the_form_by_the_parameters_of_the_address(api: FastAPI) -> None:

@@ -1,5 +1,6 @@
 """`access new-token`: the token is printed once, and its line kept where nobody else reads it."""
 
+import asyncio
 import csv
 import stat
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.processes import ModuleProcess
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ACCESS_TOKENS", str(tmp_path / "tokens.csv"))
+    monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/events.db")
     return tmp_path / "tokens.csv"
 
 
@@ -26,14 +28,14 @@ def new_token(*arguments: str) -> Result:
     return done
 
 
-async def test_what_is_printed_is_a_token_of_the_file(file: Path) -> None:
+def test_what_is_printed_is_a_token_of_the_file(file: Path) -> None:
     first = new_token("ward 3, left", "--scope", "periods:read", "--patient", "2")
     second = new_token("pump", "--scope", "events:write", "--scope", "periods:read")
 
     tokens = TokenFile(file)
-    ward = await tokens.verify(first.stdout.strip())
+    ward = asyncio.run(tokens.verify(first.stdout.strip()))
     assert (ward.subject, ward.scopes, ward.patient) == ("ward 3, left", ("periods:read",), "2")
-    pump = await tokens.verify(second.stdout.strip())
+    pump = asyncio.run(tokens.verify(second.stdout.strip()))
     assert (pump.subject, pump.scopes) == ("pump", ("events:write", "periods:read"))
 
 
@@ -54,13 +56,16 @@ def test_without_a_file_the_line_is_printed_beside_the_token(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("ACCESS_TOKENS", raising=False)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/events.db")
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     done = new_token("ward", "--scope", "periods:read", "--expires", "2027-01-31")
     head, row = csv.reader(done.stderr.splitlines())
     assert head == ["name", "sha256", "scopes", "patient", "expires"]
     assert (row[0], row[2:]) == ("ward", ["periods:read", "", "2027-02-01T00:00:00Z"])
     assert done.stdout.startswith("mp_")
-    assert list(tmp_path.iterdir()) == []
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,7 @@ def test_those_who_make_the_first_token_at_once_write_one_header(tmp_path: Path)
         ModuleProcess(
             "consumer_app",
             ["access", "new-token", name, "--scope", "periods:read", "--file", str(file)],
-            {},
+            {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/events.db"},
             stdout=tmp_path / f"{name}.txt",
         )
         for name in ("ward", "pump")

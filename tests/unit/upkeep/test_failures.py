@@ -159,8 +159,14 @@ def test_a_database_that_may_not_be_read_is_named(
 
 
 @pytest.fixture
-def small_disk(large_backup: Path) -> Iterator[None]:  # noqa: ARG001 - made before
+def small_disk(
+    large_backup: Path,  # noqa: ARG001 - made before
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
     """Let no file grow beyond 100 kB, as none does on a disk that is full."""
+    audit = tmp_path_factory.mktemp("audit") / "audit.db"
+    monkeypatch.setenv("AUDIT_DATABASE_URL", f"sqlite+aiosqlite:///{audit}")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     yield
