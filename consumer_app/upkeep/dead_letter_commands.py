@@ -47,7 +47,7 @@ def list_() -> None:
 
     One line each: number, time, the exchange that it came from, its run, size, and the reason.
 
-    While one command looks at them, another sees only those that it has not come to.
+    While one command works with them, another is refused.
     """
     for line in asyncio.run(_list()):
         typer.echo(line)

@@ -1,142 +1,161 @@
 """The queue of the dead letters, gone through in its order, which it keeps.
 
-`list` numbers them, and `drop` takes the number: what is given back has to lie as it lay. RabbitMQ
-gives back in order what one subscription holds, but not what many single requests (basic.get) do.
-So they are taken by subscriptions, each of which holds a few, as what it holds is in memory here.
+`list` numbers them, and `drop` takes the number: what is given back has to lie as it lay. So one
+command works at a time, and gives back one by one, in their order, what it has not deleted. Until
+then RabbitMQ holds it; here there is one letter at a time.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 
-from aio_pika import RobustConnection
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel
+import typer
+from aio_pika import Channel
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aiormq.exceptions import ChannelLockedResource
 
 from consumer_app.settings import ConsumerSettings
 from consumer_app.upkeep import CommandFailed
 from contracts.topology import DEAD_LETTER_QUEUE, declare_topology
-from runtime.broker import make_broker, make_channel
-from runtime.broker_errors import BrokerUnavailable, broker_errors
+from runtime.broker import make_broker
+from runtime.broker_errors import broker_errors
 from runtime.settings import load_settings
 
 _ANSWER_TIMEOUT_SECONDS = 10
-_LEAST_HELD = 8
-# A connection has 2,047 channels, unless RabbitMQ is told otherwise.
-_MOST_CHANNELS = 1_000
-_GIVING_BACK_TRIES = 100
+_LOCK = f"{DEAD_LETTER_QUEUE.name}.command"
+# RabbitMQ's channel changes the order of what it gives back once 32 of them are under way.
+_GIVEN_BACK_AT_ONCE = 8
+_GIVING_BACK_TRIES = 1_000
 
 
 class DeadLetterQueue:
     """The dead letters that are there when it is made; those that come later stay behind them."""
 
-    def __init__(
-        self, connection: RobustConnection, channel: AbstractRobustChannel, waiting: int
-    ) -> None:
-        """``channel`` is one with confirms; ``waiting`` the number of dead letters."""
+    def __init__(self, channel: AbstractChannel, waiting: int) -> None:
+        """``channel`` has confirms, and ends for good; ``waiting`` letters are there."""
         self.channel = channel
-        self._connection = connection
         self._waiting = waiting
-        self._held_at_most = max(_LEAST_HELD, waiting // _MOST_CHANNELS + 1)
-        self._subscriptions: list[AbstractRobustChannel] = []
-        self._cancel: Callable[[], Awaitable[object]] | None = None
+        self._taken = 0
+        self._held: list[int] = []
 
     async def letters(
         self, wanted: int | None = None
     ) -> AsyncIterator[tuple[int, AbstractIncomingMessage]]:
         """Take the dead letters, or the one that is wanted, in their order, numbered from 1.
 
-        Those that are not acknowledged go back with ``give_back``. What another command looks at
-        meanwhile does not come.
+        Those that are not acknowledged go back with ``give_back``.
 
         Raises:
-            CommandFailed: there is none with the number that is wanted.
-            BrokerUnavailable: RabbitMQ stops sending.
+            CommandFailed: there is none with the number that is wanted, or another program takes
+                dead letters away meanwhile.
 
         """
-        room, is_found = 0, wanted is None
-        for number in range(1, self._waiting + 1):
-            if room == 0:
-                arrivals, room = await self._subscribe(), self._held_at_most
-            letter = await self._next(arrivals)
-            if letter is None:
-                break
-            if wanted in (None, number):
-                is_found = True
-                yield number, letter
-            # Those behind the wanted one, too: what goes back goes behind what was never taken.
-            room -= not letter.processed
-        if not is_found:
+        if wanted is not None and wanted > self._waiting:
             raise CommandFailed(f"there is no dead letter {wanted}: the list has {self._waiting}")
+        # Those around the wanted one, too: RabbitMQ puts what is given back in front of what nobody
+        # has taken yet, but behind what was given back before.
+        while self._taken < self._waiting:
+            letter = await self._take()
+            if letter is None:
+                raise CommandFailed(
+                    f"{self._waiting - self._taken} of {self._waiting} dead letters did not come: "
+                    "another program takes them; run it again when that has ended"
+                )
+            if wanted in (None, self._taken):
+                yield self._taken, letter
+            if letter.processed:
+                self._held.pop()
+
+    async def _take(self) -> AbstractIncomingMessage | None:
+        queue = await self.channel.get_queue(DEAD_LETTER_QUEUE.name, ensure=False)
+        letter = await queue.get(fail=False, timeout=_ANSWER_TIMEOUT_SECONDS)
+        if letter is not None:
+            self._taken += 1
+            self._held.append(letter.delivery_tag or 0)
+        return letter
 
     async def give_back(self) -> None:
-        """Let go of what is not acknowledged, in order."""
-        if self._cancel is not None:
-            # It alone has room, for those that the others let go.
-            await self._cancel()
-        for channel in self._subscriptions:
-            ready = await self._ready()
-            await channel.close()
-            if channel is not self._subscriptions[-1]:
-                await self._until_ready(ready + self._held_at_most)
+        """Let go of what is not acknowledged, in order; tell where that can't be made sure."""
+        while self._taken < self._waiting and await self._take():
+            pass
+        channel, is_sure = await self.channel.get_underlay_channel(), True
+        for start in range(0, len(self._held), _GIVEN_BACK_AT_ONCE):
+            ready = (await _counts(self.channel)).ready
+            tags = self._held[start : start + _GIVEN_BACK_AT_ONCE]
+            for tag in tags:
+                await channel.basic_nack(tag)
+            left = len(self._held) - start - len(tags)
+            is_sure = is_sure and await self._are_back(ready + len(tags), left)
+        if not is_sure:
+            typer.echo(
+                "the order of the dead letters may have changed: list them again before you name "
+                "a number",
+                err=True,
+            )
 
-    async def _until_ready(self, number: int) -> None:
-        """Wait for a moment: RabbitMQ hears of each channel's end by itself, in any order."""
+    async def _are_back(self, ready: int, held: int) -> bool:
+        """Wait until so many letters are ready, or more, and no more than so many are held."""
         for _ in range(_GIVING_BACK_TRIES):
-            if await self._ready() >= number:
-                return
-            await asyncio.sleep(0.01)
-
-    async def _subscribe(self) -> asyncio.Queue[AbstractIncomingMessage]:
-        """Let letters come on a channel of their own, until it holds as many as it may."""
-        channel = await self._connection.channel(publisher_confirms=False)
-        self._subscriptions.append(channel)
-        await channel.set_qos(self._held_at_most)
-        # Not taken up again on another connection, for which none of them is held any more.
-        queue = await channel.declare_queue(DEAD_LETTER_QUEUE.name, passive=True, robust=False)
-        arrivals: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-        tag = await queue.consume(arrivals.put)
-        self._cancel = partial(queue.cancel, tag)
-        return arrivals
-
-    async def _next(
-        self, arrivals: asyncio.Queue[AbstractIncomingMessage]
-    ) -> AbstractIncomingMessage | None:
-        for _ in range(_ANSWER_TIMEOUT_SECONDS):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    return await arrivals.get()
-            if not await self._ready():
-                return None
-        raise BrokerUnavailable("RabbitMQ broke off: it sends no more dead letters")
-
-    async def _ready(self) -> int:
-        return await _count(self.channel)
+            counts = await _counts(self.channel)
+            if counts.ready >= ready and counts.holders <= held:
+                return True
+            await asyncio.sleep(0.005)
+        return False
 
 
-async def _count(channel: AbstractRobustChannel) -> int:
-    # A robust queue would be asked for once, and then be remembered with its number.
-    queue = await channel.declare_queue(DEAD_LETTER_QUEUE.name, passive=True, robust=False)
-    return queue.declaration_result.message_count or 0
+class _Counts(NamedTuple):
+    ready: int
+    holders: int
+    """Subscriptions, and requests whose letter is neither acknowledged nor given back."""
+
+
+async def _counts(channel: AbstractChannel) -> _Counts:
+    queue = await channel.declare_queue(DEAD_LETTER_QUEUE.name, passive=True)
+    result = queue.declaration_result
+    return _Counts(result.message_count or 0, result.consumer_count or 0)
+
+
+async def _lock(channel: AbstractChannel) -> None:
+    """Keep other commands out for as long as the connection lives."""
+    try:
+        await channel.declare_queue(_LOCK, exclusive=True)
+    except ChannelLockedResource:
+        raise CommandFailed("another dead-letters command runs: wait for it to end") from None
 
 
 @asynccontextmanager
 async def dead_letter_queue() -> AsyncIterator[DeadLetterQueue]:
-    """Connect once: who gave the command learns at once that RabbitMQ is away, and why."""
-    broker = make_broker(
-        load_settings(ConsumerSettings).rabbitmq_urls, logging.getLogger(__name__), make_channel()
-    )
+    """Connect once: who gave the command learns at once that RabbitMQ is away, and why.
+
+    Raises:
+        CommandFailed: another command, or another program, has dead letters in its hands.
+
+    """
+    broker = make_broker(load_settings(ConsumerSettings).rabbitmq_urls, logging.getLogger(__name__))
     try:
         connection = await broker.connect_once()
+        # No robust one: on the next connection none of the letters would be held any more, and no
+        # acknowledgement that was under way would have arrived.
+        channel = Channel(connection, on_return_raises=True)
         with broker_errors("RabbitMQ does not answer"):
             async with asyncio.timeout(_ANSWER_TIMEOUT_SECONDS):
                 await declare_topology(broker)
-                channel = await connection.channel(on_return_raises=True)
-                letters = DeadLetterQueue(connection, channel, await _count(channel))
+                await channel.initialize()
+                await _lock(channel)
+                counts = await _counts(channel)
+        if counts.holders:
+            raise CommandFailed(
+                "another program holds dead letters, which would change their numbers: end it first"
+            )
         with broker_errors("RabbitMQ broke off"):
-            yield letters
-            await letters.give_back()
-            await channel.close()
+            letters = DeadLetterQueue(channel, counts.ready)
+            try:
+                yield letters
+            finally:
+                await letters.give_back()
+            # It answers behind all acknowledgements.
+            await _counts(channel)
     finally:
         await broker.stop()
