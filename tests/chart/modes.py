@@ -9,6 +9,12 @@ ANSWERING = POSTGRESQL | {"consumer.answering.replicas": 3}
 TLS = {"tls.existingSecret": "certificate", "tls.certificatesSecret": "authorities"}
 GATEWAY = {"gateway.enabled": True, "gateway.parentRefs": [{"name": "public"}]}
 
+# An operator that makes databases has a key of its own; both need a secret of the chart's no more.
+ADDRESSES = [
+    {"name": name, "valueFrom": {"secretKeyRef": {"name": "addresses", "key": name}}}
+    for name in ("RABBITMQ_URL", "DATABASE_URL", "AUDIT_DATABASE_URL")
+]
+
 MODES: dict[str, dict[str, Any]] = {
     "trying out": {},
     "SQLite on a claim of one's own": {
@@ -72,6 +78,13 @@ MODES: dict[str, dict[str, Any]] = {
         "serviceAccount.annotations": {"a": "1"},
         "setUser": False,
     },
+    "addresses of one's own": ANSWERING
+    | {
+        f"{component}.extraEnv": ADDRESSES
+        for component in ("consumer", "consumer.answering", "publisher")
+    }
+    | {"publisher.file.enabled": True, "publisher.file.configMap": "events"},
+    "address of the database of one's own": POSTGRESQL | {"consumer.extraEnv": ADDRESSES[1:2]},
     "as little as possible": EXISTING_BROKER
     | {
         "serviceAccount.create": False,

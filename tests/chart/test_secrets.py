@@ -1,4 +1,7 @@
-"""Generated passwords are strong, survive upgrades, stand in no variable; rights are few."""
+"""Generated passwords are strong and survive upgrades; rights are few.
+
+The publisher's and the consumer's pods read the passwords, and PostgreSQL's, from files.
+"""
 
 import json
 from collections.abc import Iterator
@@ -11,8 +14,8 @@ import pytest
 from contracts.definitions import definitions
 from runtime.settings import SECRETS_DIR
 from tests.chart.cluster import rendered_over_secret
-from tests.chart.helm import ROOT, Manifest, pick, render, secret_files
-from tests.chart.modes import MODES
+from tests.chart.helm import ROOT, Manifest, pick, pods, render, secret_files
+from tests.chart.modes import ADDRESSES, MODES, POSTGRESQL
 from tests.rights import documented
 
 _NAME = "medication-periods-rabbitmq"
@@ -117,23 +120,48 @@ def _ours(values: dict[str, Any]) -> Iterator[tuple[Manifest, Manifest]]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_each_secret_is_a_file_that_the_container_reads_and_no_variable(mode: str) -> None:
+def test_each_secret_is_a_file_that_the_container_reads_unless_a_variable_takes_its_place(
+    mode: str,
+) -> None:
     for container, pod in _ours(MODES[mode]):
-        variables = {each["name"]: each.get("value") for each in container["env"]}
-        assert "secretKeyRef" not in json.dumps(container["env"])
+        variables = {each["name"]: each for each in container["env"]}
+        own = {name for name, each in variables.items() if "valueFrom" in each}
+        assert all(each in ADDRESSES for each in container["env"] if each["name"] in own)
         # Who declares has an address apart.
         volume = "declaring-secrets" if container["name"] == "declare" else "secrets"
         mounts = [each for each in container["volumeMounts"] if "secrets" in each["name"]]
         if SECRETS_DIR in variables:
-            assert mounts == [
-                {"name": volume, "mountPath": variables[SECRETS_DIR], "readOnly": True}
-            ]
+            folder = variables[SECRETS_DIR]["value"]
+            assert mounts == [{"name": volume, "mountPath": folder, "readOnly": True}]
             # A variable would win.
             assert secret_files(pod, volume)
             assert not secret_files(pod, volume).keys() & variables.keys()
         else:
-            # It migrates a SQLite file, and so is told of nothing secret.
-            assert (container["name"], mounts) == ("migrate", [])
+            # It has addresses of its own, or migrates a SQLite file: no setting is a file, and a
+            # folder without any would be refused.
+            assert not mounts or secret_files(pod).keys() == {"AUDIT_KEY"}
+            assert own or container["name"] == "migrate"
+
+
+def test_a_pod_with_an_address_of_its_own_does_not_wait_for_the_secret_of_that() -> None:
+    """A pod does not start until each secret is there that a volume of it names."""
+    rendered = pods(render(MODES["addresses of one's own"]))
+    for name in ("publisher", "migrations", "publish-file"):
+        assert "secrets" not in [volume["name"] for volume in rendered[name]["volumes"]]
+    for name in ("consumer", "answering"):
+        assert secret_files(rendered[name]).keys() == {"AUDIT_KEY"}
+
+    rendered = pods(render(MODES["address of the database of one's own"]))
+    # The audit is in the same database.
+    assert secret_files(rendered["consumer"]).keys() == {"RABBITMQ_URL", "AUDIT_KEY"}
+    assert secret_files(rendered["publisher"]).keys() == {"RABBITMQ_URL"}
+
+
+@pytest.mark.parametrize("text", ["123", "true", "null"])
+def test_a_secret_and_its_key_are_texts_whatever_they_look_like(text: str) -> None:
+    values = {"database.existingSecret": text, "database.existingSecretKey": text}
+    consumer = pods(render(POSTGRESQL | values))["consumer"]
+    assert secret_files(consumer)["DATABASE_URL"] == {"name": text, "key": text}
 
 
 @pytest.mark.parametrize("service", ["consumer", "publisher"])

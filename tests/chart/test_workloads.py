@@ -403,7 +403,8 @@ def test_a_variable_of_the_values_takes_the_place_of_the_charts(values: dict[str
         is_apart = container["name"] == "declare"
         given = [each for each in _GIVEN if not (is_apart and each["name"] == "RABBITMQ_URL")]
         assert container["env"][-len(given) :] == given
-        assert set(names) >= {each["name"] for each in own[name]}
+        # Of what is a variable now there are no files any more.
+        assert {*names, SECRETS_DIR} >= {each["name"] for each in own[name]}
 
 
 def _containers(values: dict[str, Any]) -> Iterator[tuple[str, Manifest]]:

@@ -237,11 +237,11 @@ readinessProbe:
 name: {{ include "fullname" . }}-rabbitmq-default-user
 key: connection_string
 {{- else if $rabbitmq.enabled -}}
-name: {{ include "ownBrokerSecretName" . }}
+name: {{ include "ownBrokerSecretName" . | quote }}
 key: url
 {{- else -}}
-name: {{ $rabbitmq.existingSecret }}
-key: {{ $rabbitmq.existingSecretKey }}
+name: {{ $rabbitmq.existingSecret | quote }}
+key: {{ $rabbitmq.existingSecretKey | quote }}
 {{- end }}
 {{- end }}
 
@@ -274,8 +274,8 @@ key: {{ $rabbitmq.existingSecretKey }}
 {{- if or $rabbitmq.operator.enabled $rabbitmq.enabled (not $rabbitmq.existingSecretKeyForKeda) -}}
 {{- include "brokerSecret" . }}
 {{- else -}}
-name: {{ $rabbitmq.existingSecret }}
-key: {{ $rabbitmq.existingSecretKeyForKeda }}
+name: {{ $rabbitmq.existingSecret | quote }}
+key: {{ $rabbitmq.existingSecretKeyForKeda | quote }}
 {{- end }}
 {{- end }}
 
@@ -285,47 +285,101 @@ key: {{ $rabbitmq.existingSecretKeyForKeda }}
 
 {{/* The secret that holds PostgreSQL's DATABASE_URL, and its key. */}}
 {{- define "databaseSecret" -}}
-name: {{ .Values.database.existingSecret }}
-key: {{ .Values.database.existingSecretKey }}
+name: {{ .Values.database.existingSecret | quote }}
+key: {{ .Values.database.existingSecretKey | quote }}
 {{- end }}
 
 {{/* The same for pods that only answer. */}}
 {{- define "answeringSecret" -}}
 {{- $answering := .Values.consumer.answering }}
 {{- if $answering.existingSecret -}}
-name: {{ $answering.existingSecret }}
-key: {{ $answering.existingSecretKey | default "url" }}
+name: {{ $answering.existingSecret | quote }}
+key: {{ $answering.existingSecretKey | default "url" | quote }}
 {{- else }}
 {{- include "databaseSecret" . }}
 {{- end }}
 {{- end }}
 
 {{/* Secrets are files, each by its setting's name: variables can be read by whoever may describe a
-     process. A variable of extraEnv wins. */}}
+     process. A variable of extraEnv wins, and the secret need not be there then. Takes (list SECRETS
+     EXTRA): for each setting, what names its secret and key. */}}
+{{- define "secretFiles" -}}
+{{- $files := first . }}
+{{- range last . }}
+{{- $files = omit $files .name }}
+{{- end }}
+{{- toYaml $files }}
+{{- end }}
+
+{{- define "databaseSecretFiles" -}}
+{{- $secrets := dict "DATABASE_URL" (include "databaseSecret" .) }}
+{{- include "secretFiles" (list $secrets .Values.consumer.extraEnv) }}
+{{- end }}
+
+{{- define "consumerSecretFiles" -}}
+{{- $secrets := dict "RABBITMQ_URL" (include "brokerSecretOf" (list . "consumer")) }}
+{{- if eq .Values.database.type "postgresql" }}
+{{- $_ := set $secrets "DATABASE_URL" (include "databaseSecret" .) }}
+{{- $_ := set $secrets "AUDIT_DATABASE_URL" (include "auditDatabaseSecret" .) }}
+{{- $_ := set $secrets "AUDIT_KEY" (include "auditKeySecret" .) }}
+{{- end }}
+{{- $files := include "secretFiles" (list $secrets .Values.consumer.extraEnv) | fromYaml }}
+{{- if not (or $files.DATABASE_URL (.Values.audit | default dict).existingDatabaseSecret) }}
+{{- /* Then the audit is beside the events, wherever these are. */}}
+{{- $files = omit $files "AUDIT_DATABASE_URL" }}
+{{- end }}
+{{- toYaml $files }}
+{{- end }}
+
+{{- define "answeringSecretFiles" -}}
+{{- $secrets := dict "DATABASE_URL" (include "answeringSecret" .) }}
+{{- $_ := set $secrets "AUDIT_DATABASE_URL" (include "auditDatabaseSecret" .) }}
+{{- $_ := set $secrets "AUDIT_KEY" (include "auditKeySecret" .) }}
+{{- include "secretFiles" (list $secrets .Values.consumer.answering.extraEnv) }}
+{{- end }}
+
+{{- define "publisherSecretFiles" -}}
+{{- $secrets := dict "RABBITMQ_URL" (include "brokerSecretOf" (list . "publisher")) }}
+{{- include "secretFiles" (list $secrets .Values.publisher.extraEnv) }}
+{{- end }}
+
+{{- define "declaringSecretFiles" -}}
+{{- dict "RABBITMQ_URL" (include "brokerSecret" .) | toYaml }}
+{{- end }}
+
+{{/* These take the files of a component. */}}
 {{- define "secretsSetting" -}}
+{{- /* The audit's key is no setting: AUDIT_KEY_FILE names it. */}}
+{{- with omit (fromYaml .) "AUDIT_KEY" -}}
 - name: SECRETS_DIR
   value: /secrets
 {{- end }}
+{{- end }}
 
 {{- define "secretsMount" -}}
+{{- with fromYaml . -}}
 - name: secrets
   mountPath: /secrets
   readOnly: true
 {{- end }}
+{{- end }}
 
-{{/* Takes (list VOLUME SECRETS): for each setting, what names its secret and key. */}}
+{{/* Takes (list VOLUME FILES). */}}
 {{- define "secretsVolume" -}}
-- name: {{ first . }}
+{{- $volume := first . }}
+{{- with fromYaml (last .) -}}
+- name: {{ $volume }}
   projected:
     sources:
-      {{- range $setting, $secret := last . }}
+      {{- range $setting, $secret := . }}
       {{- with fromYaml $secret }}
       - secret:
-          name: {{ .name }}
+          name: {{ .name | quote }}
           items:
-            - {key: {{ .key }}, path: {{ $setting }}}
+            - {key: {{ .key | quote }}, path: {{ $setting }}}
       {{- end }}
       {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* The same for a service; takes (list $ SERVICE). */}}
@@ -360,7 +414,7 @@ image: {{ include "image" (list . "consumer") }}
 imagePullPolicy: {{ .Values.images.pullPolicy }}
 command: [python, -m, consumer_app, declare, --wait, "120"]
 env:
-  {{- include "variables" (list (include "secretsSetting" .) $extra) | nindent 2 }}
+  {{- include "variables" (list (include "secretsSetting" (include "declaringSecretFiles" .)) $extra) | nindent 2 }}
 resources:
   {{- toYaml (.Values.consumer.resources | default dict) | nindent 2 }}
 securityContext:
@@ -427,7 +481,7 @@ securityContext:
 
 {{- define "databaseSettings" -}}
 {{- if eq .Values.database.type "postgresql" -}}
-{{- include "secretsSetting" . }}
+{{- include "secretsSetting" (include "databaseSecretFiles" .) }}
 {{- else -}}
 - name: DATABASE_URL
   value: sqlite+aiosqlite:////data/medication-periods.db
@@ -442,15 +496,15 @@ securityContext:
 {{- define "auditDatabaseSecret" -}}
 {{- $audit := .Values.audit | default dict }}
 {{- if $audit.existingDatabaseSecret -}}
-name: {{ $audit.existingDatabaseSecret }}
-key: {{ $audit.existingDatabaseSecretKey | default "url" }}
+name: {{ $audit.existingDatabaseSecret | quote }}
+key: {{ $audit.existingDatabaseSecretKey | default "url" | quote }}
 {{- else }}
 {{- include "databaseSecret" . }}
 {{- end }}
 {{- end }}
 
 {{- define "auditKeySecret" -}}
-name: {{ include "auditSecretName" . }}
+name: {{ include "auditSecretName" . | quote }}
 key: key
 {{- end }}
 
@@ -463,7 +517,7 @@ key: key
 {{- end }}
 
 {{- define "consumerSettings" -}}
-{{ include "secretsSetting" . }}
+{{ include "secretsSetting" (include "consumerSecretFiles" .) }}
 {{ include "declareSetting" (list . "consumer") }}
 {{- if eq .Values.database.type "sqlite" }}
 {{ include "databaseSettings" . }}
@@ -490,7 +544,7 @@ key: key
 {{- $answering := .Values.consumer.answering }}
 - name: CONSUMER_RECEIVES
   value: "false"
-{{ include "secretsSetting" . }}
+{{ include "secretsSetting" (include "answeringSecretFiles" .) }}
 - name: CONSUMER_LOG_LEVEL
   value: {{ .Values.consumer.logLevel }}
 {{- include "auditSettings" . }}
@@ -503,7 +557,7 @@ key: key
 
 {{- define "publisherSettings" -}}
 {{- $publisher := .Values.publisher }}
-{{- include "secretsSetting" . }}
+{{- include "secretsSetting" (include "publisherSecretFiles" .) }}
 {{ include "declareSetting" (list . "publisher") }}
 - name: PUBLISHER_GIVE_UP_AFTER
   value: {{ $publisher.giveUpAfter | quote }}
