@@ -1,8 +1,10 @@
 """`make sbom`: lists what is in each image, as CycloneDX, in the folder sbom/.
 
 That is what the Dockerfiles put there: the pinned Python packages, the npm packages that the pages'
-files come from, and the base image by its name, whose own packages whoever builds it can list. The
-same files give the same bytes, and no network is needed.
+files come from with all that these depend on, though not all of it is in the files, and the base
+image by its name, whose own packages whoever builds it can list. What swagger-ui-dist has in its
+files without naming it as a dependency is not listed: no lock file tells its versions. The same
+files give the same bytes, and no network is needed.
 """
 
 import base64
@@ -87,28 +89,39 @@ def _base_image(name: str, version: str) -> Component:
 
 
 def _npm_packages() -> Iterator[Component]:
-    """Yield those that the images' files are of; what is bundled in them, they say themselves."""
+    """Yield those that the images' files may be of: all but what only the tools are made of."""
     packages = json.loads(Path("package-lock.json").read_text(encoding="utf-8"))["packages"]
-    for name in packages[""]["dependencies"]:
-        package = packages[f"node_modules/{name}"]
-        algorithm, _, digest = package["integrity"].partition("-")
-        purl = f"pkg:npm/{name.replace('@', '%40')}@{package['version']}"
-        group, _, plain = name.rpartition("/")
-        yield {
-            "bom-ref": purl,
-            "type": "library",
-            **({"group": group} if group else {}),
-            "name": plain,
-            "version": package["version"],
-            "purl": purl,
-            "licenses": [{"license": {"id": package["license"]}}],
-            "hashes": [
-                {
-                    "alg": algorithm.upper().replace("SHA", "SHA-"),
-                    "content": base64.b64decode(digest).hex(),
-                }
-            ],
-        }
+    del packages[""]
+    components = [
+        _npm_package(path, package) for path, package in packages.items() if not package.get("dev")
+    ]
+    # A version may lie in several folders.
+    yield from {component["purl"]: component for component in components}.values()
+
+
+def _npm_package(path: str, package: dict[str, Any]) -> Component:
+    """Describe what lies in a folder of node_modules."""
+    name = path.rpartition("node_modules/")[2]
+    algorithm, _, digest = package["integrity"].partition("-")
+    purl = f"pkg:npm/{name.replace('@', '%40')}@{package['version']}"
+    group, _, plain = name.rpartition("/")
+    license_ = package["license"]
+    is_expression = " " in license_
+    return {
+        "bom-ref": purl,
+        "type": "library",
+        **({"group": group} if group else {}),
+        "name": plain,
+        "version": package["version"],
+        "purl": purl,
+        "licenses": [{"expression": license_} if is_expression else {"license": {"id": license_}}],
+        "hashes": [
+            {
+                "alg": algorithm.upper().replace("SHA", "SHA-"),
+                "content": base64.b64decode(digest).hex(),
+            }
+        ],
+    }
 
 
 if __name__ == "__main__":

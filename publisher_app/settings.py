@@ -124,7 +124,7 @@ class PublisherSettings(ServiceSettings):
     """What one HTTP request may carry, packed and unpacked."""
     max_elements: Annotated[int, Field(ge=1)] = 10_000
     """Elements that one HTTP request may hold, whether they are events or not."""
-    body_timeout: Annotated[float, Field(gt=0)] = 60.0
+    body_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """Seconds within which the body of an HTTP request must have come."""
     try_it_out: bool = False
     """Whether the AsyncAPI page can publish messages."""
