@@ -96,11 +96,8 @@ def load_settings(kind: type[Settings]) -> Settings:
     """Read the settings, or exit with status 2 and a line that names each bad variable."""
     folder = os.environ.get(SECRETS_DIR) or None
     try:
-        if folder is not None and not Path(folder).is_dir():
-            _refuse(
-                f"{SECRETS_DIR}: there is no folder {folder}: name the one that holds a file for "
-                "each secret, such as RABBITMQ_URL"
-            )
+        if folder is not None:
+            _check_folder(kind, Path(folder))
         with warnings.catch_warnings():
             # A file that is there and passed over, as one that leads elsewhere, is only warned of.
             warnings.simplefilter("error", UserWarning)
@@ -109,6 +106,28 @@ def load_settings(kind: type[Settings]) -> Settings:
         _refuse(_problems(kind, error))
     except SettingsError as error:
         _refuse(f"{SECRETS_DIR}: a file in {folder} can't be read: {_cause(error)}")
+
+
+def _check_folder(kind: type[ServiceSettings], folder: Path) -> None:
+    """Refuse a folder that gives no setting: the defaults are another broker and database."""
+    if not folder.is_dir():
+        _refuse(
+            f"{SECRETS_DIR}: there is no folder {folder}: name the one that holds a file for "
+            "each secret, such as RABBITMQ_URL"
+        )
+    try:
+        # Kubernetes keeps what it mounts in hidden folders.
+        names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
+    except OSError as error:
+        _refuse(f"{SECRETS_DIR}: {folder}: {error.strerror}")
+    fields = kind.model_fields.items()
+    settings = {str(field.validation_alias or _variable(kind, name)) for name, field in fields}
+    if settings.isdisjoint(map(str.upper, names)):
+        found = f"holds {', '.join(names)}" if names else "is empty"
+        _refuse(
+            f"{SECRETS_DIR}: {folder} {found}: name a file there as its setting, such as "
+            "RABBITMQ_URL"
+        )
 
 
 def _cause(error: SettingsError) -> str:

@@ -83,6 +83,7 @@ def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> 
         (PublisherSettings, "PUBLISHER_MAX_BODY_BYTES", "-1"),
         (PublisherSettings, "PUBLISHER_MAX_ELEMENTS", "0"),
         (PublisherSettings, "PUBLISHER_BODY_TIMEOUT", "0"),
+        (PublisherSettings, "PUBLISHER_BODY_TIMEOUT", "inf"),
         (PublisherSettings, "PUBLISHER_TIMEZONE", "Mars/Olympus_Mons"),
         (PublisherSettings, "PUBLISHER_TIMEZONE", "../../etc/passwd"),
         (PublisherSettings, "PUBLISHER_RUN", "x" * 129),
@@ -278,6 +279,39 @@ def test_an_empty_name_is_that_of_no_folder(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(SECRETS_DIR, "")
 
     assert load_settings(ConsumerSettings).database_url.startswith("sqlite")
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ([], "is empty"),
+        (["rabbitmq-url", "url"], "holds rabbitmq-url, url"),
+        (["..data"], "is empty"),
+    ],
+)
+def test_a_folder_in_which_nothing_is_named_as_a_setting_ends_the_start(
+    kind: type[ServiceSettings],
+    names: list[str],
+    found: str,
+    secrets: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Else it would go on with the defaults: a guest's account, and a database of its own."""
+    for name in names:
+        (secrets / name).write_text(SECRET)
+
+    assert complaint(kind, capsys) == (
+        f"Bad settings: SECRETS_DIR: {secrets} {found}: name a file there as its setting, such as "
+        "RABBITMQ_URL\n"
+    )
+
+
+def test_a_folder_may_hold_other_files_and_names_in_small_letters(secrets: Path) -> None:
+    (secrets / "rabbitmq_url").write_text("amqp://broker/")
+    (secrets / "tls.crt").write_text(SECRET)
+
+    assert [*map(str, load_settings(ConsumerSettings).rabbitmq_urls)] == ["amqp://broker/"]
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
