@@ -21,7 +21,7 @@ _GOOD = asdict(MedicationEvent("1", "1", Action.START, datetime(2021, 1, 1, tzin
 
 # Both bound what is kept for the next input, whoever posts what.
 _MAX_SHAPES = 1_000
-_MAX_NAMES = 100
+_MAX_NAMES_OF_A_SHAPE = 100
 
 
 class NoEvent(ValueError):
@@ -79,7 +79,7 @@ class FieldMapping:
         shape = _Shape([*names], columns, own_names)
         if len(self._shapes) >= _MAX_SHAPES:
             self._shapes.clear()
-        if len(names) <= _MAX_NAMES:
+        if len(names) <= _MAX_NAMES_OF_A_SHAPE:
             self._shapes[names] = shape
         return shape
 

@@ -97,7 +97,7 @@ def events_router(intake: Intake, bodies: Bodies, max_elements: int) -> APIRoute
     return router
 
 
-_MAX_NAMES = 10_000
+_MAX_NAMES_IN_A_REQUEST = 10_000
 _IN_PARTS = "nothing of it is published: send several requests, or python -m publisher_app FILE"
 _FORMS = "post an event, a list of events, or JSON Lines"
 _TYPES = ("application/json", "application/x-ndjson")
@@ -174,8 +174,10 @@ def _noting(names: dict[str, None], records: Iterable[Record]) -> Iterator[Recor
     for record in records:
         if isinstance(record.content, dict):
             names.update(dict.fromkeys(record.content))
-        if len(names) > _MAX_NAMES:
-            raise UnreadableInput(f"holds more than {_MAX_NAMES:,} different names of fields")
+        if len(names) > _MAX_NAMES_IN_A_REQUEST:
+            raise UnreadableInput(
+                f"holds more than {_MAX_NAMES_IN_A_REQUEST:,} different names of fields"
+            )
         yield record
 
 

@@ -1,5 +1,7 @@
 """How PostgreSQL carries out what it is asked, while its tables grow."""
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 
@@ -7,6 +9,7 @@ from consumer_app.storage.store import EventStore
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, connect
 from tests.runs import event
+from tests.services import PATIENCE_SECONDS
 
 # PostgreSQL makes a plan for the values of a statement five times, and may then keep one for all.
 UNTIL_A_PLAN_IS_KEPT = 10
@@ -37,8 +40,9 @@ async def test_no_plan_is_kept_from_when_the_database_was_empty(url: str) -> Non
 
     # A session tells what it has done at its end.
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    while await watching.fetchval(others) > 1:
-        pass
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await watching.fetchval(others) > 1:
+            pass
     read_in_full = "SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'event'"
     assert await watching.fetchval(read_in_full) == 0
     await watching.close()
