@@ -84,6 +84,7 @@ def events_router(intake: Intake, bodies: Bodies, max_elements: int) -> APIRoute
 
         outcome = Outcome(run, _source_of(request))
         async with _body_of(request, bodies) as body:
+            _check_lines(body, _MAX_LINES_PER_ELEMENT * max_elements)
             records = _at_most(max_elements, _records(body, intake.columns))
             await intake.take(records, reject, outcome)
         answer = PostedEvents(
@@ -98,6 +99,7 @@ def events_router(intake: Intake, bodies: Bodies, max_elements: int) -> APIRoute
 
 
 _MAX_NAMES_IN_A_REQUEST = 10_000
+_MAX_LINES_PER_ELEMENT = 100
 _IN_PARTS = "nothing of it is published: send several requests, or python -m publisher_app FILE"
 _FORMS = "post an event, a list of events, or JSON Lines"
 _TYPES = ("application/json", "application/x-ndjson")
@@ -138,6 +140,12 @@ def _check_type(content_type: str) -> None:
         raise HTTPException(
             415, f"the header Content-Type must be {' or '.join(_TYPES)}: curl sends it with --json"
         )
+
+
+def _check_lines(body: bytes, limit: int) -> None:
+    """Refuse what takes long to read, and holds up all others, however few elements it holds."""
+    if max(body.count(b"\n"), body.count(b"\r")) > limit:
+        raise HTTPException(413, f"the body holds more than {limit:,} lines; {_IN_PARTS}")
 
 
 def _at_most(limit: int, records: Iterator[Record]) -> Iterator[Record]:
@@ -205,7 +213,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     },
     413: {
         "model": Refusal,
-        "description": "The body is too long, or holds too many elements: nothing is published",
+        "description": "The body is too long, or holds too many elements or lines: nothing is "
+        "published",
     },
     415: {
         "model": Refusal,

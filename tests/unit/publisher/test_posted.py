@@ -36,6 +36,7 @@ PARTS = "nothing of it is published: send several requests, or python -m publish
 async def post(
     body: bytes | str,
     *,
+    most: int = MOST,
     columns: dict[str, str] | None = None,
     run: str | None = None,
     content_type: str = "application/json",
@@ -44,7 +45,7 @@ async def post(
     """Post a body; give the answer, and the patients of each message that was published."""
     publisher, settings = Confirming(), PublisherSettings(map=columns or {}, run="files")
     api = FastAPI()
-    api.include_router(events_router(Intake(publisher, settings), Bodies(LIMIT), MOST))
+    api.include_router(events_router(Intake(publisher, settings), Bodies(LIMIT), most))
     answer_problems(api, unavailable=NotConfirmed)
     transport = ASGITransport(let_in(api), client=("10.0.0.7", 1234))
     async with AsyncClient(transport=transport, base_url="http://service") as client:
@@ -226,6 +227,16 @@ async def test_of_a_body_with_more_elements_than_are_taken_nothing_is_published(
     assert answer.status_code == 413
     assert answer.json() == {"detail": f"the body holds more than 10,000 elements; {PARTS}"}
     assert messages == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+async def test_a_body_of_blank_lines_is_refused_before_they_are_read(end: str) -> None:
+    """16 MiB of them would hold up everybody else's requests for seconds."""
+    answer, messages = await post(ONE + end * 1_000 + ONE, most=10)
+    assert (answer.status_code, messages) == (202, [["2", "2"]])
+    answer, messages = await post(ONE + end * 1_001 + ONE, most=10)
+    assert (answer.status_code, messages) == (413, [])
+    assert answer.json() == {"detail": f"the body holds more than 1,000 lines; {PARTS}"}
 
 
 @pytest.mark.parametrize("columns", [None, {"event_id": "EID"}])
