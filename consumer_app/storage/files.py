@@ -4,7 +4,6 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,25 +42,29 @@ def keep_private(database: Path) -> None:
     try:
         os.close(os.open(database, os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        parts = [Path(f"{database}{part}") for part in OF_SQLITE]
-        # Not opened for it: to close one again would let SQLite's locks go.
-        if opened := [file for file in parts if _others_may_read(file)]:
-            _narrow(database, opened)
+        narrow(database)
 
 
-def _others_may_read(file: Path) -> bool:
+def narrow(database: Path) -> None:
+    """See that its owner alone reads a SQLite file; the log tells of one that others could read.
+
+    Nothing is opened for it: to close one again would let SQLite's locks go.
+    """
     try:
-        return bool(stat.S_IMODE(file.stat().st_mode) & ~0o600)
-    except FileNotFoundError:
-        return False
-
-
-def _narrow(database: Path, files: Iterable[Path]) -> None:
-    try:
-        for file in files:
-            with suppress(FileNotFoundError):  # SQLite has deleted it meanwhile
-                file.chmod(0o600)
+        # The file itself first: SQLite makes those beside it like it, meanwhile too.
+        narrowed = [part for part in OF_SQLITE if _narrow(Path(f"{database}{part}"))]
     except OSError as error:
         logger.warning("%s can be read by others: chmod 600 it (%s)", database, error.strerror)
     else:
-        logger.info("%s could be read by others: its mode is 600 now", database)
+        if narrowed:
+            logger.info("%s could be read by others: its mode is 600 now", database)
+
+
+def _narrow(file: Path) -> bool:
+    with suppress(FileNotFoundError):  # SQLite may delete it at any time
+        mode = file.lstat().st_mode
+        # A link may lead to what is not SQLite's.
+        if stat.S_ISREG(mode) and stat.S_IMODE(mode) & ~0o600:
+            file.chmod(0o600)
+            return True
+    return False

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from consumer_app.storage.files import OF_SQLITE, put_in_place
+from consumer_app.storage.files import OF_SQLITE, narrow, put_in_place
 from consumer_app.storage.tables import EVENTS
 from consumer_app.upkeep import CommandFailed
 
@@ -124,6 +124,7 @@ def _out_of_use(database: Path) -> Iterator[None]:
 def _set_aside(database: Path) -> Path | None:
     """Rename a database with all its parts; return its name then, None when there is nothing."""
     aside = f"{database}.until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    narrow(database)
     # All of them: the log would be taken for that of another file.
     parts = [part for part in OF_SQLITE if Path(f"{database}{part}").exists()]
     for part in parts:

@@ -77,6 +77,52 @@ async def test_what_others_could_read_is_narrowed_at_the_start_and_told_of_once(
     ]
 
 
+def test_what_is_made_beside_it_meanwhile_is_narrowed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, log = tmp_path / "events.db", tmp_path / "events.db-wal"
+    file.touch()
+    widen(tmp_path)
+    chmod = Path.chmod
+
+    def make_log_before(path: Path, mode: int) -> None:
+        if path == file:
+            log.touch()
+            chmod(log, 0o664)
+        chmod(path, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "chmod", make_log_before)
+        keep_private(file)
+    assert modes(tmp_path) == {"events.db": 0o600, "events.db-wal": 0o600}
+
+
+def test_a_link_beside_it_leads_to_nothing_that_is_narrowed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch()
+    other.chmod(0o644)
+    file = tmp_path / "events.db"
+    file.touch(0o600)
+    Path(f"{file}-wal").symlink_to(other)
+    keep_private(file)
+    assert stat.S_IMODE(other.stat().st_mode) == 0o644
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_what_a_restore_sets_aside_is_narrowed(tmp_path: Path) -> None:
+    database, backup = tmp_path / "events.db", tmp_path / "backup.db"
+    asyncio.run(store_in(database))
+    back_up(database, backup)
+    Path(f"{database}-wal").touch()
+    widen(tmp_path)
+    backup.chmod(0o600)
+    with backup.open("rb") as copy:
+        _, aside = restore(database, copy)
+    assert aside is not None
+    assert {aside.name, f"{aside.name}-wal"} <= modes(tmp_path).keys()
+    assert set(modes(tmp_path).values()) == {0o600}
+
+
 def widen(folder: Path) -> None:
     for each in folder.iterdir():
         each.chmod(0o664)
