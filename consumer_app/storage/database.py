@@ -78,15 +78,21 @@ def check_database_url(url: str) -> str:
     """
     if address := postgres_url(url):
         return address.render_as_string(hide_password=False)
-    try:
-        is_file = make_url(url).drivername == "sqlite+aiosqlite"
-    except (ArgumentError, ValueError):
-        is_file = False
-    if not is_file:
+    if not _names_file(url):
         raise ValueError(
             "write sqlite+aiosqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
         )
     return url
+
+
+def _names_file(url: str) -> bool:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    name = address.database or ":memory:"
+    # What SQLite takes for something else would be a stray file beside it.
+    return address.drivername == "sqlite+aiosqlite" and not name.startswith((":memory:", "file:"))
 
 
 def open_database(
@@ -142,6 +148,8 @@ def _open_postgres(
 
 
 def _limit_locks(connection: Connection) -> None:
+    if _only_reads(connection):
+        return
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_POSTGRES_SETTINGS['lock_timeout']}")
 
 
@@ -169,8 +177,11 @@ def _set_up_connection(set_up: Iterable[str], connection: DBAPIConnection, _: ob
 
 def _begin(connection: Connection) -> None:
     """Begin a write as one: a reader that turns writer gets "database is locked" at once."""
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if _only_reads(connection) else "BEGIN IMMEDIATE")
+
+
+def _only_reads(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("read_only", False))
 
 
 async def migrate(engine: AsyncEngine, terms: Terms = USUAL_TERMS) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 _OF_A_SHARED_SESSION = ("26000", "42P05")
 _REFUSED_BY_PGBOUNCER = "unsupported startup parameter"
 _SHARED_SESSION = "where PgBouncer is between, add pgbouncer=true to DATABASE_URL"
-SEE_CERTIFICATE = "see sslcert and sslkey in DATABASE_URL"
 _CAUSES = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
@@ -30,6 +29,11 @@ def standby() -> UnusableDatabase:
         "the database is a standby, or can only be read: name the primary in DATABASE_URL, "
         "or all of them: ?host=A:5432&host=B:5432&target_session_attrs=read-write"
     )
+
+
+def shared_session() -> UnusableDatabase:
+    """Say that a session lacks what it was asked to have, as another client's does."""
+    return UnusableDatabase(f"PostgreSQL's session is not as it was asked for: {_SHARED_SESSION}")
 
 
 class UnreadableEvents(Exception):
@@ -82,4 +86,7 @@ def _of_tls(error: BaseException | None) -> str | None:
     if error is None:
         return None
     reason = (error.reason or str(error)).lower().replace("_", " ")
-    return f"there is no TLS with PostgreSQL: {reason}: {SEE_CERTIFICATE}"
+    return (
+        f"there is no TLS with PostgreSQL: {reason}: see the words of TLS in DATABASE_URL: "
+        "sslrootcert, sslcert, sslkey"
+    )

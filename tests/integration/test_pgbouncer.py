@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import event as engine_event
 
 from consumer_app.storage.backend import MOST_EVENTS
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
@@ -157,6 +158,19 @@ async def test_who_changes_tables_waits_for_no_lock_longer_than_without_it(
         await other.close()
 
 
+async def test_no_trip_is_made_for_the_locks_of_who_only_reads(url: str) -> None:
+    async with EventStore.at(url) as store:
+        await store.add([EVENT])
+        said: list[str] = []
+        engine_event.listen(
+            store._engine.sync_engine,
+            "before_cursor_execute",
+            lambda *told: said.append(told[2]),
+        )
+        assert (await store.read_page(EVENT.patient_id, 10)).events
+        assert len(said) == 1
+
+
 async def test_it_is_told_of_where_the_address_does_not_say_so(
     bouncer: PgBouncer, database: PostgresDatabase
 ) -> None:
@@ -167,3 +181,22 @@ async def test_it_is_told_of_where_the_address_does_not_say_so(
         "unsupported startup parameter: lock_timeout: "
         "where PgBouncer is between, add pgbouncer=true to DATABASE_URL"
     )
+
+
+async def test_it_is_told_of_where_it_ignores_what_is_asked_of_a_session(
+    postgres: PrivatePostgres, database: PostgresDatabase
+) -> None:
+    ignored = "lock_timeout,plan_cache_mode,jit,default_transaction_read_only"
+    with private_pgbouncer(postgres, ignore_startup_parameters=ignored) as bouncer:
+        url = bouncer.url_of(database.url)
+        async with EventStore.at(f"{url}?pgbouncer=true") as store:
+            await store.add([EVENT])
+        async with EventStore.at(url) as store, EventStore.at(url, read_only=True) as reader:
+            for refuses in (store.prepare, store.look, reader.look):
+                with pytest.raises(UnusableDatabase) as refused:
+                    await refuses()
+                assert str(refused.value) == (
+                    "PostgreSQL's session is not as it was asked for: "
+                    "where PgBouncer is between, add pgbouncer=true to DATABASE_URL"
+                )
+            assert "add pgbouncer=true" in (await store.problem() or "")
