@@ -51,7 +51,7 @@ def test_one_without_starts_as_its_image_says(component: str) -> None:
     assert not any("scheme" in each for each in _probes(pod))
 
 
-def test_ingresses_and_gateways_are_told_of_https_by_the_services() -> None:
+def test_the_port_of_a_service_says_that_https_is_spoken() -> None:
     for values, told in ((ANSWERING | TLS, "https"), (ANSWERING, None)):
         manifests = render(values)
         for component in ("consumer", "receiving", "publisher"):
@@ -68,6 +68,7 @@ def test_the_helm_test_asks_by_https_and_knows_the_authority() -> None:
     assert _mounted(pod, "tls") == ("certificate", "/tls")
     [volume] = pod["volumes"]
     assert volume["secret"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}], "not the key"
+    assert "optional" not in volume["secret"], "it would fail later, and say less"
 
 
 def test_the_notes_ask_by_https() -> None:

@@ -162,7 +162,8 @@ args:
 {{- end }}
 
 {{/* Certificates: the service's own, and the files that the URLs of RabbitMQ and PostgreSQL name.
-     As folders, which follow the secrets. */}}
+     As folders, which follow the secrets, for the pod's group: its fsGroup, without which root alone
+     could read them. */}}
 {{- define "tlsMount" -}}
 {{- if (.Values.tls | default dict).existingSecret -}}
 - name: tls
@@ -201,7 +202,7 @@ args:
 {{- ternary "https" "http" (not (empty (.Values.tls | default dict).existingSecret)) }}
 {{- end }}
 
-{{/* What a Service says of its port, for an ingress or gateway. */}}
+{{/* What a Service says of its port. Those that route by it are few: see values.yaml. */}}
 {{- define "appProtocol" -}}
 {{- if (.Values.tls | default dict).existingSecret -}}
 appProtocol: https
