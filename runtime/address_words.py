@@ -1,6 +1,7 @@
 """What may be said behind an address of RabbitMQ's: the words that its client heeds, no others."""
 
 import ssl
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -32,6 +33,9 @@ def check_words(address: AmqpDsn) -> None:
 
     """
     words = dict(address.query_params())
+    for word, times in Counter(word for word, _ in address.query_params()).items():
+        if times > 1:
+            raise ValueError(f"{word} is there twice")
     for problem in _problems(address.scheme, words):
         raise ValueError(problem)
 
@@ -54,11 +58,14 @@ def _problems(scheme: str, words: Mapping[str, str]) -> Iterator[str]:
         yield "auth is plain or external"
     if scheme != "amqps":
         yield from (f"{word} needs amqps://" for word in _TLS if word in words)
+    if words.get("auth", "").lower() == "external" and "certfile" not in words:
+        yield "auth=external needs amqps:// and certfile, whose name is the user's"
     if "keyfile" in words and "certfile" not in words:
         yield "keyfile needs certfile"
     for word in sorted(words.keys() & set(_TLS)):
         yield from _unreadable(word, words[word])
-    yield from _unusable(words)
+    if scheme == "amqps":
+        yield from _unusable(words)
 
 
 def _unreadable(word: str, file: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import stamina
 from aio_pika import RobustChannel, RobustConnection
-from faststream.rabbit import Channel, RabbitBroker, RabbitExchange
+from faststream.rabbit import Channel, RabbitBroker
 from faststream.rabbit.publisher import RabbitPublisher
 from pydantic import AmqpDsn
 
@@ -97,9 +97,10 @@ class RetryingBroker(RabbitBroker):
     async def _start_once(self) -> None:
         try:
             with broker_errors("RabbitMQ went away during the start, or refused it", Exception):
-                await self.connect()
                 if not self._declares:
+                    # Before: a user may be allowed one connection.
                     await check_may_publish(self._urls, self._published_to())
+                await self.connect()
                 # First: a subscriber may move a message to the dead letters at once.
                 await declare_dead_letters(self)
                 # The subscriber declares its queue itself: FastStream consumes on the channel on
@@ -112,9 +113,10 @@ class RetryingBroker(RabbitBroker):
             raise
         self._changes.back()
 
-    def _published_to(self) -> list[RabbitExchange]:
+    def _published_to(self) -> list[tuple[str, str]]:
+        """Name the exchange and the routing key of each publisher."""
         publishers = cast(Iterable[RabbitPublisher], self.publishers)
-        return [each.exchange for each in publishers]
+        return [(each.exchange.name, each.routing()) for each in publishers]
 
     async def _let_go(self) -> None:
         """Give the connection up, in whatever state it is."""
@@ -231,9 +233,10 @@ async def declare_all(urls: Iterable[AmqpDsn], *, patience: float = 0) -> None:
     """
     broker = make_broker(urls, logging.getLogger(__name__))
     try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await broker.connect()
+        if patience:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await broker.connect()
         await broker.connect_once()
         with broker_errors("RabbitMQ has not declared all"):
             async with asyncio.timeout(_ANSWER_SECONDS):

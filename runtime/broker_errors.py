@@ -83,9 +83,12 @@ def _advice(error: Exception, cause: str) -> Iterator[str]:
         yield "`python -m consumer_app declare` declares what is missing"
     if other := _OTHER_ARGUMENT.search(cause):
         argument, thing, name = other.groups()
+        first = (
+            f"see to it that {name} is empty" if thing == "queue" else "stop who publishes to it"
+        )
         yield (
-            f"the {argument} of a {thing} that is there never changes: see to it that {name} is "
-            "empty, and delete it, so that it is declared anew (docs/rabbitmq.md)"
+            f"the {argument} of a {thing} that is there never changes: {first}, and delete it, so "
+            "that it is declared anew (docs/rabbitmq.md)"
         )
 
 

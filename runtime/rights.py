@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from aio_pika.abc import AbstractConnection
-from faststream.rabbit import RabbitExchange
 from pydantic import AmqpDsn
 
 from runtime.addresses import connected_apart
@@ -13,8 +12,10 @@ from runtime.addresses import connected_apart
 _ANSWER_SECONDS = 5.0
 
 
-async def check_may_publish(urls: Iterable[AmqpDsn], exchanges: Iterable[RabbitExchange]) -> None:
+async def check_may_publish(urls: Iterable[AmqpDsn], to: Iterable[tuple[str, str]]) -> None:
     """Find out whether exchanges are there and may be published to, without publishing anything.
+
+    Each is named with the routing key of what goes there, on which the right may depend, too.
 
     Raises:
         BrokerRefused, BrokerUnavailable: RabbitMQ can't be reached, or refuses us.
@@ -26,14 +27,16 @@ async def check_may_publish(urls: Iterable[AmqpDsn], exchanges: Iterable[RabbitE
     async with connected_apart(urls) as connection:
         with suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_SECONDS):
-                for exchange in exchanges:
-                    await _publish_and_take_back(connection, exchange.name)
+                for exchange, routing_key in to:
+                    await _publish_and_take_back(connection, exchange, routing_key)
 
 
-async def _publish_and_take_back(connection: AbstractConnection, exchange: str) -> None:
+async def _publish_and_take_back(
+    connection: AbstractConnection, exchange: str, routing_key: str
+) -> None:
     """Publish, and roll it back: RabbitMQ checks the right, and no queue gets anything."""
     async with connection.channel(publisher_confirms=False) as channel:
         underlay = await channel.get_underlay_channel()
         await underlay.tx_select()
-        await underlay.basic_publish(b"", exchange=exchange)
+        await underlay.basic_publish(b"", exchange=exchange, routing_key=routing_key)
         await underlay.tx_rollback()

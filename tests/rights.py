@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,9 @@ class User(NamedTuple):
     name: str
     rights: Rights
     host: str = "/"
+    limits: Mapping[str, int] = {}
+    topics: Mapping[str, str] = {}
+    """By exchange: an expression over the routing keys that may be written there."""
 
 
 def documented() -> dict[str, Rights]:
@@ -48,9 +51,17 @@ def give(broker: PrivateBroker, users: Iterable[User]) -> None:
     users = list(users)
     definitions = {
         "vhosts": [{"name": host} for host in sorted({user.host for user in users})],
-        "users": [{"name": user.name, "password": user.name, "tags": []} for user in users],
+        "users": [
+            {"name": user.name, "password": user.name, "tags": [], "limits": user.limits}
+            for user in users
+        ],
         "permissions": [
             {"user": user.name, "vhost": user.host, **user.rights._asdict()} for user in users
+        ],
+        "topic_permissions": [
+            {"user": user.name, "vhost": user.host, "exchange": to, "write": keys, "read": ""}
+            for user in users
+            for to, keys in user.topics.items()
         ],
     }
     folder, further = (broker.folder / name for name in ("definitions", "conf.d"))

@@ -13,12 +13,14 @@ from faststream.rabbit import RabbitBroker
 from contracts.topology import EVENTS_QUEUE, FORMER_EVENTS_QUEUE, declare_topology
 from local.broker import PrivateBroker
 from tests.processes import run_module
+from tests.rights import User, address, documented, give
 from tests.services import ServiceProcess, eventually
 
 GIVE_UP_AFTER_SECONDS = 3.0
 # A try may take 10 s, and an orderly farewell that nobody reads 5 s more.
 NO_LONGER_THAN_SECONDS = 9.0
 ENDS_WITHIN_SECONDS = 20.0
+DROPS_WITHIN_SECONDS = 4.0
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def broker(tmp_path: Path) -> Iterator[PrivateBroker]:
 
 def start_short_of_memory(broker: PrivateBroker) -> None:
     further = broker.folder / "conf.d"
-    further.mkdir(parents=True)
+    further.mkdir(parents=True, exist_ok=True)
     (further / "alarm.conf").write_text("vm_memory_high_watermark.absolute = 1\n")
     broker.start()
 
@@ -76,6 +78,26 @@ async def test_a_consumer_that_moves_what_1_0_0_has_left_still_stores_and_acknow
     assert consumer.stop() == -signal.SIGTERM
     assert time.monotonic() - begun < ENDS_WITHIN_SECONDS
     assert await waiting(broker.url, EVENTS_QUEUE.name) == 0
+
+
+@pytest.mark.fault("RabbitMQ short of memory")
+def test_a_publisher_that_declares_nothing_starts_with_nothing_in_its_log_but_the_alarm(
+    broker: PrivateBroker, tmp_path: Path
+) -> None:
+    publisher_s = User("publisher", documented()["publisher"])
+    give(broker, [publisher_s])
+    start_short_of_memory(broker)
+
+    settings = {"RABBITMQ_URL": address(broker, publisher_s), "PUBLISHER_DECLARE": "false"}
+    publisher = ServiceProcess("publisher", settings, tmp_path)
+    publisher.wait_until_ready()
+    # The client has dropped by then what RabbitMQ did not read.
+    time.sleep(DROPS_WITHIN_SECONDS)
+    publisher.stop()
+
+    lines = publisher.log.read_text().splitlines()
+    assert any("was blocked by" in line for line in lines)
+    assert [line for line in lines if "INFO" not in line and "was blocked by" not in line] == []
 
 
 async def leave_in_both_queues(url: str, body: bytes) -> None:

@@ -42,6 +42,14 @@ def user(name: str, *, host: str = "/", **rights: str) -> User:
 
 USERS = [user(name) for name in RIGHTS]
 ELSEWHERE = [user(name, host=NOT_DECLARED) for name in RIGHTS]
+BOUNDED = [
+    User("publisher-with-one-connection", RIGHTS["publisher"], limits={"max-connections": 1}),
+    User(
+        "publisher-of-one-topic",
+        RIGHTS["publisher"],
+        topics={EVENTS_EXCHANGE.name: r"^medication\.events$"},
+    ),
+]
 LACKING = {
     ("publisher", "write"): user("publisher", write=NOTHING),
     ("consumer", "write"): user("consumer", write=NOTHING),
@@ -53,7 +61,7 @@ LACKING = {
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
     """Give a broker with the users, which has loaded all in one of its virtual hosts."""
     broker = PrivateBroker(tmp_path_factory.mktemp("broker"))
-    give(broker, [*USERS, *ELSEWHERE, *LACKING.values()])
+    give(broker, [*USERS, *ELSEWHERE, *BOUNDED, *LACKING.values()])
     broker.start()
     yield broker
     broker.stop()
@@ -125,6 +133,15 @@ def test_with_the_documented_rights_events_are_stored_and_what_is_none_is_a_dead
 
     eventually(moved)
     assert consumer.readiness() == {}
+
+
+@pytest.mark.parametrize("by", BOUNDED, ids=lambda by: by.name)
+def test_a_publisher_works_within_a_limit_of_connections_and_of_topics(
+    by: User, start: Start
+) -> None:
+    publisher = start("publisher", by)
+    publisher.wait_until_ready()
+    post(publisher, by.name)
 
 
 @pytest.mark.parametrize(("name", "right"), LACKING, ids="-without-".join)

@@ -44,6 +44,9 @@ def test_files_that_are_there_and_belong_together_are_taken(
         ("no_verify_ssl=0", "no_verify_ssl is not understood: set RABBITMQ_VERIFY=false instead"),
         ("heartbeat=9", "heartbeat is not understood: there are cafile, capath, certfile, keyfile"),
         ("auth=kerberos", "auth is plain or external"),
+        ("name=a&name=b", "name is there twice"),
+        ("cafile=/nowhere.pem&cafile={own.file}", "cafile is there twice"),
+        ("auth=external", "auth=external needs amqps:// and certfile"),
         ("cafile=/nowhere.pem", "cafile: /nowhere.pem: No such file or directory"),
         ("capath=/nowhere", "capath: /nowhere: No such file or directory"),
         ("cafile={own.key}", "cafile: {own.key} holds no certificate in PEM"),
@@ -74,9 +77,12 @@ def test_what_the_client_would_not_heed_or_could_not_follow_is_refused(
 def test_words_of_tls_are_refused_where_there_is_none(
     own: Certificate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("RABBITMQ_URL", f"amqp://rabbitmq/?cafile={own.file}")
-
-    assert "cafile needs amqps://" in complaint(ServiceSettings, capsys)
+    for words, told in (
+        (f"cafile={own.file}", "cafile needs amqps://"),
+        ("auth=external", "auth=external needs amqps:// and certfile"),
+    ):
+        monkeypatch.setenv("RABBITMQ_URL", f"amqp://rabbitmq/?{words}")
+        assert told in complaint(ServiceSettings, capsys)
 
 
 def test_a_key_with_a_passphrase_is_refused_and_not_asked_for(

@@ -39,7 +39,8 @@ def test_what_was_declared_otherwise_is_named_with_its_argument_and_the_way_out(
     assert isinstance(refused, BrokerRefused)
     assert difference in str(refused)
     assert f"the x-max of a {thing} that is there never changes" in str(refused)
-    assert f"see to it that {name} is empty, and delete it" in str(refused)
+    first = {"queue": f"see to it that {name} is empty", "exchange": "stop who publishes to it"}
+    assert f"{first[thing]}, and delete it" in str(refused)
 
 
 def test_another_failed_precondition_has_no_such_advice() -> None:
