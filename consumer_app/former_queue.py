@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from enum import Enum, auto
 
 import stamina
 from aio_pika import Message
@@ -28,10 +29,22 @@ from runtime.broker_errors import BrokerUnavailable, broker_errors
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 60.0
+# Longer than it takes to replace what runs of 1.0.0, which may route events there until its end.
+_REST_SECONDS = 30.0
+_ANSWER_SECONDS = 5.0
 _LONGEST_RETRY_SECONDS = 5.0
 
 # That RabbitMQ is away is told, once, by the broker of the consumer.
 _AWAY = (OSError, ChannelInvalidStateError, StopAsyncIteration, asyncio.CancelledError)
+
+
+class FormerQueue(Enum):
+    """What was found when somebody last looked."""
+
+    GONE = auto()
+    AT_REST = auto()
+    """Nothing was moved, and nobody reads it."""
+    IN_USE = auto()
 
 
 async def empty_former_queue(urls: Iterable[AmqpDsn]) -> None:
@@ -43,10 +56,10 @@ async def empty_former_queue(urls: Iterable[AmqpDsn]) -> None:
     Cancel it to end before. It has a connection of its own: RabbitMQ, when short of memory or disk,
     stops to read one that publishes, and so would read no acknowledgement of the consumer's.
     """
-    problem, is_there = "", True
-    while is_there:
+    problem, found = "", FormerQueue.IN_USE
+    while found is not FormerQueue.GONE:
         try:
-            is_there = await empty_former_queue_once(urls)
+            found = await _empty_once(urls)
             problem = ""
         except BrokerUnavailable as unavailable:
             if problem != str(unavailable):
@@ -59,27 +72,51 @@ async def empty_former_queue(urls: Iterable[AmqpDsn]) -> None:
         if task is not None and task.cancelling():
             # The client may have taken it for the end of the connection.
             raise asyncio.CancelledError
-        if is_there:
+        if found is not FormerQueue.GONE:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def empty_former_queue_once(urls: Iterable[AmqpDsn]) -> bool:
-    """Move what waits in 1.0.0's queue now, and tell whether there is such a queue.
+async def move_former_queue(urls: Iterable[AmqpDsn]) -> None:
+    """Move what waits in 1.0.0's queue until it has stayed empty, unread, or is gone.
+
+    What a consumer of 1.0.0 has in hand comes back when it ends, so it is waited for.
 
     Raises:
         BrokerUnavailable: RabbitMQ can't be reached, or refuses it.
 
     """
+    before = FormerQueue.IN_USE
+    while (found := await _empty_once(urls)) is not FormerQueue.GONE:
+        if found is before is FormerQueue.AT_REST:
+            break
+        before = found
+        await asyncio.sleep(_REST_SECONDS)
+
+
+async def leave_former_queue(urls: Iterable[AmqpDsn]) -> int:
+    """Have nothing routed to 1.0.0's queue any more, and tell how many messages wait there.
+
+    Raises:
+        BrokerUnavailable: RabbitMQ can't be reached, or refuses it, or there is no answer.
+
+    """
+    with broker_errors(f"queue {FORMER_EVENTS_QUEUE} can't be unbound", Exception):
+        async with connected_apart(urls) as connection, asyncio.timeout(_ANSWER_SECONDS):
+            queue = await _former_queue(await connection.channel())
+            return 0 if queue is None else queue.declaration_result.message_count or 0
+
+
+async def _empty_once(urls: Iterable[AmqpDsn]) -> FormerQueue:
     with broker_errors(f"queue {FORMER_EVENTS_QUEUE} can't be emptied", Exception):
         async with connected_apart(urls) as connection:
             return await _empty(connection)
 
 
-async def _empty(connection: AbstractConnection) -> bool:
-    """Move all there is, and tell whether there is such a queue."""
+async def _empty(connection: AbstractConnection) -> FormerQueue:
+    """Move all there is."""
     queue = await _former_queue(await connection.channel())
     if queue is None:
-        return False
+        return FormerQueue.GONE
     publishing = await connection.channel(on_return_raises=True)
     moved = 0
     # One at a time, held until it is handed on: given back, it would come nearer to its limit.
@@ -90,7 +127,8 @@ async def _empty(connection: AbstractConnection) -> bool:
         moved += 1
     if moved:
         logger.info("%d messages moved from queue %s", moved, FORMER_EVENTS_QUEUE)
-    return True
+    is_read = bool(queue.declaration_result.consumer_count)
+    return FormerQueue.IN_USE if moved or is_read else FormerQueue.AT_REST
 
 
 async def _former_queue(channel: AbstractChannel) -> AbstractQueue | None:

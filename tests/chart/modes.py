@@ -4,6 +4,10 @@ from typing import Any
 
 POSTGRESQL = {"database.type": "postgresql", "database.existingSecret": "medication-database"}
 EXISTING_BROKER = {"rabbitmq.enabled": False, "rabbitmq.existingSecret": "hospital-broker"}
+EACH_ITS_OWN = EXISTING_BROKER | {
+    "rabbitmq.existingSecretKeyForPublisher": "publisher-url",
+    "rabbitmq.existingSecretKeyForConsumer": "consumer-url",
+}
 OPERATOR = {"rabbitmq.enabled": False, "rabbitmq.operator.enabled": True}
 ANSWERING = POSTGRESQL | {"consumer.answering.replicas": 3}
 TLS = {"tls.existingSecret": "certificate", "tls.certificatesSecret": "authorities"}
@@ -40,6 +44,7 @@ MODES: dict[str, dict[str, Any]] = {
     "with certificates": TLS
     | {"publisher.file.enabled": True, "publisher.file.configMap": "events"},
     "existing broker": POSTGRESQL | EXISTING_BROKER,
+    "existing broker, a user for each": EACH_ITS_OWN,
     "cluster operator": POSTGRESQL | OPERATOR | {"serviceMonitor.enabled": True},
     "ingress": {
         "ingress.enabled": True,

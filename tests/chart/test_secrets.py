@@ -127,15 +127,13 @@ def test_each_secret_is_a_file_that_the_container_reads_unless_a_variable_takes_
         variables = {each["name"]: each for each in container["env"]}
         own = {name for name, each in variables.items() if "valueFrom" in each}
         assert all(each in ADDRESSES for each in container["env"] if each["name"] in own)
-        # Who declares has an address apart.
-        volume = "declaring-secrets" if container["name"] == "declare" else "secrets"
         mounts = [each for each in container["volumeMounts"] if "secrets" in each["name"]]
         if SECRETS_DIR in variables:
             folder = variables[SECRETS_DIR]["value"]
-            assert mounts == [{"name": volume, "mountPath": folder, "readOnly": True}]
+            assert mounts == [{"name": "secrets", "mountPath": folder, "readOnly": True}]
             # A variable would win.
-            assert secret_files(pod, volume)
-            assert not secret_files(pod, volume).keys() & variables.keys()
+            assert secret_files(pod)
+            assert not secret_files(pod).keys() & variables.keys()
         else:
             # It has addresses of its own, or migrates a SQLite file: no setting is a file, and a
             # folder without any would be refused.

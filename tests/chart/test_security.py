@@ -23,6 +23,8 @@ def test_each_component_is_among_the_pods() -> None:
     assert {name.partition(",")[0] for name in _PODS} == {
         "answering",
         "consumer",
+        "declare",
+        "move",
         "publisher",
         "publish-file",
         "rabbitmq",
@@ -103,7 +105,7 @@ def test_only_http_comes_into_the_services_and_only_they_reach_the_broker() -> N
         peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
         for peer in broker[0]["from"]
     }
-    assert callers == {"consumer", "publisher", "publish-file"}
+    assert callers == {"consumer", "move", "publisher", "publish-file"}
 
 
 def test_helm_test_reaches_the_two_services_alone() -> None:

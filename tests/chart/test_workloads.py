@@ -18,7 +18,15 @@ from tests.chart.helm import (
     render,
     secret_files,
 )
-from tests.chart.modes import ANSWERING, EXISTING_BROKER, MODES, OPERATOR, POSTGRESQL, TLS
+from tests.chart.modes import (
+    ANSWERING,
+    EACH_ITS_OWN,
+    EXISTING_BROKER,
+    MODES,
+    OPERATOR,
+    POSTGRESQL,
+    TLS,
+)
 
 
 def _variables(pod: Manifest) -> dict[str, Any]:
@@ -186,15 +194,9 @@ def test_each_broker_gives_its_url_by_a_secret() -> None:
             assert f"{component.upper()}_DECLARE" not in _variables(specs[component])
 
 
-_EACH_ITS_OWN = {
-    "rabbitmq.existingSecretKeyForPublisher": "publisher-url",
-    "rabbitmq.existingSecretKeyForConsumer": "consumer-url",
-}
-
-
 @pytest.mark.parametrize(
     ("values", "name"),
-    [({}, "medication-periods-rabbitmq"), (EXISTING_BROKER | _EACH_ITS_OWN, "hospital-broker")],
+    [({}, "medication-periods-rabbitmq"), (EACH_ITS_OWN, "hospital-broker")],
     ids=["trying out", "existing broker"],
 )
 def test_a_service_with_a_user_of_its_own_declares_nothing(
@@ -211,32 +213,80 @@ def test_a_service_with_a_user_of_its_own_declares_nothing(
         assert _variables(specs[component])[f"{service.upper()}_DECLARE"] == "false"
 
 
-@pytest.mark.parametrize("database", [{}, POSTGRESQL], ids=["sqlite", "postgresql"])
-@pytest.mark.parametrize(
-    ("broker", "name"),
-    [({}, "medication-periods-rabbitmq"), (EXISTING_BROKER | _EACH_ITS_OWN, "hospital-broker")],
-    ids=["trying out", "existing broker"],
-)
-def test_who_may_declare_does_so_before_a_consumer_that_may_not(
-    broker: dict[str, Any], name: str, database: dict[str, Any]
-) -> None:
-    pod = pods(render(database | broker))["consumer"]
+_APART = [{}, EACH_ITS_OWN]
 
-    assert pod["initContainers"][0]["command"][:4] == ["python", "-m", "consumer_app", "declare"]
-    url = {"RABBITMQ_URL": {"name": name, "key": "url"}}
-    assert secret_files(pod, "declaring-secrets") == url
+
+@pytest.mark.parametrize("database", [{}, POSTGRESQL], ids=["sqlite", "postgresql"])
+@pytest.mark.parametrize("broker", _APART, ids=["trying out", "existing broker"])
+def test_a_pod_starts_and_answers_queries_whatever_becomes_of_rabbitmq(
+    broker: dict[str, Any], database: dict[str, Any]
+) -> None:
+    manifests = render(database | broker)
+    consumer = pods(manifests)["consumer"]
+
+    # What comes before it is about its own file alone.
+    before = [each["name"] for each in consumer.get("initContainers", [])]
+    assert before == ([] if database else ["migrate"])
+    assert consumer["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+
+
+@pytest.mark.parametrize("broker", _APART, ids=["trying out", "existing broker"])
+def test_what_waits_in_the_queue_of_1_0_0_is_moved_by_who_may_once_the_release_is_there(
+    broker: dict[str, Any],
+) -> None:
+    manifests = render(broker)
+    job = pick(manifests, "Job", "move")
+    (container,) = pods(manifests)["move"]["containers"]
+
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-upgrade"
+    assert job["spec"]["backoffLimit"] > 0
+    assert container["command"][2:4] == ["consumer_app", "declare"]
+    assert container["command"][-1] == "--move"
+    assert secret_files(pods(manifests)["move"])["RABBITMQ_URL"]["key"] == "url"
+
+
+def test_an_existing_broker_has_all_declared_before_a_publisher_that_is_not_ready_without() -> None:
+    manifests = render(EACH_ITS_OWN)
+    for kind in ("Job", "NetworkPolicy"):
+        declares = pick(manifests, kind, "declare")
+        assert declares["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    (container,) = pods(manifests)["declare"]["containers"]
+    assert "--move" not in container["command"]
+    url = {"name": "hospital-broker", "key": "url"}
+    assert secret_files(pods(manifests)["declare"])["RABBITMQ_URL"] == url
+
+    # The chart's own loads it at its start.
+    assert "declare" not in pods(render())
 
 
 def test_who_declares_reads_the_certificates_that_its_address_names() -> None:
-    declaring = pods(render(TLS))["consumer"]["initContainers"][0]
-    mounts = {each["name"]: each["mountPath"] for each in declaring["volumeMounts"]}
-    assert mounts["certificates"] == "/certificates"
+    specs = pods(render(TLS | EACH_ITS_OWN))
+    for job in ("declare", "move"):
+        (container,) = specs[job]["containers"]
+        mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+        assert mounts["certificates"] == "/certificates"
 
 
 @pytest.mark.parametrize("broker", [EXISTING_BROKER, OPERATOR], ids=["existing", "operator"])
-def test_nothing_declares_before_a_consumer_that_may(broker: dict[str, Any]) -> None:
-    before = pods(render(broker))["consumer"]["initContainers"]
-    assert [container["name"] for container in before] == ["migrate"]
+def test_nobody_declares_beside_services_that_may(broker: dict[str, Any]) -> None:
+    assert not {"declare", "move"} & pods(render(broker)).keys()
+
+
+def test_a_password_that_has_changed_is_taken_by_rabbitmq_and_by_the_services() -> None:
+    def checksums(*options: str) -> list[dict[str, str]]:
+        manifests = render({}, *options)
+        return [
+            pick(manifests, kind, component)["spec"]["template"]["metadata"]["annotations"]
+            for kind, component in (
+                ("StatefulSet", "rabbitmq"),
+                ("StatefulSet", "consumer"),
+                ("Deployment", "publisher"),
+            )
+        ]
+
+    # Without a cluster each rendering makes passwords; the option only has it done once more.
+    for one, other in zip(checksums(), checksums("--debug"), strict=True):
+        assert one != other
 
 
 def test_a_broker_of_its_own_exists_only_where_it_is_asked_for() -> None:
@@ -290,7 +340,9 @@ def _file_jobs(*, gone: bool) -> list[Manifest]:
     return [
         each
         for each in render(MODES["file from a config map"])
-        if each["kind"] == "Job" and is_gone_before_the_release(each) is gone
+        if each["kind"] == "Job"
+        and each["metadata"]["name"].endswith("-publish-file")
+        and is_gone_before_the_release(each) is gone
     ]
 
 

@@ -42,15 +42,17 @@ class Compose:
 
     def up(self, *options: str) -> None:
         """Bring all services up and wait until they are healthy."""
-        self.run("up", "--build", "--detach", "--wait", *options)
+        self.run("up", "--build", "--detach", *options)
+        # Compose takes one that has done its work and ended for one that has failed.
+        self.run("up", "--detach", "--no-recreate", "--wait", *options, *self.services())
 
     def down(self) -> None:
         """Remove everything, the volumes too."""
         self.run("--profile", "*", "down", "--volumes", "--timeout", "30")
 
     def services(self) -> list[str]:
-        """Name the services of the profile."""
-        return self.run("config", "--services").split()
+        """Name the services of the profile that stay."""
+        return [name for name in self.run("config", "--services").split() if name != "declare"]
 
     def facts(self, service: str) -> list[dict[str, Any]]:
         """Return what the engine knows of a service's containers, the stopped ones too."""

@@ -1,5 +1,6 @@
 """RabbitMQ short of memory: it takes connections, and reads nothing that is published over them."""
 
+import asyncio
 import re
 import signal
 import time
@@ -12,7 +13,8 @@ from faststream.rabbit import RabbitBroker
 
 from contracts.topology import EVENTS_QUEUE, FORMER_EVENTS_QUEUE, declare_topology
 from local.broker import PrivateBroker
-from tests.processes import run_module
+from tests.commands import run_command
+from tests.processes import ModuleProcess, run_module
 from tests.rights import User, address, documented, give
 from tests.services import ServiceProcess, eventually
 
@@ -98,6 +100,28 @@ def test_a_publisher_that_declares_nothing_starts_with_nothing_in_its_log_but_th
     lines = publisher.log.read_text().splitlines()
     assert any("was blocked by" in line for line in lines)
     assert [line for line in lines if "INFO" not in line and "was blocked by" not in line] == []
+
+
+@pytest.mark.fault("RabbitMQ short of memory")
+def test_a_declaration_waits_for_no_end_of_an_alarm_and_a_move_says_that_it_does(
+    broker: PrivateBroker, tmp_path: Path
+) -> None:
+    broker.start()
+    asyncio.run(leave_in_both_queues(broker.url, b"[]"))
+    broker.stop()
+    start_short_of_memory(broker)
+    environment = {"RABBITMQ_URL": broker.url}
+
+    declared = run_command(environment, "declare")
+    assert (declared.returncode, declared.stdout) == (0, "declared\n")
+    assert declared.stderr == "1 messages wait in the queue of 1.0.0: --move moves them\n"
+
+    said = tmp_path / "said"
+    moving = ModuleProcess("consumer_app", ["declare", "--move"], environment, stdout=said)
+    eventually(lambda: said.exists() and "was blocked by" in said.read_text())
+    moving.terminate()
+    moving.wait(ENDS_WITHIN_SECONDS)
+    eventually(lambda: asyncio.run(waiting(broker.url, FORMER_EVENTS_QUEUE)) == 1)
 
 
 async def leave_in_both_queues(url: str, body: bytes) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -394,9 +394,54 @@ async def test_what_today_s_queue_refuses_for_long_is_held_and_no_dead_letter(
         await full.delete()
 
 
+@pytest.mark.fault("upgrade while a publisher and a consumer of 1.0.0 still run")
+async def test_moving_ends_when_nothing_of_1_0_0_fills_its_queue_or_has_anything_of_it_in_hand(
+    rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    empty_once = former_queue_module._empty_once
+
+    async def counted(urls: Iterable[AmqpDsn]) -> former_queue_module.FormerQueue:
+        nonlocal looks
+        looks += 1
+        return await empty_once(urls)
+
+    async def looked_again() -> bool:
+        return looks > seen + 2
+
+    monkeypatch.setattr(former_queue_module, "_empty_once", counted)
+    monkeypatch.setattr(former_queue_module, "_REST_SECONDS", 0.1)
+    async with channel_to(rabbitmq_url) as channel, former_queue(channel) as events:
+        async with RabbitBroker(rabbitmq_url) as broker:
+            await declare_topology(broker)
+        await channel.set_qos(prefetch_count=1)
+        queue = await channel.get_queue(FORMER_EVENTS_QUEUE)
+        await channel.default_exchange.publish(aio_pika.Message(b"held"), FORMER_EVENTS_QUEUE)
+        async with queue.iterator() as taken:
+            held = await anext(taken)
+            moving = asyncio.create_task(
+                former_queue_module.move_former_queue([AmqpDsn(rabbitmq_url)])
+            )
+            seen = looks
+            await eventually(looked_again)
+            await queue.bind(events, ROUTING_KEY)
+            seen = looks
+            await eventually(looked_again)
+            assert not moving.done()
+            await held.nack(requeue=True)
+        async with asyncio.timeout(30):
+            await moving
+        await events.publish(aio_pika.Message(b"later"), ROUTING_KEY)
+
+        assert await _is_empty(channel, FORMER_EVENTS_QUEUE)
+        assert await _ready_in(channel, EVENTS_QUEUE.name) == 2
+        await channel.queue_delete(EVENTS_QUEUE.name)
+
+
 async def test_emptying_ends_where_there_is_no_queue_of_1_0_0(rabbitmq_url: str) -> None:
     async with asyncio.timeout(10):
         await former_queue_module.empty_former_queue([AmqpDsn(rabbitmq_url)])
+        await former_queue_module.move_former_queue([AmqpDsn(rabbitmq_url)])
 
 
 async def test_a_publisher_of_today_leaves_consumers_of_1_0_0_their_queue(

@@ -34,9 +34,9 @@ def loaded(**variables: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads(interpolated(compose["configs"]["rabbitmq-users"]["content"], variables))
 
 
-def environment(service: str, **variables: str) -> dict[str, str]:
-    compose = yaml.safe_load(FILES[service].read_text())
-    settings = compose["services"][service]["environment"]
+def environment(file: str, service: str = "", **variables: str) -> dict[str, str]:
+    compose = yaml.safe_load(FILES[file].read_text())
+    settings = compose["services"][service or file]["environment"]
     return {name: interpolated(value or "", variables) for name, value in settings.items()}
 
 
@@ -59,6 +59,27 @@ def test_a_service_logs_in_as_its_own_user_with_the_password_that_is_loaded(serv
         url = f"amqp://{service}:{passwords[service]}@rabbitmq:5672/"
         assert settings["RABBITMQ_URL"] == url
         assert settings[f"{service.upper()}_DECLARE"] == "false"
+
+
+def test_who_may_declare_moves_what_waits_in_the_queue_of_1_0_0_and_no_service_waits_for_it() -> (
+    None
+):
+    services = yaml.safe_load(FILES["consumer"].read_text())["services"]
+    declares = services["declare"]
+
+    assert declares["command"][2:4] == ["consumer_app", "declare"]
+    assert declares["command"][-1] == "--move"
+    assert "profiles" not in declares
+    assert declares["restart"] == "on-failure"
+    user, password = loaded()["users"][0]["name"], loaded()["users"][0]["password"]
+    url = environment("consumer", service="declare")["RABBITMQ_URL"]
+    assert url == f"amqp://{user}:{password}@rabbitmq:5672/"
+    assert not [name for name, each in services.items() if "declare" in each.get("depends_on", {})]
+
+
+def test_rabbitmqs_management_page_is_on_this_machine_wherever_the_services_are() -> None:
+    (port,) = yaml.safe_load(FILES["rabbitmq"].read_text())["services"]["rabbitmq"]["ports"]
+    assert interpolated(port, {"BIND_ADDRESS": "0.0.0.0"}) == "127.0.0.1:15672:15672"
 
 
 def test_rabbitmq_loads_the_same_exchanges_and_queues_as_the_charts() -> None:

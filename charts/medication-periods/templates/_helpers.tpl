@@ -251,6 +251,33 @@ key: {{ $rabbitmq.existingSecretKey | quote }}
 {{- if and .Values.rabbitmq.enabled (not .Values.rabbitmq.auth.existingSecret) }}true{{ end }}
 {{- end }}
 
+{{/* Their passwords. Those that are there are kept; new ones are made once, as all that is rendered
+     has to agree on them. */}}
+{{- define "passwords" -}}
+{{- if not (hasKey .Values "passwords") }}
+{{- $kept := (lookup "v1" "Secret" .Release.Namespace (include "ownBrokerSecretName" .)).data | default dict }}
+{{- $passwords := dict }}
+{{- range $key := list "password" "publisher-password" "consumer-password" }}
+{{- $_ := set $passwords $key (ternary (index $kept $key | default "" | b64dec) (randAlphaNum 32) (hasKey $kept $key)) }}
+{{- end }}
+{{- with .Values.rabbitmq.auth.password }}
+{{- $_ := set $passwords "password" . }}
+{{- end }}
+{{- $_ := set .Values "passwords" $passwords }}
+{{- end }}
+{{- toYaml .Values.passwords }}
+{{- end }}
+
+{{/* Changes with who logs in, and by which password, where the chart makes the users: RabbitMQ loads
+     them at its start, and the services have to follow. */}}
+{{- define "brokerChecksum" -}}
+{{- $passwords := "" }}
+{{- if include "ownUsers" . }}
+{{- $passwords = include "passwords" . }}
+{{- end }}
+{{- print (toJson .Values.rabbitmq.auth) $passwords | sha256sum }}
+{{- end }}
+
 {{/* What each of them may do: docs/rabbitmq.md. */}}
 {{- define "permissions" -}}
 - {user: {{ .Values.rabbitmq.auth.username | quote }}, vhost: /, configure: '^medication-.*$', write: '^(medication-.*|amq\.default)$', read: '^medication-.*$'}
@@ -394,15 +421,17 @@ key: {{ $answering.existingSecretKey | default "url" | quote }}
 
 {{- define "declareSetting" -}}
 {{- if include "ownBrokerKey" . -}}
-# A container before the consumer does it, by a user who may.
+# RabbitMQ does it at its start, or a Job, by a user who may.
 - name: {{ upper (last .) }}_DECLARE
   value: "false"
 {{- end }}
 {{- end }}
 
-{{/* The container that declares exchanges and queues by the address of who may, where the consumer
-     may not. What 1.0.0 has left is moved by it, too, which RabbitMQ can't do by itself. */}}
+{{/* The container that declares exchanges and queues by the address of who may, where the services
+     may not; takes (list $ OPTION...). */}}
 {{- define "declare" -}}
+{{- $options := rest . }}
+{{- with first . }}
 {{- $extra := list }}
 {{- range .Values.consumer.extraEnv | default list }}
 {{- /* Another address is that of the consumer, who may not. */}}
@@ -413,13 +442,14 @@ key: {{ $answering.existingSecretKey | default "url" | quote }}
 name: declare
 image: {{ include "image" (list . "consumer") }}
 imagePullPolicy: {{ .Values.images.pullPolicy }}
-command: [python, -m, consumer_app, declare, --wait, "120"]
+command: [python, -m, consumer_app, declare, --wait, "120"{{ range $options }}, {{ . }}{{ end }}]
 env:
   {{- include "variables" (list (include "secretsSetting" (include "declaringSecretFiles" .)) $extra) | nindent 2 }}
 resources:
   {{- toYaml (.Values.consumer.resources | default dict) | nindent 2 }}
 securityContext:
   {{- toYaml (.Values.containerSecurityContext | default dict) | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "accessSecretName" -}}
