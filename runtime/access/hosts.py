@@ -17,7 +17,7 @@ _HOST = re.compile(
     r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^\s:@\[\]/]+?)\.?)(?::\d*)?", re.IGNORECASE
 )
 # A browser says for whom it asks: for a page of the service itself, or for the person at it.
-_OF_OURS = {None, "same-origin", "none"}
+_OF_OURS = {"same-origin", "none"}
 
 
 def is_served_here(hosts: Collection[str], *, others: bool) -> IsServed:
@@ -49,7 +49,13 @@ def is_loopback_address(text: str) -> bool:
 
 def is_of_another_site(headers: Headers, origins: Collection[str] = ()) -> bool:
     """Tell whether a browser asks for a page of another site than those listed."""
-    return headers.get("sec-fetch-site") not in _OF_OURS and headers.get("origin") not in origins
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if origin in origins:
+        return False
+    if site is not None:
+        return site not in _OF_OURS
+    # Over HTTP browsers tell no site, but an origin with what they post, which may be "null".
+    return origin is not None and origin.partition("://")[2] != headers.get("host", "").lower()
 
 
 def _is_no_site(name: str) -> bool:
