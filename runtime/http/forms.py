@@ -53,14 +53,14 @@ class Form(Generic[Asked]):
         try:
             async with self._bodies.of(request) as body:
                 # Some write letters as they are, such as curl.
-                given = QueryParams(body.decode())
+                given = _grouped(QueryParams(body.decode()))
         except BodyRefused as error:
             # Nobody reads the rest of it.
             headers = {"Connection": "close"}
             raise HTTPException(error.status, f"the body: {error}", headers) from None
         except UnicodeError:
             raise HTTPException(415, "the body: it is not UTF-8") from None
-        self._note(request.scope, {name: given.getlist(name) for name in given})
+        self._note(request.scope, given)
         try:
             return self._model.model_validate(dict(self._values(given)))
         except ValidationError as error:
@@ -78,10 +78,18 @@ class Form(Generic[Asked]):
                 del parameter["default"]
         return {"requestBody": {"required": True, "content": {_TYPE: {"schema": schema}}}}
 
-    def _values(self, given: QueryParams) -> Iterator[tuple[str, object]]:
+    def _values(self, given: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, object]]:
         for name in self._fields.keys() & given.keys():
             is_list = get_origin(self._fields[name].annotation) is list
-            yield name, given.getlist(name) if is_list else given[name]
+            yield name, given[name] if is_list else given[name][-1]
+
+
+def _grouped(given: QueryParams) -> Mapping[str, Sequence[str]]:
+    """Give the values by their names: to look for those of one name takes as long as for all."""
+    values: dict[str, list[str]] = {}
+    for name, value in given.multi_items():
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def _check_type(content_type: str) -> None:

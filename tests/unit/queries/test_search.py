@@ -1,6 +1,7 @@
 """What a form asks is answered like what an address asks, and names the patient in no log."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
@@ -149,6 +150,14 @@ async def test_a_form_is_as_long_as_an_address_may_be(client: AsyncClient) -> No
     assert answer.status_code == 200
 
 
+async def test_a_form_of_many_names_keeps_nobody_waiting(client: AsyncClient) -> None:
+    names = b"".join(b"&%x=" % number for number in range(10_000))
+    begun = time.process_time()
+    answer = await search(client, "/periods", b"patient_id=1" + names)
+    # What looks through all names for each takes several seconds.
+    assert (answer.status_code, time.process_time() - begun < 1.5) == (200, True)
+
+
 async def test_a_form_may_name_its_charset(client: AsyncClient) -> None:
     kind = {"Content-Type": "Application/x-www-form-urlencoded; charset=UTF-8"}
     assert (await search(client, "/periods", "patient_id=1", **kind)).status_code == 200
@@ -166,6 +175,15 @@ async def test_a_form_of_another_site_s_page_is_not_answered(
             headers = {"Sec-Fetch-Site": site, "Origin": "https://elsewhere.example.org"}
             answer = await search(client, "/periods", "patient_id=1", **headers)
             assert answer.status_code == status, site
+        # Of a browser that does not know Sec-Fetch-Site, or over HTTP by another name.
+        for origin, status in (
+            ("https://elsewhere.example.org", 503),
+            ("http://127.0.0.1:81", 503),
+            ("null", 503),
+            (url, 200),
+        ):
+            answer = await search(client, "/periods", "patient_id=1", Origin=origin)
+            assert answer.status_code == status, origin
 
 
 @pytest.mark.parametrize(("gap", "status"), [("P30D", 200), ("a day", 422)])
