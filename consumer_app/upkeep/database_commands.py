@@ -15,6 +15,7 @@ from consumer_app.upkeep.guidance import guidance
 from consumer_app.upkeep.options import read_before, read_option
 from consumer_app.upkeep.retention import Purged, purge_histories
 from consumer_app.upkeep.target import (
+    check_writing,
     database_url,
     existing,
     existing_database_url,
@@ -45,6 +46,7 @@ def migrate(
     ] = 0,
 ) -> None:
     """Make the schema, or bring it to its newest version."""
+    check_writing()
     url = database_url()
     if partitions and is_sqlite(url):
         raise CommandFailed("partitions are for PostgreSQL: DATABASE_URL names a SQLite file")
@@ -158,7 +160,7 @@ def purge(
     """
     time = read_before(before)
     gap: timedelta = read_option(Duration, merge_gap, "--merge-gap")
-    url = existing_database_url()
+    url = existing_database_url(writes=yes)
     if yes:
         record_command("database purge", before=before, merge_gap=merge_gap)
 

@@ -75,7 +75,7 @@ def retract(
 
     May be interrupted and run again.
     """
-    url = existing_database_url()
+    url = existing_database_url(writes=yes)
     if yes:
         record_command("database retract", run=name)
 

@@ -21,17 +21,32 @@ def database_url() -> str:
     return load_settings(ConsumerSettings).database_url
 
 
-def existing_database_url() -> str:
-    """Return the URL; a SQLite file must be there.
+def existing_database_url(*, writes: bool = False) -> str:
+    """Return the URL; a SQLite file must be there, and nothing may be written where none receives.
 
     Raises:
-        CommandFailed: it is not.
+        CommandFailed: it is not, or the command ``writes`` there.
 
     """
+    if writes:
+        check_writing()
     url = database_url()
     if is_sqlite(url):
         existing(file_of(url))
     return url
+
+
+def check_writing() -> None:
+    """See that what is here stores events: where it only answers, nothing is written.
+
+    Raises:
+        CommandFailed: it only answers.
+
+    """
+    if not load_settings(ConsumerSettings).receives:
+        raise CommandFailed(
+            "CONSUMER_RECEIVES=false: what is here only answers; run this where events are stored"
+        )
 
 
 def is_sqlite(url: str) -> bool:
@@ -75,18 +90,14 @@ def with_store(
 ) -> None:
     """Run a command on the store in a database; one that only reads may do so on a standby.
 
-    Where CONSUMER_RECEIVES is false it migrates nothing, and nothing is written.
+    Where CONSUMER_RECEIVES is false it migrates nothing; a command that ``writes`` has asked
+    ``check_writing`` before.
 
     Raises:
-        CommandFailed: it would have to write there.
         DatabaseUnavailable: it can't be opened, or what the command raises.
 
     """
     settings = load_settings(ConsumerSettings)
-    if writes and not settings.receives:
-        raise CommandFailed(
-            "CONSUMER_RECEIVES=false: what is here only answers; run this where events are stored"
-        )
 
     async def run(progress: Progress | None) -> None:
         terms = settings.terms(partitions)._replace(progress=progress)

@@ -13,7 +13,7 @@ from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
-from consumer_app.upkeep.target import with_store
+from consumer_app.upkeep.target import check_writing, with_store
 
 
 @pytest.mark.parametrize("receives", [True, False])
@@ -57,9 +57,10 @@ async def nothing(_: EventStore) -> None:
     """Do it."""
 
 
-def test_a_command_that_writes_is_refused_where_nothing_is_stored(url: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("url")
+def test_a_command_that_writes_is_refused_where_nothing_is_stored(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="CONSUMER_RECEIVES=false: what is here only answers"):
-        with_store(url, nothing, writes=True)
+        check_writing()
 
     assert [*tmp_path.iterdir()] == []
 
