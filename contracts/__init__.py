@@ -9,6 +9,7 @@ from contracts.event import (
     MedicationEvent,
     MedicationName,
     PatientId,
+    checked_patient,
     reasons,
 )
 from contracts.message import (
@@ -23,6 +24,7 @@ from contracts.message import (
 )
 from contracts.reading import explain_event, read_plain_event, read_written, write_message
 from contracts.runs import (
+    MAX_SOURCE_CHARACTERS,
     RUN_HEADER,
     SOURCE_HEADER,
     MessageHeaders,
@@ -40,6 +42,7 @@ __all__ = [
     "MAX_EVENTS",
     "MAX_IDENTIFIER_CHARACTERS",
     "MAX_MESSAGE_BYTES",
+    "MAX_SOURCE_CHARACTERS",
     "RUN_HEADER",
     "SOURCE_HEADER",
     "Action",
@@ -55,6 +58,7 @@ __all__ = [
     "ReadMessage",
     "RunId",
     "canonical_message",
+    "checked_patient",
     "checked_run",
     "explain_event",
     "headers_of",

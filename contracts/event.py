@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from msgspec import Meta
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from contracts.described import Described
@@ -175,6 +175,22 @@ class MedicationEvent(Described, frozen=True, gc=False, omit_defaults=True):
 
 FIELDS = MedicationEvent.__struct_fields__
 """The names of an event's fields, in their order."""
+
+
+_PATIENT = TypeAdapter(PatientId)
+
+
+def checked_patient(identifier: object) -> str:
+    """Return a patient's identifier as events have it.
+
+    Raises:
+        ValueError: it can't be one; the text says why, without repeating it.
+
+    """
+    try:
+        return _PATIENT.validate_python(identifier)
+    except ValidationError as error:
+        raise ValueError(reasons(error)) from None
 
 
 def reasons(error: ValidationError) -> str:

@@ -26,7 +26,8 @@ RunSource = Annotated[
     str,
     Field(
         description="Who brought this of the run, or from where, as far as the publisher can tell: "
-        "the subject and address of a request, or the name of a file. Longer ones are cut off.",
+        "the subject and address of a request, or the name of a file, unless somebody has named "
+        "the run. Longer ones are cut off.",
         examples=["pump-gateway at 10.0.0.7", "file events.csv"],
     ),
 ]
@@ -65,8 +66,11 @@ def source_of_message(headers: Mapping[str, object]) -> str | None:
 
 
 def written_source(text: str) -> str:
-    """Write who brought something in one line of at most MAX_SOURCE_CHARACTERS."""
-    return legible(" ".join(text.split()))[:MAX_SOURCE_CHARACTERS]
+    """Write who brought something in one line of at most MAX_SOURCE_CHARACTERS.
+
+    Where several are listed, ``;`` stands between them, so none of them has one.
+    """
+    return legible(" ".join(text.split())).replace(";", "?")[:MAX_SOURCE_CHARACTERS]
 
 
 def headers_of(run: str | None, source: str | None = None) -> dict[str, str]:

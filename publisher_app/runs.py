@@ -6,7 +6,13 @@ import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contracts import MAX_IDENTIFIER_CHARACTERS, checked_run, legible, written_source
+from contracts import (
+    MAX_IDENTIFIER_CHARACTERS,
+    MAX_SOURCE_CHARACTERS,
+    checked_run,
+    legible,
+    written_source,
+)
 
 STANDARD_INPUT = "-"
 
@@ -23,14 +29,20 @@ def run_of_input(name: str, status: os.stat_result) -> str:
     return _named(source, str(status.st_size), _written(status.st_mtime))
 
 
-def source_of_input(name: str) -> str:
-    """Tell from where an input comes: a file by its name, without the folder that it lies in."""
-    return written_source("stdin" if name == STANDARD_INPUT else f"file {Path(name).name}")
+def source_of_input(name: str, *, run_is_named: bool) -> str:
+    """Tell from where an input comes: a file by its name, without the folder that it lies in.
+
+    Who names the run may do so as the file's name has a patient in it: then it is left out.
+    """
+    if name == STANDARD_INPUT:
+        return "stdin"
+    return "file" if run_is_named else written_source(f"file {Path(name).name}")
 
 
 def source_of_request(subject: str, address: str | None) -> str:
-    """Tell who has sent a request, and from which address."""
-    return written_source(subject if address is None else f"{subject} at {address}")
+    """Tell who has sent a request, and from which address, which is there however long that is."""
+    place = "" if address is None else f" at {address}"
+    return written_source(subject)[: MAX_SOURCE_CHARACTERS - len(place)] + place
 
 
 def _named(source: str, *rest: str) -> str:

@@ -20,6 +20,8 @@ from sqlalchemy import (
 from consumer_app.storage.tables import EVENTS, RUN_SOURCES, RUNS
 
 _EVENTS_AT_ONCE = 10_000
+# Who may write to RabbitMQ could send any number.
+_MOST_SOURCES = 100
 
 
 class Run(NamedTuple):
@@ -57,12 +59,13 @@ NEW_RUN = text(
 NEW_SOURCE = text(
     f"INSERT INTO {RUN_SOURCES} (run, source, first_received_at)"  # noqa: S608
     f" SELECT id, :source, :first_received_at FROM {RUNS} WHERE name = :name"
+    f" AND (SELECT count(*) FROM {RUN_SOURCES} WHERE run = id) < {_MOST_SOURCES}"
     " ON CONFLICT DO NOTHING"
 ).bindparams(
     bindparam("source", type_=RUN_SOURCES.c.source.type),
     bindparam("first_received_at", type_=RUN_SOURCES.c.first_received_at.type),
 )
-"""Notes who brought something of a run, if that is new."""
+"""Notes who brought something of a run, if that is new, and not more than 100 have been."""
 
 
 def open_(names: Collection[str]) -> Select[Any]:

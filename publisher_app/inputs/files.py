@@ -141,8 +141,8 @@ async def publish_file(
     """
     path = rejects_file or rejects_path(file.name, is_file=file.name != STANDARD_INPUT)
     outcome.size, outcome.rejects = file.size, path
+    outcome.source = source_of_input(file.name, run_is_named=outcome.run is not None)
     outcome.run = outcome.run or file.run
-    outcome.source = source_of_input(file.name)
 
     def report_position() -> None:
         outcome.bytes_read = file.position

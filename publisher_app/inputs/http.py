@@ -82,7 +82,7 @@ def events_router(intake: Intake, bodies: Bodies, max_elements: int) -> APIRoute
             if len(rejected) < _MOST_TOLD:
                 rejected.append(RejectedEvent(index=record.place, reason=reason))
 
-        outcome = Outcome(run, _source_of(request))
+        outcome = Outcome(run, None if run is None else _source_of(request))
         async with _body_of(request, bodies) as body:
             _check_lines(body, _MAX_LINES_PER_ELEMENT * max_elements)
             records = _at_most(max_elements, _records(body, intake.columns))

@@ -79,11 +79,20 @@ def test_the_help_says_what_is_the_run_and_that_a_retracted_one_takes_nothing() 
 
 
 def test_an_input_is_known_by_its_name_and_not_by_the_folder_that_it_lies_in() -> None:
-    assert source_of_input("/ward/patient 4711/events.csv") == "file events.csv"
-    assert source_of_input("events\n\udcff.csv") == "file events ?.csv"
-    assert source_of_input("-") == "stdin"
+    named = source_of_input("/ward/patient 4711/events.csv", run_is_named=False)
+    assert named == "file events.csv"
+    assert source_of_input("a;b\n\udcff.csv", run_is_named=False) == "file a?b ?.csv"
+    assert source_of_input("-", run_is_named=False) == "stdin"
+
+
+def test_the_name_of_a_file_stays_here_where_somebody_has_named_the_run() -> None:
+    assert source_of_input("/ward/Miller 4711.csv", run_is_named=True) == "file"
+    assert source_of_input("-", run_is_named=True) == "stdin"
 
 
 def test_a_request_is_known_by_who_sends_it_and_from_where() -> None:
     assert source_of_request("pump-gateway", "10.0.0.7") == "pump-gateway at 10.0.0.7"
     assert source_of_request("pump-gateway", None) == "pump-gateway"
+    longest = source_of_request("s" * 300, "10.0.0.7")
+    assert (len(longest), longest[-13:]) == (256, "s at 10.0.0.7")
+    assert source_of_request("a; b", "10.0.0.7") == "a? b at 10.0.0.7"

@@ -197,6 +197,15 @@ async def test_a_run_knows_each_who_brought_something_of_it_once_in_their_order(
     assert tuesday.id not in await store.sources()
 
 
+async def test_of_a_run_that_ever_others_bring_the_first_hundred_are_known(
+    store: EventStore,
+) -> None:
+    for number in range(103):
+        await store.add([event("p", 0)], "monday", f"pump {number}")
+    (run,) = await store.runs()
+    assert (await store.sources())[run.id] == [f"pump {number}" for number in range(100)]
+
+
 async def test_who_brings_something_of_a_retracted_run_is_known_too(
     file: Path, store: EventStore
 ) -> None:
