@@ -1,9 +1,8 @@
 """What the consumer's routes ask for, and whom a caller may ask about."""
 
 from fastapi import HTTPException, Request
-from pydantic import TypeAdapter, ValidationError
 
-from contracts import PatientId
+from contracts import checked_patient
 from runtime.access.callers import PERIODS_READ, caller_of
 from runtime.access.routes import DOCUMENTATION, OPEN, Routes
 
@@ -17,8 +16,6 @@ ROUTES: Routes = {
     ("GET", "/health/receiving"): OPEN,
     **DOCUMENTATION,
 }
-
-_PATIENT = TypeAdapter(PatientId)
 
 
 def check_patient(request: Request, patient_id: str) -> None:
@@ -34,8 +31,8 @@ def check_patient(request: Request, patient_id: str) -> None:
     if caller.patient is None:
         return
     try:
-        limited_to = _PATIENT.validate_python(caller.patient)
-    except ValidationError:
+        limited_to = checked_patient(caller.patient)
+    except ValueError:
         limited_to = None
     if limited_to != patient_id:
         raise HTTPException(403, "the token is limited to another patient")

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
-from contracts import PatientId, reasons
+from contracts import checked_patient
 from publisher_app.erasure import ErasedRejects, NoRejects, erase_rejects
 from publisher_app.formats.columns import Columns
 from publisher_app.settings import PublisherSettings, read_columns
@@ -16,7 +15,6 @@ from runtime.settings import load_settings
 
 DONE, UNCLEAR, FAILED = 0, 1, 2
 
-_PATIENT = TypeAdapter(PatientId)
 _MOST_LISTED = 20
 
 
@@ -39,20 +37,21 @@ def main(
     the user that publishes. The published files themselves are not touched, and hold the patient
     as before. The rest is for `python -m consumer_app database erase`.
 
-    Exit status: 0 done, 1 somebody must look at lines, 2 failed.
+    Exit status, the worst of all files: 0 done, 1 somebody must look at lines, 2 failed.
     """
     patient_id = _checked(patient)
     columns = _columns(map_)
-    unclear = False
+    status = DONE
     for file in files:
         try:
             outcome = erase_rejects(file, patient_id, columns, dry_run=not yes)
         except NoRejects as error:
             print(error, file=sys.stderr)
-            raise typer.Exit(FAILED) from None
+            status = FAILED
+            continue
         print("\n".join(_told(file, outcome, done=yes)))
-        unclear |= bool(outcome.unclear)
-    raise typer.Exit(UNCLEAR if unclear else DONE)
+        status = max(status, UNCLEAR if outcome.unclear else DONE)
+    raise typer.Exit(status)
 
 
 def _told(file: Path, outcome: ErasedRejects, *, done: bool) -> Iterator[str]:
@@ -69,9 +68,9 @@ def _told(file: Path, outcome: ErasedRejects, *, done: bool) -> Iterator[str]:
 
 def _checked(patient: str) -> str:
     try:
-        return _PATIENT.validate_python(patient)
-    except ValidationError as error:
-        raise typer.BadParameter(reasons(error), param_hint="--patient") from None
+        return checked_patient(patient)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--patient") from None
 
 
 def _columns(mapped: list[str] | None) -> Columns:

@@ -27,11 +27,12 @@ def remove_earlier_rejects(path: Path) -> None:
 
     """
     with _writing():
-        if path.is_file() and _holds_rejects(path):
+        if path.is_file() and holds_rejects(path):
             path.unlink()
 
 
-def _holds_rejects(path: Path) -> bool:
+def holds_rejects(path: Path) -> bool:
+    """Tell whether a file begins as those that are written here."""
     with path.open("rb") as file:
         return file.read(len(_BEGINNING)) == _BEGINNING
 

@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from uuid import uuid4
 
-from pydantic import TypeAdapter, ValidationError
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consumer_app.audit.errors import AuditUnavailable
 from consumer_app.audit.records import READ, REFRESH, Record, now
-from contracts import PatientId
+from contracts import checked_patient
 from runtime.access.callers import PERIODS_READ, Caller, caller_of
 from runtime.access.routes import Routes, Table
 
@@ -30,7 +29,6 @@ REFRESH_HEADER = b"x-refresh"
 """Of requests: 1 where a page asks again by itself what it was asked to show before."""
 
 _REQUEST_ID = re.compile(rb"[\w.:/+=@-]{1,128}", re.ASCII)
-_PATIENT = TypeAdapter(PatientId)
 _PATIENT_PARAMETER = "patient_id"
 _STATE, _ASKED = "state", "asked"
 _NOBODY = Caller("", ())
@@ -184,8 +182,8 @@ def _patient(parameters: Parameters) -> str | None:
         return None
     # Of several, the last is answered.
     try:
-        return _PATIENT.validate_python(given[-1])
-    except ValidationError:
+        return checked_patient(given[-1])
+    except ValueError:
         return given[-1]
 
 

@@ -18,7 +18,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from consumer_app.storage.errors import UnusableDatabase
-from consumer_app.storage.files import put_in_place
 from consumer_app.storage.migrations.events_of_1_0_0 import (
     Progress,
     copy_events,
@@ -26,6 +25,7 @@ from consumer_app.storage.migrations.events_of_1_0_0 import (
     progress_in_the_log,
 )
 from consumer_app.storage.schema import Terms, upgrade
+from runtime.durable import put_in_place
 
 logger = logging.getLogger("consumer_app.storage.migrations")
 

@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from consumer_app.audit.commands import record_command
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.guidance import guidance
-from contracts import PatientId, reasons
+from contracts import checked_patient
 from runtime.access.callers import EVENTS_WRITE, SCOPES
 from runtime.access.token_file import COLUMNS, BadTokenFile, Token, read_expiry, read_tokens
 
 cli = typer.Typer(no_args_is_help=True)
-
-_PATIENT = TypeAdapter(PatientId)
 
 
 @cli.callback()
@@ -87,10 +84,11 @@ def _made(
     if not name.strip() or not name.isprintable():
         raise CommandFailed("a name has letters that can be seen")
     try:
-        limit = None if patient is None else _PATIENT.validate_python(patient)
+        limit = None if patient is None else checked_patient(patient)
+    except ValueError as error:
+        raise CommandFailed(f"--patient: {error}") from None
+    try:
         until = None if expires is None else read_expiry(expires)
-    except ValidationError as error:
-        raise CommandFailed(f"--patient: {reasons(error)}") from None
     except ValueError as error:
         raise CommandFailed(str(error)) from None
     return Token.new(name, sorted(set(scopes)), limit, until)

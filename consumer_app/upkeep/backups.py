@@ -11,9 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from consumer_app.storage.files import OF_SQLITE, narrow, put_in_place
+from consumer_app.storage.files import OF_SQLITE, narrow
 from consumer_app.storage.tables import EVENTS
 from consumer_app.upkeep import CommandFailed
+from runtime.durable import put_in_place
 
 # A connection to a file in WAL mode shares a lock on these bytes for as long as it lives.
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510

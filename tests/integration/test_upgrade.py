@@ -32,13 +32,13 @@ from sqlalchemy import Connection
 from consumer_app.storage import replacing
 from consumer_app.storage.database import _POSTGRES_LIMITS, _POSTGRES_SETTINGS, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
-from consumer_app.storage.files import put_in_place
 from consumer_app.storage.migrations import events_of_1_0_0
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore, ReceivedEvent
 from contracts import FIELDS, MedicationEvent, explain_event
 from contracts.text import read_identifier
 from local.postgres import PrivatePostgres
+from runtime.durable import put_in_place
 from tests.databases import PostgresDatabase, SqliteFile, connect
 from tests.processes import run_module, run_together
 

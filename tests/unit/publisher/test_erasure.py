@@ -1,14 +1,17 @@
 """Of a file of rejects a patient's rows go, and everything else stays as it is."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from publisher_app import erasure
 from publisher_app.erase import main
 from publisher_app.formats.records import Record
 from publisher_app.rejects import Rejects
@@ -89,6 +92,8 @@ def test_the_patient_is_in_the_column_that_was_mapped(file: Path, by: str) -> No
         {"patient_id": "K\u200b7"},
         {"patient_id": "\udcff"},
         {"patient_id": "K 7", "p_id": "K 7"},
+        {"patient_id": "K 7", "action": 'start\nK7,"stop'},
+        {"patient_id": "K7", "null": ["start\rK 7,stop"]},
     ],
 )
 def test_a_row_that_nobody_can_tell_whose_it_is_stays_and_its_line_is_told(
@@ -104,7 +109,7 @@ def test_a_row_that_nobody_can_tell_whose_it_is_stays_and_its_line_is_told(
 
 
 def test_a_file_that_is_none_of_rejects_is_left_as_it_is(tmp_path: Path) -> None:
-    for content in ("patient_id,action\nK 7,start\n", "[1]\n", '{"row": 1}\n{"patient": "K 7"}\n'):
+    for content in ("", "patient_id,action\nK 7,start\n", "[1]\n", '{"row": {"p_id": "K 7"}}\n'):
         file = tmp_path / "events.csv"
         file.write_text(content)
         done = erase(file, "--yes")
@@ -112,6 +117,66 @@ def test_a_file_that_is_none_of_rejects_is_left_as_it_is(tmp_path: Path) -> None
         assert done.stderr == f"{file} is no file of rejects\n"
         assert file.read_text() == content
         assert [*tmp_path.iterdir()] == [file]
+
+
+@pytest.mark.fault("publisher killed (-9) while it writes rejects, and the patient erased")
+def test_a_line_that_was_not_written_to_its_end_stays_and_is_told(file: Path) -> None:
+    lines = reject(file, THEIRS, OTHERS, THEIRS)
+    file.write_bytes(b"".join(lines)[:-20])
+    done = erase(file, "--yes")
+    assert (done.exit_code, file.read_bytes()) == (1, lines[1] + lines[2][:-20])
+    assert done.stdout.endswith("whose 1 rejects are, and they stay: look at line 2\n")
+
+
+def test_one_file_that_fails_keeps_no_other_from_being_erased(file: Path, tmp_path: Path) -> None:
+    lines = reject(file, THEIRS, OTHERS, None)
+    done = erase(tmp_path / "none", file, tmp_path, "--yes")
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 2)
+    assert file.read_bytes() == lines[1] + lines[2]
+
+
+@pytest.mark.parametrize("rows", [[THEIRS, OTHERS], [THEIRS]])
+def test_what_a_link_names_is_erased_and_the_link_stays(
+    file: Path, tmp_path: Path, rows: list[object]
+) -> None:
+    lines = reject(file, *rows)
+    link = tmp_path / "link" / "rejects.jsonl"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    assert erase(link, "--yes").exit_code == 0
+    assert link.is_symlink()
+    assert not file.exists() if rows == [THEIRS] else file.read_bytes() == lines[1]
+
+
+def test_a_file_with_another_name_is_refused_as_that_would_keep_the_patient(
+    file: Path, tmp_path: Path
+) -> None:
+    lines = reject(file, THEIRS, OTHERS)
+    (tmp_path / "other").hardlink_to(file)
+    done = erase(file, "--yes")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"{file} has another name, too, by which all would stay: delete that\n"
+    assert file.read_bytes() == b"".join(lines)
+
+
+@pytest.mark.fault("erasure of rejects killed (-9), and done again")
+def test_what_a_killed_erasure_has_left_is_deleted(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = reject(file, THEIRS, OTHERS)
+    (others := tmp_path / "another.rejects.jsonl.x.unfinished").mkdir()
+    pid = os.fork()
+    if pid == 0:
+        monkeypatch.setattr(erasure, "put_in_place", lambda *_: os.kill(os.getpid(), SIGKILL))
+        erase(file, "--yes")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -SIGKILL
+    assert len([*tmp_path.iterdir()]) == 3
+    assert file.read_bytes() == b"".join(lines)
+
+    assert erase(file, "--yes").exit_code == 0
+    assert {*tmp_path.iterdir()} == {file, others}
+    assert file.read_bytes() == lines[1]
 
 
 def test_a_file_that_is_not_there_is_named(file: Path) -> None:
