@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -150,6 +150,12 @@ def finish(file: Path) -> None:
             _way_back(file),
         )
     _delete(_unfinished(file), _copying(file))
+
+
+def copies_beside(file: Path) -> Sequence[Path]:
+    """Name what a migration has made beside a file, and is there: it holds all patients."""
+    made = (each(file.resolve()) for each in (_way_back, _kept, _copying, _unfinished))
+    return [each for each in made if each.exists()]
 
 
 def _delete(*databases: Path) -> None:

@@ -1,10 +1,11 @@
 """SQLite files: copied while they are in use, searched for damage, and put back."""
 
 import fcntl
+import glob
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from consumer_app.storage.tables import EVENTS
 from consumer_app.upkeep import CommandFailed
 from runtime.durable import put_in_place
 
+_UNTIL = ".until-"
 # A connection to a file in WAL mode shares a lock on these bytes for as long as it lives.
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
 
@@ -63,6 +65,12 @@ def restore(database: Path, backup: BinaryIO) -> tuple[int, Path | None]:
         # Before a consumer commits to it: the copy and the new names are on the disk.
         os.sync()
         return events, aside
+
+
+def set_aside_beside(database: Path) -> Sequence[Path]:
+    """Name the databases that were set aside for a backup, and are there."""
+    database = database.resolve()
+    return sorted(database.parent.glob(f"{glob.escape(database.name)}{_UNTIL}*Z"))
 
 
 def damage_of(database: Path) -> list[str]:
@@ -124,7 +132,7 @@ def _out_of_use(database: Path) -> Iterator[None]:
 
 def _set_aside(database: Path) -> Path | None:
     """Rename a database with all its parts; return its name then, None when there is nothing."""
-    aside = f"{database}.until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    aside = f"{database}{_UNTIL}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     narrow(database)
     # All of them: the log would be taken for that of another file.
     parts = [part for part in OF_SQLITE if Path(f"{database}{part}").exists()]

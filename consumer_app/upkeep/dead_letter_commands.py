@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from aio_pika import Message
-from aio_pika.abc import DeliveryMode
 
 from consumer_app.audit.commands import record_command
 from consumer_app.dead_letters import Death, kept_headers
@@ -14,8 +12,6 @@ from consumer_app.upkeep.dead_letter_queue import dead_letter_queue
 from consumer_app.upkeep.guidance import guidance
 from consumer_app.upkeep.options import read_before
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
-
-_CONFIRM_TIMEOUT_SECONDS = 30.0
 
 _NEEDS = (
     "RABBITMQ_URL: with CONSUMER_DECLARE=false not the consumer's, but of a user who may declare"
@@ -154,18 +150,9 @@ async def _show(wanted: int) -> str:
 async def _replay(wanted: int | None) -> int:
     count = 0
     async with dead_letter_queue() as queue:
-        events = await queue.channel.get_exchange(EVENTS_EXCHANGE.name, ensure=False)
         async for _, letter in queue.letters(wanted):
-            await events.publish(
-                Message(
-                    letter.body,
-                    headers=kept_headers(letter.headers),
-                    content_type=letter.content_type,
-                    delivery_mode=DeliveryMode.PERSISTENT,
-                ),
-                ROUTING_KEY,
-                timeout=_CONFIRM_TIMEOUT_SECONDS,
-            )
+            headers = kept_headers(letter.headers)
+            await queue.publish(letter, letter.body, headers, EVENTS_EXCHANGE, ROUTING_KEY)
             # Only now: a crash before this leaves it here, and being stored twice changes nothing.
             await letter.ack()
             count += 1

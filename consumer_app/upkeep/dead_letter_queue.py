@@ -7,14 +7,15 @@ then RabbitMQ holds it; here there is one letter at a time.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import typer
-from aio_pika import Channel
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika import Channel, Message
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, DeliveryMode
 from aiormq.exceptions import ChannelLockedResource
+from faststream.rabbit import RabbitExchange
 
 from consumer_app.settings import ConsumerSettings
 from consumer_app.upkeep import CommandFailed
@@ -24,6 +25,7 @@ from runtime.broker_errors import broker_errors
 from runtime.settings import load_settings
 
 _ANSWER_TIMEOUT_SECONDS = 10
+_CONFIRM_TIMEOUT_SECONDS = 30.0
 _LOCK = f"{DEAD_LETTER_QUEUE.name}.command"
 # RabbitMQ's channel changes the order of what it gives back once 32 of them are under way.
 _GIVEN_BACK_AT_ONCE = 8
@@ -75,6 +77,24 @@ class DeadLetterQueue:
             self._taken += 1
             self._held.append(letter.delivery_tag or 0)
         return letter
+
+    async def publish(
+        self,
+        letter: AbstractIncomingMessage,
+        body: bytes,
+        headers: Mapping[str, Any],
+        exchange: RabbitExchange,
+        routing_key: str,
+    ) -> None:
+        """Publish what is made of a letter; return once that is confirmed, so that it may go."""
+        to = await self.channel.get_exchange(exchange.name, ensure=False)
+        message = Message(
+            body,
+            headers=dict(headers),
+            content_type=letter.content_type,
+            delivery_mode=DeliveryMode.PERSISTENT,
+        )
+        await to.publish(message, routing_key, timeout=_CONFIRM_TIMEOUT_SECONDS)
 
     async def give_back(self) -> None:
         """Let go of what is not acknowledged, in order; tell where that can't be made sure."""

@@ -4,32 +4,34 @@ A dead letter may hold events of several patients: it is written anew without th
 the others stay in it as they came.
 """
 
+import json
+import os
+import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from aio_pika import Message
-from aio_pika.abc import AbstractIncomingMessage, DeliveryMode
-from pydantic import TypeAdapter, ValidationError
+from aio_pika.abc import AbstractIncomingMessage
 
 from consumer_app.dead_letters import Death, kept_headers
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.dead_letter_queue import DeadLetterQueue
-from contracts import MAX_EVENTS, PatientId
-from contracts.elements import Elements, NotJson, fields_of
+from contracts import MAX_EVENTS, checked_patient
+from contracts.elements import Elements, NotJson
 from contracts.topology import DEAD_LETTER_EXCHANGE
 
-_CONFIRM_TIMEOUT_SECONDS = 30.0
 _LOCK_TIMEOUT_SECONDS = 60.0
 _NUMBERS_ARE_FORMER = "; the numbers of elements are those before a patient was erased"
 _MOST = 2 * MAX_EVENTS
 # One more shows that there are more.
 _elements = Elements(_MOST + 1)
-_PATIENT = TypeAdapter(PatientId)
+# Read whole, a longer one could take a hundred times as much memory; no event is nearly as long.
+_MOST_ELEMENT_BYTES = 2**20
 
 
 class Whose(Enum):
@@ -90,12 +92,40 @@ def _sift(body: bytes, elements: Sequence[bytes], patient_id: str) -> Sifted:
 
 
 def _whose(element: bytes, patient_id: str) -> Whose:
-    try:
-        fields = fields_of(element) or {}
-        found = _PATIENT.validate_python(fields.get("patient_id"))
-    except (NotJson, ValidationError):
+    if len(element) > _MOST_ELEMENT_BYTES:
         return Whose.NOBODY_KNOWS
-    return Whose.THEIRS if found == patient_id else Whose.ANOTHERS
+    try:
+        content = json.loads(element, object_pairs_hook=_once)
+        if checked_patient(content.pop("patient_id")) == patient_id:
+            return Whose.THEIRS
+        is_elsewhere = any(_is(patient_id, text) for text in _texts(content))
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return Whose.NOBODY_KNOWS
+    return Whose.NOBODY_KNOWS if is_elsewhere else Whose.ANOTHERS
+
+
+def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a field is there twice")
+    return content
+
+
+def _texts(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict):
+        yield from _texts([*content.keys(), *content.values()])
+    elif isinstance(content, list):
+        for each in content:
+            yield from _texts(each)
+
+
+def _is(patient_id: str, text: str) -> bool:
+    try:
+        return checked_patient(text) == patient_id
+    except ValueError:
+        return False
 
 
 async def erase_letters(queue: DeadLetterQueue, patient_id: str, *, dry_run: bool) -> ErasedLetters:
@@ -118,31 +148,59 @@ async def erase_letters(queue: DeadLetterQueue, patient_id: str, *, dry_run: boo
         outcome.letters += 1
         if not dry_run:
             if rest is not None:
-                await _put_back(queue, letter, rest)
+                await queue.publish(
+                    letter,
+                    rest,
+                    _headers_of_rest(letter),
+                    DEAD_LETTER_EXCHANGE,
+                    letter.routing_key or "",
+                )
             await letter.ack()
     return outcome
 
 
-async def _put_back(queue: DeadLetterQueue, letter: AbstractIncomingMessage, rest: bytes) -> None:
+def _headers_of_rest(letter: AbstractIncomingMessage) -> dict[str, Any]:
     death = Death.of(letter.headers)
     reason = death.reason.removesuffix(_NUMBERS_ARE_FORMER) + _NUMBERS_ARE_FORMER
-    exchange = await queue.channel.get_exchange(DEAD_LETTER_EXCHANGE.name, ensure=False)
-    await exchange.publish(
-        Message(
-            rest,
-            headers=death._replace(reason=reason).headers() | kept_headers(letter.headers),
-            content_type=letter.content_type,
-            delivery_mode=DeliveryMode.PERSISTENT,
-        ),
-        letter.routing_key or "",
-        timeout=_CONFIRM_TIMEOUT_SECONDS,
+    return death._replace(reason=reason).headers() | kept_headers(letter.headers)
+
+
+def check_room(database: Path) -> None:
+    """See that there is room to write a SQLite file anew.
+
+    SQLite writes it to a temporary file, and from there to the log.
+
+    Raises:
+        CommandFailed: there is none.
+
+    """
+    size = sum(
+        part.stat().st_size for end in ("", "-wal") if (part := Path(f"{database}{end}")).exists()
     )
+    needed: Counter[int] = Counter()
+    for folder in (database.resolve().parent, _temporary_folder()):
+        disk = folder.stat().st_dev
+        needed[disk] += size
+        if shutil.disk_usage(folder).free < needed[disk]:
+            raise CommandFailed(
+                f"{folder} needs {needed[disk] / 1e6:.0f} MB free for the database to be written "
+                "anew, and nothing is erased: make room, or name a folder for SQLite's temporary "
+                "files in SQLITE_TMPDIR"
+            )
+
+
+def _temporary_folder() -> Path:
+    """Name the folder that SQLite chooses for its temporary files."""
+    named = (os.environ.get(name, "") for name in ("SQLITE_TMPDIR", "TMPDIR"))
+    folders = (Path(each) for each in (*named, "/var/tmp", "/usr/tmp", "/tmp") if each)  # noqa: S108
+    usable = (each for each in folders if each.is_dir() and os.access(each, os.W_OK | os.X_OK))
+    return next(usable, Path())
 
 
 def rewrite(database: Path) -> None:
     """Write a SQLite file anew, so that nothing of what was deleted is left in it or its log.
 
-    Consumers may have it open; they store nothing meanwhile. It takes as much room again.
+    Consumers may have it open; they store nothing meanwhile. ``check_room`` says what it takes.
 
     Raises:
         CommandFailed: it can't be done now.
@@ -153,9 +211,16 @@ def rewrite(database: Path) -> None:
             connection.execute("VACUUM")
             is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
-        raise CommandFailed(f"{_left(database)} ({error})") from error
+        temporary = "; its temporary files go to SQLITE_TMPDIR" if _may_be_full(error) else ""
+        raise CommandFailed(f"{_left(database)} ({error}{temporary})") from error
     if is_busy:
         raise CommandFailed(f"{_left(database)} (its log is being read)")
+
+
+def _may_be_full(error: sqlite3.Error) -> bool:
+    # It says any of these of a temporary file.
+    full = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in full
 
 
 def _left(database: Path) -> str:

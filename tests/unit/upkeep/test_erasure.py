@@ -1,10 +1,16 @@
 """Of a dead letter a patient's events go, and everything else stays as it came."""
 
 import json
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from consumer_app.upkeep.erasure import Sifted, sift
+from consumer_app.upkeep import CommandFailed
+from consumer_app.upkeep.erasure import Sifted, check_room, rewrite, sift
 from contracts import MAX_EVENTS
 
 THEIRS = b'{"patient_id": "K 7", "medication_name": "Heparin"}'
@@ -43,6 +49,14 @@ def test_a_letter_of_others_is_not_touched(body: bytes) -> None:
         b'{"patient_id": 7}',
         b'{"patient_id": "K\\u200b7"}',
         b'{"patient_id": "K 7"',
+        b'{"patient_id": "K7", "patient_id": "K 7"}',
+        b'{"patient_id": "K 7", "patient_id": "K7"}',
+        b'{"patient_id": "K7", "notes": {"patient_id": " K\\u00207 "}}',
+        b'{"patient_id": "K7", "medication_name": "K 7"}',
+        b'{"patient_id": "K7", "others": [["K 7"]]}',
+        b'{"patient_id": "K7", "K 7": 1}',
+        b'{"patient_id": "K 7", "notes": "' + b"x" * 2**20 + b'"}',
+        *(b'{"patient_id": "K7", "x": ' + b"[" * n + b"]" * n + b"}" for n in (1_000, 5_000)),
         b"[" * 5_000,
     ],
 )
@@ -65,3 +79,48 @@ def test_a_list_is_taken_apart_whole_or_not_at_all(events: int, is_unclear: bool
 
 def test_an_identifier_that_is_part_of_another_is_another() -> None:
     assert sift(b'{"patient_id": "K 77"}', "K 7").erased == 0
+
+
+MB = 10**6
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a database of 3 MB, of which one is in its log, and another folder for SQLite."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "events.db").write_bytes(b"x" * 2 * MB)
+    (tmp_path / "events.db-wal").write_bytes(b"x" * MB)
+    return tmp_path / "events.db"
+
+
+def let_be_free(monkeypatch: pytest.MonkeyPatch, free: Mapping[str, int]) -> None:
+    """Let folders have so much room, by their names."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda each: SimpleNamespace(free=free[each.name]))
+
+
+def test_a_disk_needs_room_for_the_log_and_for_what_is_temporary(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = database.parent.name
+    let_be_free(monkeypatch, {beside: 6 * MB, "temporary": 6 * MB})
+    check_room(database)
+    let_be_free(monkeypatch, {beside: 6 * MB - 1, "temporary": 6 * MB - 1})
+    with pytest.raises(CommandFailed, match=r"temporary needs 6 MB free .* in SQLITE_TMPDIR$"):
+        check_room(database)
+    let_be_free(monkeypatch, {beside: 3 * MB - 1, "temporary": 6 * MB})
+    with pytest.raises(CommandFailed, match=rf"{beside} needs 3 MB free"):
+        check_room(database)
+
+
+def test_where_sqlite_has_no_room_the_failure_names_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", fail)
+    with pytest.raises(CommandFailed, match="full; its temporary files go to SQLITE_TMPDIR"):
+        rewrite(tmp_path / "events.db")
