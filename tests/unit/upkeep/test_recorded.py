@@ -11,6 +11,7 @@ from consumer_app.audit import commands
 from consumer_app.audit.audit import Audit
 from consumer_app.audit.errors import AuditUnavailable
 from consumer_app.audit.records import Record
+from consumer_app.upkeep import CommandFailed
 from tests.unit.upkeep.test_help import PATHS
 
 RECORDED: dict[tuple[str, ...], Sequence[str]] = {
@@ -74,6 +75,19 @@ def test_what_can_not_be_recorded_is_not_done(
     assert record.route == " ".join(path)
     assert record.patient == ("K 7" if "--patient" in arguments else None)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == there
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", ["purge", "retract", "erase"])
+def test_what_may_not_be_written_here_is_not_recorded(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ("database", command)
+    monkeypatch.setenv("CONSUMER_RECEIVES", "false")
+    monkeypatch.setattr(commands, "_record", lambda *_: pytest.fail("it is recorded"))
+    done = CliRunner().invoke(cli, [*path, *RECORDED[path]])
+    assert isinstance(done.exception, CommandFailed)
+    assert "only answers" in str(done.exception)
 
 
 def test_a_command_is_recorded_with_what_it_was_told(
