@@ -14,6 +14,10 @@ class UnusableAudit(AuditUnavailable, UnusableDatabase):
     """Trying again is of no use before somebody has acted: the text says in one line how."""
 
 
+class Unrecordable(AuditUnavailable):
+    """A record is one that the audit's database can't keep; it may well keep others."""
+
+
 @contextmanager
 def audit_errors(what: str) -> Iterator[None]:
     """Turn what SQLAlchemy and the drivers raise into AuditUnavailable: it can't be ``what``."""

@@ -82,11 +82,12 @@ def _outcome(status: int) -> str:
 def _machines(record: Record) -> Iterator[Element]:
     # As DICOM has it, what a client sends goes from the source to the destination.
     client = record.client or record.address or "unknown"
+    address = record.address and {"network": {"address": record.address, "type": _IP_ADDRESS}}
     yield {
         "type": {"coding": [_coding(_DICOM, "110153", "Source Role ID")]},
         "who": {"display": client},
         "requestor": False,
-        "network": {"address": record.address or "unknown", "type": _IP_ADDRESS},
+        **(address or {}),
     }
     yield {
         "type": {"coding": [_coding(_DICOM, "110152", "Destination Role ID")]},
@@ -114,7 +115,7 @@ def _source(record: Record) -> Element:
 
 
 def _patient(record: Record) -> Iterator[Element]:
-    if record.patient is not None:
+    if record.patient:
         yield {
             "what": {"type": "Patient", "identifier": {"value": record.patient}},
             "type": _coding(f"{_TERMS}/audit-entity-type", "1", "Person"),

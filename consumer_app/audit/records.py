@@ -1,5 +1,6 @@
 """A record: one answer about a patient, or one command of an operator, as a line of JSON."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -49,6 +50,8 @@ def time_of_record(time: datetime) -> str:
     return f"{time.isoformat(timespec='microseconds')[:-6]}Z"
 
 
+# Behind an escaped backslash, u0000 is text.
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _write = msgspec.json.Encoder().encode
 read_record = msgspec.json.Decoder(Record).decode
 """Reads a record. Raises msgspec.DecodeError where it is none."""
@@ -57,4 +60,4 @@ read_record = msgspec.json.Decoder(Record).decode
 def write_record(record: Record) -> bytes:
     """Write a record, as it is kept and as its code is computed."""
     # PostgreSQL's json holds it, but nothing of a line that has it can be looked up.
-    return _write(record).replace(rb"\u0000", rb"\ufffd")
+    return _NUL.sub(rb"\1\\ufffd", _write(record))

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consumer_app.access import ROUTES
 from consumer_app.audit.answers import RecordedAnswers, note_parameters
-from consumer_app.audit.errors import AuditUnavailable
+from consumer_app.audit.errors import AuditUnavailable, Unrecordable
 from consumer_app.audit.records import Record
 from runtime.access.callers import PERIODS_READ, Caller
 from runtime.access.configured import configured_access
@@ -138,6 +138,7 @@ async def test_without_a_record_there_is_no_answer(recorder: Recorder) -> None:
     assert refused.json()["detail"].startswith("the audit can't be written: disk full; ")
     assert "two" not in refused.text
     assert "x-request-id" in refused.headers
+    assert refused.headers["retry-after"] == "5"
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404, 422, 499, 500, 503])
@@ -195,6 +196,127 @@ async def test_a_refusal_that_could_not_be_recorded_is_none(
         assert (await client.get("/periods", params=ASKED)).status_code == 401
 
     assert [record.outcome for record in recorder.records] == [401]
+
+
+async def test_of_those_whom_nobody_knows_no_more_is_recorded_than_whom_they_ask_about(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    async with asked(recorder, {"access_tokens": token_file(tmp_path)}) as client:
+        await client.get("/periods", params={"patient_id": "x" * 3000, "medication_name": "y"})
+
+    [record] = recorder.records
+    assert (record.patient, record.parameters) == (f"{'x' * 128}…", {})
+
+
+async def ask_from(recorder: Recorder, app: ASGIApp, *addresses: str) -> list[Record]:
+    """Ask from each address without a token; return what that has recorded."""
+    before = len(recorder.records)
+    for address in addresses:
+        transport = ASGITransport(app, client=(address, 1))
+        async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            await client.get("/periods", params=ASKED, headers={"status": "401"})
+    return recorder.records[before:]
+
+
+async def test_of_ipv6_a_network_of_64_bits_is_one_client(recorder: Recorder) -> None:
+    app = recorder.around(answer)
+    recorded = await ask_from(
+        *(recorder, app, "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"),
+        *("::ffff:10.0.0.1", "::ffff:10.0.0.2"),
+    )
+
+    assert [record.address for record in recorded] == [
+        *("2001:db8::1", "2001:db8:0:1::1", "::ffff:10.0.0.1", "::ffff:10.0.0.2")
+    ]
+
+
+async def test_all_whom_nobody_knows_have_one_limit_and_who_is_left_out_is_counted(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer_app.audit.answers._MOST_OF_UNKNOWN", 3)
+    app = recorder.around(answer)
+    addresses = [f"10.0.0.{last}" for last in range(8)]
+    assert len(await ask_from(recorder, app, *addresses)) == 3
+
+    recorder.seconds, recorder.is_away = 60.0, True
+    await ask_from(recorder, app, "10.0.0.8")
+    recorder.is_away = False
+    recorded = await ask_from(recorder, app, "10.0.0.8", "10.0.0.9")
+    assert [record.parameters for record in recorded] == [{"left_out": ["5"]}, {}]
+
+
+async def test_who_can_not_be_recorded_is_not_tried_each_time(recorder: Recorder) -> None:
+    tried: list[Record] = []
+
+    async def refuse(record: Record, _: int) -> None:
+        tried.append(record)
+        raise Unrecordable("the audit's database can't keep a record")
+
+    app = RecordedAnswers(answer, ROUTES, refuse)
+    await ask_from(recorder, app, "10.0.0.1", "10.0.0.1")
+
+    assert len(tried) == 1
+
+
+async def test_of_a_caller_s_parameters_not_more_is_recorded_than_can_be_meant(
+    recorder: Recorder,
+) -> None:
+    names = ["a" * 256] * 40
+    async with asked(recorder) as client:
+        await client.get("/periods", params={"at": "now", "medication_name": names})
+
+    [record] = recorder.records
+    kept = record.parameters["medication_name"]
+    assert record.parameters == {"at": ["now"], "medication_name": kept, "…": ["…"]}
+    assert 0 < len(kept) < len(names)
+
+
+async def test_a_reader_who_is_slow_is_not_waited_for(recorder: Recorder) -> None:
+    app, may_go_on = recorder.around(answer), asyncio.Event()
+    transport = ASGITransport(app)
+
+    async def stalled(scope: Scope, receive: Receive, send: Send) -> None:
+        async def slow(message: Message) -> None:
+            await may_go_on.wait()
+            await send(message)
+
+        await app(scope, receive, slow)
+
+    async with (
+        AsyncClient(transport=ASGITransport(stalled), base_url="http://127.0.0.1") as reader,
+        AsyncClient(transport=transport, base_url="http://127.0.0.1") as other,
+    ):
+        reading = asyncio.create_task(reader.get("/periods", params=ASKED))
+        async with asyncio.timeout(30):
+            while not recorder.expected:  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0)
+        await other.get("/periods", params=ASKED, headers={"status": "403"})
+        may_go_on.set()
+        await reading
+
+    assert recorder.expected == [1, 1]
+
+
+async def test_an_answer_that_is_long_in_coming_is_not_waited_for(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer_app.audit.answers._SOON_SECONDS", 0)
+    may_go_on = asyncio.Event()
+
+    async def long(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/events":
+            await may_go_on.wait()
+        await asyncio.sleep(0.01)
+        await answer(scope, receive, send)
+
+    async with asked(recorder, app=long) as client:
+        computing = asyncio.create_task(client.get("/events", params=ASKED))
+        await asyncio.sleep(0.01)
+        await client.get("/periods", params=ASKED)
+        may_go_on.set()
+        await computing
+
+    assert recorder.expected == [0, 0]
 
 
 async def test_every_route_that_reads_of_patients_is_recorded_and_no_other(

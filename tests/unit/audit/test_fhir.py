@@ -77,6 +77,13 @@ def test_what_was_refused_is_a_failure_and_claims_no_profile() -> None:
     assert set(entities(event)) == {QUERY, REQUEST_ID}
 
 
+def test_what_is_not_known_has_no_empty_element() -> None:
+    event = exported(replace(REFUSED, address=None, patient=""))
+
+    assert "network" not in agents(event)[CLIENT]
+    assert set(entities(event)) == {QUERY, REQUEST_ID}
+
+
 def test_what_failed_here_is_a_serious_failure() -> None:
     assert exported(replace(REFUSED, outcome=503))["outcome"] == "8"
 

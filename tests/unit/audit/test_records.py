@@ -36,3 +36,18 @@ def test_no_record_holds_what_postgresql_can_not_look_up() -> None:
     record = Record(time=now(), kind="read", server="here", patient="a\x00b")
 
     assert read_record(write_record(record)).patient == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("patient", "kept"),
+    [
+        (r"a\u0000b", r"a\u0000b"),
+        ("\\\0", "\\\ufffd"),
+        ("\\\\\0\0", "\\\\\ufffd\ufffd"),
+        ("\0\\u0000", "\ufffd\\u0000"),
+    ],
+)
+def test_what_is_only_written_like_it_stays(patient: str, kept: str) -> None:
+    record = Record(time=now(), kind="read", server="here", patient=patient)
+
+    assert read_record(write_record(record)).patient == kept
