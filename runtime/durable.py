@@ -11,16 +11,16 @@ _CAN_NOT = {errno.EINVAL, errno.ENOTSUP}
 def put_in_place(unfinished: Path, file: Path) -> None:
     """Give a file that is synced its name for good."""
     unfinished.replace(file)
-    _sync(file.parent)
+    sync_folder(file.parent)
 
 
 def delete(file: Path) -> None:
     """Delete a file for good."""
     file.unlink()
-    _sync(file.parent)
+    sync_folder(file.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk, where its file system can."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

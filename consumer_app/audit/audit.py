@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from consumer_app.audit.chain import Codes, Head
-from consumer_app.audit.errors import AuditUnavailable, UnusableAudit
+from consumer_app.audit.errors import AuditUnavailable, Unrecordable, UnusableAudit
 from consumer_app.audit.key import make_key, read_key
 from consumer_app.audit.records import Record, write_record
 from consumer_app.audit.sinks import MOST_LINKS, ChainTaken, Sink
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _TELL_SECONDS = 60.0
 _GATHER_SECONDS = 0.005
+_FEWEST_TO_GATHER = 8
+"""With fewer, what they save by sharing a commit is less than what they lose by waiting."""
 LITTLE_ROOM = 256 * 1024 * 1024
 """With fewer bytes left on the disk it is told of: it is full after some 500,000 records more."""
 
@@ -37,6 +40,8 @@ class Audit:
         self._head: Head | None = None
         """None where a chain has still to be begun."""
         self._told: Head | None = None
+        self._told_chain: int | None = None
+        """Of the chains up to this one it is others' task to tell; None before it is open."""
         self._waiting: list[_Waiting] = []
         self._expected = 1
         self._all_wait = asyncio.Event()
@@ -90,21 +95,19 @@ class Audit:
 
     async def problem(self) -> str | None:
         """Say why nothing can be recorded; a ``Remark`` while the disk has only little room."""
-        free = self._sink.free_bytes()
-        little = free is not None and free < LITTLE_ROOM
-        if self._failure is not None and not little:
+        if self._failure is not None:
             try:
                 await self.open()
             except AuditUnavailable as error:
                 return str(error)
             self._failure = None
-        if not little or free is None:
+        free = self._sink.free_bytes()
+        if free is None or free >= LITTLE_ROOM:
             return None
-        left = (
+        return Remark(
             f"its disk has {free // 1024**2} MiB left, and once it is full nothing is answered: "
             "make room"
         )
-        return Remark(left) if self._failure is None else f"{self._failure}; {left}"
 
     async def close(self) -> None:
         """Record what waits, and let the database go."""
@@ -118,39 +121,61 @@ class Audit:
                 await self._gather()
                 waiting = self._waiting[:MOST_LINKS]
                 del self._waiting[:MOST_LINKS]
-                # Whatever goes wrong here, nobody may wait for ever.
-                problem: AuditUnavailable | None = AuditUnavailable("the audit has failed")
                 try:
-                    problem = await self._problem_of([record for record, _ in waiting])
-                finally:
-                    _answer(waiting, problem)
+                    await self._record(waiting)
+                except Unrecordable:
+                    for each in waiting:
+                        with suppress(Unrecordable):
+                            await self._record([each])
         finally:
             self._writing = None
 
+    async def _record(self, waiting: Sequence[_Waiting]) -> None:
+        """Commit what waits, and tell those who wait what came of it.
+
+        Raises:
+            Unrecordable: of one of them; where it is the only one, it is told.
+
+        """
+        try:
+            await self._commit([record for record, _ in waiting], await self._opened())
+        except Unrecordable as error:
+            if len(waiting) == 1:
+                logger.error("%s", error)  # noqa: TRY400 - it is one line
+                _answer(waiting, error)
+            raise
+        except AuditUnavailable as error:
+            await self._give_up(str(error))
+            _answer(waiting, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            # Without its text, which may repeat a record.
+            logger.error(  # noqa: TRY400
+                "%s:\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
+            )
+            problem = AuditUnavailable(f"the audit has failed: {type(error).__name__}")
+            await self._give_up(str(problem))
+            _answer(waiting, problem)
+        else:
+            self._failure = None
+            _answer(waiting, None)
+
+    async def _give_up(self, failure: str) -> None:
+        """Begin a chain with the next record: whether the last ones were written is not known."""
+        if self._failure is None:
+            logger.error("%s; nothing is answered", failure)
+        self._failure = failure
+        self._tell()
+        self._head = None
+        with suppress(AuditUnavailable):
+            await self._let_go()
+
     async def _gather(self) -> None:
         """Wait a moment for those who are under way: a commit takes as long for one as for ten."""
-        if len(self._waiting) < self._expected:
+        if len(self._waiting) < self._expected >= _FEWEST_TO_GATHER:
             self._all_wait.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GATHER_SECONDS):
                     await self._all_wait.wait()
-
-    async def _problem_of(self, records: Sequence[bytes]) -> AuditUnavailable | None:
-        """Commit records; return why that could not be done."""
-        try:
-            await self._commit(records, await self._opened())
-        except AuditUnavailable as error:
-            if self._failure is None:
-                logger.error("%s; nothing is answered", error)  # noqa: TRY400 - it is one line
-            self._failure = str(error)
-            # Whether it was written after all is not known: the next record begins a chain.
-            self._tell()
-            self._head = None
-            with suppress(AuditUnavailable):
-                await self._let_go()
-            return error
-        self._failure = None
-        return None
 
     async def _commit(self, records: Sequence[bytes], codes: Codes) -> None:
         while True:
@@ -168,7 +193,16 @@ class Audit:
         async with self._opening:
             if self._codes is None:
                 await self._sink.open()
-                self._codes = Codes(await self._key())
+                codes = Codes(await self._key())
+                # Two keys would make two audits of one: the first has left its mark.
+                if not codes.is_sealed(await self._sink.anchored(codes.anchor(Head.of_new(0)))):
+                    raise UnusableAudit(
+                        f"{self._key_file} is not the key of this audit: put that one there, or "
+                        "set AUDIT_KEY_FILE to where it is"
+                    )
+                if self._told_chain is None:
+                    self._told_chain = await self._sink.last_chain()
+                self._codes = codes
             return self._codes
 
     async def _key(self) -> bytes:
@@ -191,6 +225,18 @@ class Audit:
         while True:
             await asyncio.sleep(_TELL_SECONDS)
             self._tell()
+            # The next minute tells what can't be read now.
+            with suppress(AuditUnavailable):
+                await self._tell_of_others()
+
+    async def _tell_of_others(self) -> None:
+        """Tell of chains that came since: a command's, above all, which has no log of its own."""
+        if self._codes is None or self._told_chain is None:
+            return
+        for head in await self._sink.heads(self._told_chain):
+            self._told_chain = head.chain
+            if self._head is None or head.chain != self._head.chain:
+                logger.info("%s", told(head))
 
     def _tell(self) -> None:
         if self._head is not None and self._head != self._told:
@@ -206,4 +252,5 @@ def _answer(waiting: Sequence[_Waiting], problem: AuditUnavailable | None) -> No
         if problem is None:
             recorded.set_result(None)
         else:
-            recorded.set_exception(problem)
+            # One each: an exception is changed by who raises it.
+            recorded.set_exception(type(problem)(str(problem)))

@@ -3,7 +3,7 @@
 A code covers a record, its place and the code before it: so no record can be changed, moved or
 removed without breaking the chain behind it. Chains are numbered without a gap, so that none can be
 removed as a whole. What a chain can't show by itself is that its end is missing, nor that the
-newest chains are: the log has its heads (see ``verification``).
+newest chains are: the log has their heads (see ``verification``).
 """
 
 import hmac

@@ -40,7 +40,7 @@ def configured_place(settings: ConsumerSettings) -> Place:
             file=sys.stderr,
         )
         raise SystemExit(2)
-    return Place(url, file.with_suffix(".key"))
+    return Place(url, Path(f"{file}.key"))
 
 
 def configured_audit(settings: ConsumerSettings) -> Audit:
@@ -53,7 +53,8 @@ def _beside(database_url: str) -> str:
     file = _sqlite_file(database_url)
     if file is None:
         return database_url
-    return f"sqlite+aiosqlite:///{file.with_suffix('.audit.db')}"
+    # Behind the whole name: events.db and events.sqlite have two audits.
+    return f"sqlite+aiosqlite:///{file}.audit"
 
 
 def _sqlite_file(url: str) -> Path | None:

@@ -1,12 +1,17 @@
 """The key of the audit's codes: 32 bytes in a file, as 64 hexadecimal digits."""
 
+import logging
 import os
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from consumer_app.audit.errors import UnusableAudit
+from runtime.durable import sync_folder
+
+logger = logging.getLogger(__name__)
 
 _BYTES = 32
 
@@ -21,6 +26,7 @@ def read_key(file: Path) -> bytes:
     """
     try:
         key = bytes.fromhex(file.read_text(encoding="ascii"))
+        found = file.stat()
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -32,6 +38,9 @@ def read_key(file: Path) -> bytes:
             f"the audit's key {file} is none: it has {2 * _BYTES} hexadecimal digits, "
             f"as `openssl rand -hex {_BYTES}` prints them"
         )
+    # One of another owner is mounted: its mode is not ours to choose.
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+        logger.warning("the audit's key %s can be read by others: chmod 600 it", file)
     return key
 
 
@@ -51,6 +60,7 @@ def make_key(file: Path) -> bytes:
             # Whole or not at all, and never in another's place.
             with suppress(FileExistsError):
                 os.link(made.name, file)
+            sync_folder(file.parent)
     except OSError as error:
         raise UnusableAudit(f"the audit's key {file} can't be made: {error.strerror}") from None
     return read_key(file)

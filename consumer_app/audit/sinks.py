@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,14 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from consumer_app.audit.chain import Link
-from consumer_app.audit.errors import AuditUnavailable, audit_errors
-from consumer_app.audit.tables import ANCHORS, LAST_CHAIN, RECORDS, schema
+from consumer_app.audit.chain import Anchor, Head, Link
+from consumer_app.audit.errors import AuditUnavailable, Unrecordable, audit_errors
+from consumer_app.audit.tables import ANCHORS, HEADS, LAST_CHAIN, MOST_CHAINS, RECORDS, schema
 from consumer_app.storage.database import open_database, pragmas
 from consumer_app.storage.files import keep_private
+from consumer_app.storage.libpq import is_behind_pgbouncer
 
 Result = TypeVar("Result")
 
@@ -42,11 +45,18 @@ class Sink(Protocol):
     async def last_chain(self) -> int:
         """Return the number of the newest chain; 0 where there is none."""
 
+    async def heads(self, after: int) -> Sequence[Head]:
+        """Return the heads of the chains behind that number, in their order."""
+
+    async def anchored(self, anchor: Anchor) -> Anchor:
+        """Keep a chain's anchor where it has none; return the one that it has."""
+
     async def append(self, links: Sequence[Link]) -> None:
         """Keep up to MOST_LINKS links durably, all of them or none.
 
         Raises:
             ChainTaken: there is such a link already.
+            Unrecordable: one of the records can't be kept; nothing was.
 
         """
 
@@ -60,6 +70,12 @@ class Sink(Protocol):
 @cache
 def _sqlite_insert(links: int) -> str:
     return f"INSERT INTO {RECORDS} VALUES {', '.join(['(?, ?, ?, ?)'] * links)}"  # noqa: S608
+
+
+_ANCHOR = f"SELECT chain, number, code, seal FROM {ANCHORS} WHERE chain = "  # noqa: S608
+_SQLITE_HEADS = HEADS.format(after="?")
+_SQLITE_ANCHOR = f"{_ANCHOR} ?"
+_SQLITE_NEW_ANCHOR = f"INSERT INTO {ANCHORS} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 class SqliteSink:
@@ -76,6 +92,12 @@ class SqliteSink:
 
     async def last_chain(self) -> int:
         return await self._do("read", self._last_chain)
+
+    async def heads(self, after: int) -> Sequence[Head]:
+        return await self._do("read", lambda: self._heads(after))
+
+    async def anchored(self, anchor: Anchor) -> Anchor:
+        return await self._do("written", lambda: self._anchored(anchor))
 
     async def append(self, links: Sequence[Link]) -> None:
         await self._do("written", lambda: self._append(links))
@@ -112,19 +134,31 @@ class SqliteSink:
         connection.execute("BEGIN IMMEDIATE")
         for statement in schema("sqlite"):
             connection.execute(statement)
+        # So that there is something to commit, for which the disk must have room.
+        connection.execute("PRAGMA user_version = 1")
         connection.execute("COMMIT")
 
     def _last_chain(self) -> int:
         number: int = self._opened().execute(LAST_CHAIN).fetchone()[0]
         return number
 
+    def _heads(self, after: int) -> Sequence[Head]:
+        return [Head(*row) for row in self._opened().execute(_SQLITE_HEADS, [after])]
+
+    def _anchored(self, anchor: Anchor) -> Anchor:
+        connection = self._opened()
+        connection.execute(_SQLITE_NEW_ANCHOR, anchor)
+        return Anchor(*connection.execute(_SQLITE_ANCHOR, [anchor.chain]).fetchone())
+
     def _append(self, links: Sequence[Link]) -> None:
         # All in one step, which commits by itself: this thread would wait for Python's lock behind
         # each, while the event loop answers.
         try:
             self._opened().execute(_sqlite_insert(len(links)), [*chain.from_iterable(links)])
-        except sqlite3.IntegrityError:
-            raise ChainTaken from None
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+                raise ChainTaken from None
+            raise
 
     def _opened(self) -> sqlite3.Connection:
         # SQLite would go on writing to a file that is deleted, or has given its name to another.
@@ -145,16 +179,23 @@ def _identity(file: Path) -> tuple[int, int]:
 
 _MAY_WRITE = f"""
     SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean,
+    current_setting('synchronous_commit') <> 'off',
     to_regclass('{RECORDS}') IS NOT NULL AND to_regclass('{ANCHORS}') IS NOT NULL
 """
-# No chain has the number.
-_ATTEMPT = f"INSERT INTO {RECORDS} (chain, number, record, code) VALUES (0, 0, '{{}}', '')"  # noqa: S608
+_ATTEMPT = f"INSERT INTO {RECORDS} (chain, number, record, code) VALUES (:chain, 1, '{{}}', '')"  # noqa: S608
+_POSTGRES_HEADS = HEADS.format(after=":after")
+_POSTGRES_ANCHOR = f"{_ANCHOR} :chain"
+_POSTGRES_NEW_ANCHOR = f"""
+    INSERT INTO {ANCHORS} (chain, number, code, seal) VALUES (:chain, :number, :code, :seal)
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608
 _POSTGRES_INSERT = f"""
     INSERT INTO {RECORDS} (chain, number, record, code)
     SELECT chain, number, record::json, code
     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[])
     AS given(chain, number, record, code)
 """  # noqa: S608 - names of ours alone
+_CAN_NOT_KEEP = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
 
 
 class PostgresSink:
@@ -162,22 +203,32 @@ class PostgresSink:
 
     def __init__(self, url: str) -> None:
         self._engine = open_database(url)
+        self._is_shared = is_behind_pgbouncer(self._engine.url)
+        self._connection: AsyncConnection | None = None
+        """For appending alone: one that is held needs neither a check nor a reset each time."""
 
     async def open(self) -> None:
         with audit_errors("written"):
             async with asyncio.timeout(_PATIENCE_SECONDS), self._engine.begin() as connection:
-                can, are_there = (await connection.execute(text(_MAY_WRITE))).one()
+                can, waits, are_there = (await connection.execute(text(_MAY_WRITE))).one()
                 if not can:
                     raise AuditUnavailable(
                         "the audit can't be written: its database is a standby, or can only be "
                         "read; name the primary in AUDIT_DATABASE_URL"
+                    )
+                if not waits:
+                    raise AuditUnavailable(
+                        "the audit can't be written durably: synchronous_commit is off, for its "
+                        "role, its database or all; ALTER ROLE … SET synchronous_commit = on"
                     )
                 if not are_there:
                     await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MAKING})"))
                     for statement in schema("postgresql"):
                         await connection.execute(text(statement))
                 attempt = await connection.begin_nested()
-                await connection.execute(text(_ATTEMPT))
+                # Whatever is stored, and who else attempts it: hardly ever the same chain.
+                chain = 1 + secrets.randbelow(MOST_CHAINS - 1)
+                await connection.execute(text(_ATTEMPT), {"chain": chain})
                 await attempt.rollback()
 
     async def last_chain(self) -> int:
@@ -185,21 +236,64 @@ class PostgresSink:
             async with asyncio.timeout(_PATIENCE_SECONDS), self._engine.connect() as connection:
                 return int(await connection.scalar(text(LAST_CHAIN)) or 0)
 
+    async def heads(self, after: int) -> Sequence[Head]:
+        with audit_errors("read"):
+            async with asyncio.timeout(_PATIENCE_SECONDS), self._engine.connect() as connection:
+                rows = await connection.execute(text(_POSTGRES_HEADS), {"after": after})
+                return [Head(*row) for row in rows]
+
+    async def anchored(self, anchor: Anchor) -> Anchor:
+        place = {"chain": anchor.chain}
+        with audit_errors("written"):
+            async with asyncio.timeout(_PATIENCE_SECONDS), self._engine.begin() as connection:
+                found = (await connection.execute(text(_POSTGRES_ANCHOR), place)).one_or_none()
+                # Who may only add to the records must not even try.
+                if found is None:
+                    await connection.execute(text(_POSTGRES_NEW_ANCHOR), anchor._asdict())
+                    found = (await connection.execute(text(_POSTGRES_ANCHOR), place)).one()
+                return Anchor(*found)
+
     async def append(self, links: Sequence[Link]) -> None:
         columns = zip(*links, strict=True)
         with audit_errors("written"):
-            async with asyncio.timeout(_PATIENCE_SECONDS), self._engine.connect() as connection:
-                raw = await connection.get_raw_connection()
-                driver: Any = raw.driver_connection
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                driver = await self._driver()
                 try:
-                    # Else PgBouncer may give preparing and doing to two servers.
-                    async with driver.transaction():
+                    if self._is_shared:
+                        # Else PgBouncer may give preparing and doing to two servers.
+                        async with driver.transaction():
+                            await driver.execute(_POSTGRES_INSERT, *columns)
+                    else:
                         await driver.execute(_POSTGRES_INSERT, *columns)
                 except asyncpg.UniqueViolationError:
                     raise ChainTaken from None
+                except _CAN_NOT_KEEP as error:
+                    # Without the error's text, which may repeat the record.
+                    raise Unrecordable(
+                        f"the audit's database can't keep a record: SQLSTATE {error.sqlstate}"
+                    ) from None
+
+    async def _driver(self) -> Any:  # noqa: ANN401 - asyncpg has no types
+        """Return the driver's connection; a new one where the last has ended meanwhile."""
+        if self._connection is not None:
+            raw = await self._connection.get_raw_connection()
+            driver: Any = raw.driver_connection
+            if not driver.is_closed():
+                return driver
+            await self._let_go()
+        self._connection = await self._engine.connect()
+        return (await self._connection.get_raw_connection()).driver_connection
+
+    async def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.invalidate()
+            await connection.close()
 
     def free_bytes(self) -> int | None:
         return None
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        with audit_errors("closed"):
+            await self._let_go()
+            await self._engine.dispose()

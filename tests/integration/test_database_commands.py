@@ -209,7 +209,7 @@ def test_nothing_is_restored_while_a_consumer_has_the_database_open(
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"{file} is in use: stop the consumer first\n"
-    expected = {"events.db", "events.audit.db", "backup.db"}
+    expected = {"events.db", "events.db.audit", "backup.db"}
     assert {each.name for each in tmp_path.iterdir()} == expected
 
 

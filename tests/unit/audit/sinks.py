@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from consumer_app.audit.chain import Link
-from consumer_app.audit.errors import AuditUnavailable
+from consumer_app.audit.chain import Anchor, Head, Link
+from consumer_app.audit.errors import AuditUnavailable, Unrecordable
 from consumer_app.audit.sinks import ChainTaken
 
 
@@ -19,6 +19,9 @@ class MemorySink:
         self.failure: str | None = None
         self.fault: Exception | None = None
         """What nobody expects of a sink."""
+        self.can_not_keep: str | None = None
+        """What no record may have in it."""
+        self.anchors: dict[int, Anchor] = {}
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.is_open = False
@@ -37,6 +40,13 @@ class MemorySink:
     async def last_chain(self) -> int:
         return max((link.chain for link in self.links), default=0)
 
+    async def heads(self, after: int) -> Sequence[Head]:
+        heads = {link.chain: link.head for link in self.links if link.chain > after}
+        return [heads[chain] for chain in sorted(heads)]
+
+    async def anchored(self, anchor: Anchor) -> Anchor:
+        return self.anchors.setdefault(anchor.chain, anchor)
+
     async def append(self, links: Sequence[Link]) -> None:
         assert self.is_open
         self._arrived += 1
@@ -44,6 +54,8 @@ class MemorySink:
             raise self.fault
         await self.go_on.wait()
         self._fail()
+        if self.can_not_keep is not None and any(self.can_not_keep in each[2] for each in links):
+            raise Unrecordable("the audit's database can't keep a record")
         if {link[:2] for link in links} & {link[:2] for link in self.links}:
             raise ChainTaken
         self.links += links

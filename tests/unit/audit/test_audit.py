@@ -8,7 +8,7 @@ import pytest
 
 from consumer_app.audit.audit import LITTLE_ROOM, Audit
 from consumer_app.audit.chain import Codes
-from consumer_app.audit.errors import AuditUnavailable, UnusableAudit
+from consumer_app.audit.errors import AuditUnavailable, Unrecordable, UnusableAudit
 from consumer_app.audit.key import read_key
 from consumer_app.audit.records import READ, Record, now
 from consumer_app.audit.sinks import MOST_LINKS
@@ -61,14 +61,24 @@ async def test_those_who_are_under_way_share_a_commit(
 ) -> None:
     monkeypatch.setattr("consumer_app.audit.audit._GATHER_SECONDS", 60)
     recording = []
-    for _ in range(3):
-        recording.append(asyncio.create_task(audit.record(record(), expected=3)))
+    for _ in range(8):
+        recording.append(asyncio.create_task(audit.record(record(), expected=8)))
         # Each comes at another turn of the event loop, as answers are computed one by one.
         await asyncio.sleep(0.01)
-        assert len(sink.links) == (3 if len(recording) == 3 else 0)
+        assert len(sink.links) == (8 if len(recording) == 8 else 0)
     await asyncio.gather(*recording)
 
-    assert sink.commits == [3]
+    assert sink.commits == [8]
+
+
+async def test_a_few_do_not_wait_for_each_other(
+    sink: MemorySink, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer_app.audit.audit._GATHER_SECONDS", 60)
+    async with asyncio.timeout(30):
+        await audit.record(record(), expected=7)
+
+    assert sink.commits == [1]
 
 
 async def test_those_who_do_not_come_are_not_waited_for(sink: MemorySink, audit: Audit) -> None:
@@ -169,15 +179,51 @@ async def test_all_who_wait_hear_of_a_failure_and_the_next_record_begins_a_chain
 
 
 async def test_nobody_waits_for_ever_for_what_went_wrong_in_a_way_that_nobody_expects(
-    sink: MemorySink, audit: Audit
+    sink: MemorySink, audit: Audit, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sink.fault = ZeroDivisionError()
-    with pytest.raises(AuditUnavailable, match="the audit has failed"):
-        await audit.record(record())
+    sink.fault = ValueError("secret-patient")
+    async with asyncio.timeout(30):
+        failed = await asyncio.gather(
+            *(audit.record(record()) for _ in range(MOST_LINKS * 2 + 1)), return_exceptions=True
+        )
 
+    assert {(type(each), str(each)) for each in failed} == {
+        (AuditUnavailable, "the audit has failed: ValueError")
+    }
+    assert await audit.problem() is None, "it tries again"
+    assert "in append" in caplog.text
+    assert "secret-patient" not in caplog.text
     sink.fault = None
     await audit.record(record())
     assert len(sink.links) == 1
+
+
+async def test_each_of_those_who_wait_gets_an_exception_of_its_own(
+    sink: MemorySink, audit: Audit
+) -> None:
+    sink.failure = "the audit can't be written: locked"
+    failed = await asyncio.gather(
+        *(audit.record(record()) for _ in range(3)), return_exceptions=True
+    )
+
+    assert len({id(each) for each in failed}) == 3
+
+
+async def test_a_record_that_can_not_be_kept_takes_no_other_with_it(
+    sink: MemorySink, audit: Audit, key_file: Path
+) -> None:
+    sink.can_not_keep = "secret-patient"
+    await audit.record(record())
+    recorded = await asyncio.gather(
+        *(audit.record(record(each)) for each in ("1", "secret-patient", "2")),
+        return_exceptions=True,
+    )
+    await audit.record(record())
+
+    assert [type(each) for each in recorded] == [type(None), Unrecordable, type(None)]
+    assert [(link.chain, link.number) for link in sink.links] == [(1, each) for each in range(1, 5)]
+    assert problems_in(sink, key_file) == []
+    assert await audit.problem() is None
 
 
 async def test_the_end_of_a_chain_that_a_failure_ends_is_in_the_log(
@@ -265,11 +311,54 @@ async def test_a_full_disk_is_a_problem_until_there_is_room(sink: MemorySink, au
     sink.free, sink.failure = 0, "the audit can't be written: disk full"
     with pytest.raises(AuditUnavailable):
         await audit.record(record())
-    sink.failure = None
-    told = await audit.problem()
+    assert await audit.problem() == sink.failure
 
-    assert told is not None
-    assert told.startswith("the audit can't be written: disk full; its disk has 0 MiB left")
-    assert not isinstance(told, Remark)
+    # It is tried again, though there is little: what is left may well do.
+    sink.free, sink.failure = LITTLE_ROOM - 1, None
+    assert isinstance(await audit.problem(), Remark)
     sink.free = LITTLE_ROOM
     assert await audit.problem() is None
+
+
+async def test_another_key_of_the_same_audit_is_refused(sink: MemorySink, tmp_path: Path) -> None:
+    await Audit(sink, tmp_path / "audit.key").record(record())
+    other = tmp_path / "other.key"
+    other.write_text("00" * 32)
+    audit = Audit(sink, other)
+
+    with pytest.raises(UnusableAudit, match=rf"{other} is not the key of this audit: "):
+        await audit.open()
+    with pytest.raises(AuditUnavailable):
+        await audit.record(record())
+    assert len(sink.links) == 1
+
+
+async def test_the_log_has_the_chains_of_others_who_have_no_log_too(
+    sink: MemorySink,
+    audit: Audit,
+    key_file: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def command() -> None:
+        await Audit(sink, key_file).record(record())
+
+    monkeypatch.setattr("consumer_app.audit.audit._TELL_SECONDS", 0.01)
+    await command()
+    with caplog.at_level(logging.INFO):
+        async with audit:
+            await audit.open()
+            await command()
+            await command()
+            while len(caplog.messages) < 2:  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+
+    assert [(head.chain, head.length) for head in heads_in(caplog.messages)] == [(2, 1), (3, 1)]
+    # Without them another one could take the number.
+    del sink.links[2]
+    await command()
+    assert problems_in(sink, key_file) == []
+    assert problems_in(sink, key_file, *caplog.messages) == [
+        "chain 3: record 1 is another than the one in the log"
+    ]

@@ -26,15 +26,26 @@ def test_by_default_it_is_a_file_beside_that_of_the_events(
     monkeypatch.setenv("DATABASE_URL", "sqlite+aiosqlite:////data/medication-periods.db")
     place = configured_place(ConsumerSettings())
 
-    assert place.url == "sqlite+aiosqlite:////data/medication-periods.audit.db"
-    assert place.file == Path("/data/medication-periods.audit.db")
-    assert place.key_file == Path("/data/medication-periods.audit.key")
+    assert place.url == "sqlite+aiosqlite:////data/medication-periods.db.audit"
+    assert place.file == Path("/data/medication-periods.db.audit")
+    assert place.key_file == Path("/data/medication-periods.db.audit.key")
+
+
+def test_files_of_events_that_differ_by_their_ending_have_two_audits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = set()
+    for file in ("events.db", "events.sqlite"):
+        monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:////data/{file}")
+        found.add(configured_place(ConsumerSettings()))
+
+    assert len(found) == 2
 
 
 def test_a_relative_file_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
-    assert configured_place(ConsumerSettings()).file == Path("data/medication-periods.audit.db")
+    assert configured_place(ConsumerSettings()).file == Path("data/medication-periods.db.audit")
 
 
 def test_events_in_postgresql_have_their_audit_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +62,7 @@ def test_it_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     place = configured_place(ConsumerSettings())
 
     assert place.file == Path("/audit/reads.db")
-    assert place.key_file == Path("/audit/reads.key")
+    assert place.key_file == Path("/audit/reads.db.key")
 
 
 def test_without_a_key_file_postgresql_ends_the_start_with_one_line(

@@ -27,6 +27,18 @@ def test_of_those_who_make_it_at_once_all_have_the_same(tmp_path: Path) -> None:
     assert len(keys) == 1
 
 
+def test_a_key_that_others_may_read_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "audit.key"
+    key = make_key(file)
+    assert not caplog.messages
+    file.chmod(0o640)
+
+    assert read_key(file) == key
+    assert caplog.messages == [f"the audit's key {file} can be read by others: chmod 600 it"]
+
+
 def test_a_key_that_is_not_there_is_told_from_a_bad_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_key(tmp_path / "none")

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from consumer_app.audit.chain import Link
+from consumer_app.audit.chain import Head, Link
 from consumer_app.audit.errors import AuditUnavailable
 from consumer_app.audit.sinks import ChainTaken, SqliteSink
-from tests.unit.audit.chains import chained
+from tests.unit.audit.chains import CODES, chained
 
 LINKS = chained(['{"time":"1"}', '{"time":"2"}'])
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "events.audit.db"
+    return tmp_path / "data" / "events.db.audit"
 
 
 @pytest.fixture
@@ -84,6 +84,48 @@ async def test_a_link_that_is_there_is_not_replaced_nor_are_those_beside_it_kept
     await sink.append(LINKS[1:])
 
 
+async def test_to_open_it_is_to_write(sink: SqliteSink, file: Path) -> None:
+    await sink.open()
+    with closing(sqlite3.connect(file)) as other:
+        (before,) = other.execute("PRAGMA data_version").fetchone()
+        await sink.open()
+        assert other.execute("PRAGMA data_version").fetchone() != (before,)
+
+
+@pytest.mark.parametrize("row", [(0, 1), (1, 0), (-1, 1), (2**53, 1), ("a", 1)])
+async def test_a_row_that_would_stop_all_who_record_is_refused(
+    sink: SqliteSink, file: Path, row: tuple[object, object]
+) -> None:
+    await sink.open()
+    with closing(sqlite3.connect(file)) as other, pytest.raises(sqlite3.IntegrityError):
+        other.execute("INSERT INTO audit_record VALUES (?, ?, '{}', x'')", row)
+
+
+async def test_a_chain_behind_the_last_number_is_refused_and_not_tried_for_ever(
+    sink: SqliteSink,
+) -> None:
+    await sink.open()
+    with pytest.raises(AuditUnavailable, match="CHECK constraint failed"):
+        await sink.append([LINKS[0]._replace(chain=2**53)])
+
+
+async def test_a_chain_keeps_the_anchor_that_it_has(sink: SqliteSink) -> None:
+    first, second = (CODES.anchor(Head(0, number, bytes(32))) for number in (1, 2))
+    await sink.open()
+
+    assert await sink.anchored(first) == first
+    assert await sink.anchored(second) == first
+
+
+async def test_the_heads_of_chains_behind_a_number_are_found(sink: SqliteSink) -> None:
+    links = chained(["{}", "{}"], ["{}"], ["{}", "{}"])
+    await sink.open()
+    await sink.append(links)
+
+    assert await sink.heads(1) == [links[2].head, links[4].head]
+    assert await sink.heads(3) == []
+
+
 @pytest.mark.parametrize("lose", [Path.unlink, replace])
 async def test_nothing_is_written_to_a_file_that_has_lost_its_name(
     sink: SqliteSink, file: Path, lose: Callable[[Path], None]
@@ -100,7 +142,7 @@ async def test_nothing_is_written_to_a_file_that_has_lost_its_name(
 
 async def test_a_file_that_can_not_be_made_is_told_of_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    sink = SqliteSink(tmp_path / "file" / "events.audit.db")
+    sink = SqliteSink(tmp_path / "file" / "events.db.audit")
 
     with pytest.raises(AuditUnavailable, match=r"the audit can't be written: .*File exists"):
         await sink.open()

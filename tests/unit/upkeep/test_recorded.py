@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a folder with a database and an audit, as far as a command looks for them."""
     monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/events.db")
     monkeypatch.setenv("ACCESS_TOKENS", str(tmp_path / "tokens.csv"))
-    for name in ("events.db", "events.audit.db"):
+    for name in ("events.db", "events.db.audit"):
         (tmp_path / name).touch()
     return tmp_path
 
