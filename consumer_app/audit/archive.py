@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from consumer_app.audit.chain import Anchor, Codes, Head, Link
-from consumer_app.audit.errors import AuditUnavailable, audit_errors
+from consumer_app.audit.chain import Anchor, Codes, Head
+from consumer_app.audit.errors import AuditUnavailable, UnusableAudit, audit_errors
 from consumer_app.audit.records import Record, read_record
 from consumer_app.audit.tables import ANCHORS, PATIENT, RECORDS, TIME
 from consumer_app.audit.verification import Verification
@@ -23,20 +23,27 @@ _CONDITIONS = {
 # SQLAlchemy would read PostgreSQL's json, of which the text counts.
 _RECORD = "CAST(record AS TEXT)"
 _LINKS = f"SELECT chain, number, {_RECORD}, code FROM {RECORDS} ORDER BY chain, number"  # noqa: S608
-_ANCHORS = f"SELECT chain, number, code, seal FROM {ANCHORS}"  # noqa: S608 - names of ours, all
+# That of chain 0 tells the key, which each process has compared with its own.
+_ANCHORS = f"SELECT chain, number, code, seal FROM {ANCHORS} WHERE chain <> 0"  # noqa: S608
+_ANCHOR_OF = f"{_ANCHORS} AND chain = :chain"
+_LINKS_OF = f"""
+    SELECT chain, number, {_RECORD}, code FROM {RECORDS}
+    WHERE chain = :chain AND number <= :number ORDER BY number
+"""  # noqa: S608
 # A clock may have been set back: only what is old from the chain's beginning on.
 _OLD = f"""
     SELECT chain, min(number) AS first,
     coalesce(min(number) FILTER (WHERE {TIME} >= :before) - 1, max(number)) AS last
     FROM {RECORDS} GROUP BY chain ORDER BY chain
 """  # noqa: S608
-_CODE = f"SELECT code FROM {RECORDS} WHERE chain = :chain AND number = :number"  # noqa: S608
 _ANCHOR = f"""
     INSERT INTO {ANCHORS} (chain, number, code, seal) VALUES (:chain, :number, :code, :seal)
     ON CONFLICT (chain) DO UPDATE
     SET number = excluded.number, code = excluded.code, seal = excluded.seal
 """  # noqa: S608
 _DELETE = f"DELETE FROM {RECORDS} WHERE chain = :chain AND number <= :number"  # noqa: S608
+# On SQLite transactions that write take turns anyway.
+_ALONE = f"LOCK TABLE {ANCHORS} IN SHARE ROW EXCLUSIVE MODE"
 # Those who are to be answered wait for it.
 _DELETED_AT_ONCE = 2_000
 
@@ -88,7 +95,7 @@ class Archive:
             anchors = [Anchor(*row) async for row in _rows(connection, _ANCHORS)]
             found = Verification(codes, anchors, seen)
             async for row in _rows(connection, _LINKS):
-                found.add(Link(*row))
+                found.add(row)
         found.end()
         return found
 
@@ -99,8 +106,14 @@ class Archive:
     async def purge(self, before: str, codes: Codes) -> int:
         """Remove what was recorded before a time; return how many records that were.
 
-        Of each chain its end is kept, sealed, so that the rest can still be verified. May be
-        interrupted and repeated.
+        Of each chain its end is kept, sealed, so that the rest can still be verified. What is
+        removed is verified before: a seal would hide what is wrong with it. May be interrupted and
+        repeated.
+
+        Raises:
+            UnusableAudit: something is wrong with it.
+            AuditUnavailable: it can't be written now.
+
         """
         removed = 0
         for chain, first, last in await self._old(before):
@@ -108,8 +121,7 @@ class Archive:
                 end = min(start + _DELETED_AT_ONCE - 1, last)
                 with audit_errors("purged"):
                     async with self._engine.begin() as connection:
-                        await _remove(connection, chain, end, codes)
-                removed += end - start + 1
+                        removed += await _remove(connection, chain, end, codes)
         return removed
 
     async def _old(self, before: str) -> list[_Old]:
@@ -146,9 +158,20 @@ async def _rows(
             yield row
 
 
-async def _remove(connection: AsyncConnection, chain: int, number: int, codes: Codes) -> None:
+async def _remove(connection: AsyncConnection, chain: int, number: int, codes: Codes) -> int:
+    """Remove what a chain has up to a number; return how many records that were."""
     place = {"chain": chain, "number": number}
-    code = await connection.scalar(text(_CODE), place)
-    anchor = codes.anchor(Head(chain, number, bytes(code)))
-    await connection.execute(text(_ANCHOR), anchor._asdict())
-    await connection.execute(text(_DELETE), place)
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text(_ALONE))
+    anchors = [Anchor(*row) for row in await connection.execute(text(_ANCHOR_OF), {"chain": chain})]
+    if any(anchor.number >= number for anchor in anchors):
+        # Another one was quicker.
+        return 0
+    found = Verification(codes, anchors, after=chain - 1)
+    for row in await connection.execute(text(_LINKS_OF), place):
+        found.add(row)
+    found.end_at(chain, number)
+    if found.problems:
+        raise UnusableAudit(f"what is not whole is not purged: {'; '.join(found.problems)}")
+    await connection.execute(text(_ANCHOR), codes.anchor(found.head)._asdict())
+    return (await connection.execute(text(_DELETE), place)).rowcount

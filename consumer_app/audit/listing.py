@@ -36,11 +36,19 @@ class Entry:
         return "\t".join(legible(value or "-") for value in values)
 
 
-async def folded(records: AsyncIterator[Record]) -> list[Entry]:
-    """Fold each ``refresh`` into what it repeats: who, from where, what, and its outcome."""
+async def folded(records: AsyncIterator[Record]) -> AsyncIterator[Entry]:
+    """Fold each ``refresh`` into what it repeats: who, from where, what, and its outcome.
+
+    Within an hour of the clock: so no more than an hour's entries are held.
+    """
+    hour = ""
     entries: list[Entry] = []
     latest: dict[tuple[object, ...], Entry] = {}
     async for record in records:
+        if hour != (hour := record.time[: len("2026-01-31T08")]):
+            for each in entries:
+                yield each
+            entries, latest = [], {}
         key = _key(record)
         if record.kind == REFRESH and (entry := latest.get(key)):
             entry.refreshes += 1
@@ -48,9 +56,16 @@ async def folded(records: AsyncIterator[Record]) -> list[Entry]:
         else:
             entry = latest[key] = Entry(record)
             entries.append(entry)
-    return entries
+    for each in entries:
+        yield each
+
+
+async def unfolded(records: AsyncIterator[Record]) -> AsyncIterator[Entry]:
+    """Let each record be an entry."""
+    async for record in records:
+        yield Entry(record)
 
 
 def _key(record: Record) -> tuple[object, ...]:
-    who = record.subject, record.client, record.address
+    who = record.subject, record.client, record.token, record.address
     return *who, record.outcome, record.route, record.patient, urlencode(record.parameters, True)

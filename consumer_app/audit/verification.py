@@ -1,13 +1,18 @@
 """Verification: whether all that was recorded is there, and as it was recorded."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from consumer_app.audit.chain import Anchor, Codes, Head, Link
 
 _TOLD = re.compile(
-    r"audit chain (?P<chain>\d+) has (?P<count>\d+) records, code (?P<code>[0-9a-f]{64})"
+    r"audit chain (?P<chain>\d{1,16}) has (?P<count>\d{1,16}) records, code (?P<code>[0-9a-f]{64})",
+    re.ASCII,
 )
+
+_TYPES = [int, int, str, bytes]
+"""Of a link: a database may hold anything else, once somebody has changed it."""
 
 
 def told(head: Head) -> str:
@@ -28,26 +33,40 @@ class Verification:
     What was changed or moved is named once: behind it, the chain goes on from what is there.
     """
 
-    def __init__(self, codes: Codes, anchors: Iterable[Anchor], seen: Iterable[Head] = ()) -> None:
-        """``seen`` are heads that chains had once, such as the log tells."""
+    def __init__(
+        self,
+        codes: Codes,
+        anchors: Iterable[Anchor],
+        seen: Iterable[Head] = (),
+        after: int = 0,
+    ) -> None:
+        """``seen`` are heads that chains had once, such as the log tells.
+
+        Chains are looked at only ``after`` that one.
+        """
         self._codes = codes
         self.problems: list[str] = []
         """What is wrong, a line each; no patient is named."""
         self.records = 0
         self._anchors = {anchor.chain: anchor for anchor in anchors}
-        self._seen: Mapping[int, dict[int, bytes]] = _by_chain(seen)
-        self._head = Head.of_new(0)
+        self._seen: Mapping[int, Mapping[int, set[bytes]]] = _by_chain(seen)
+        self.head = Head.of_new(after)
+        """The last record that was taken."""
         for anchor in self._anchors.values():
             if not codes.is_sealed(anchor):
                 self._note(anchor.chain, "what tells that its beginning was purged is forged")
 
-    def add(self, link: Link) -> None:
-        """Take the next link."""
+    def add(self, row: Sequence[Any]) -> None:
+        """Take the next link, as it is stored."""
         self.records += 1
-        if link.chain != self._head.chain:
+        link = Link(*row)
+        if [type(each) for each in link] != _TYPES or min(link.chain, link.number) < 1:
+            self.problems.append(f"record {self.records} of all is none")
+            return
+        if link.chain != self.head.chain:
             self._end_chain()
             self._skip_to(link.chain)
-        head = self._head
+        head = self.head
         if link.number <= head.length:
             self._note(link.chain, f"record {link.number} is there again, and was purged")
         elif link.number > head.length + 1:
@@ -58,37 +77,53 @@ class Verification:
                 f"record {link.number} is not as it was recorded, or not in its place",
             )
         self._check_seen(link.head)
-        self._head = link.head
+        self.head = link.head
 
     def end(self) -> None:
         """Hear that there are no more links."""
         self._end_chain()
-        self._skip_to(max([self._head.chain, *self._anchors, *self._seen]) + 1)
+        self._skip_to(max([self.head.chain, *self._anchors, *self._seen]) + 1)
+
+    def end_at(self, chain: int, number: int) -> None:
+        """Hear that there are no more links up to that one, of that chain."""
+        if self.head.chain != chain:
+            self._begin(chain)
+        if self.head.length < number:
+            self._note(chain, _missing(self.head.length + 1, number))
 
     def _skip_to(self, chain: int) -> None:
         """Go on to a chain; of those between, all records were purged."""
-        for between in range(self._head.chain + 1, chain):
+        known = sorted(
+            each for each in {*self._anchors, *self._seen} if self.head.chain < each < chain
+        )
+        # Not one by one: a forged number may be as high as can be.
+        for between in [*known, chain]:
+            self._note_missing(self.head.chain + 1, between - 1)
             self._begin(between)
-            if not self._head.length and between not in self._seen:
-                self._note(between, "is missing")
-            self._end_chain()
-        self._begin(chain)
+            if between != chain:
+                self._end_chain()
+
+    def _note_missing(self, first: int, last: int) -> None:
+        if first == last:
+            self._note(first, "is missing")
+        elif first < last:
+            self.problems.append(f"chains {first} to {last}: are missing")
 
     def _begin(self, chain: int) -> None:
         anchor = self._anchors.get(chain)
-        self._head = Head.of_new(chain) if anchor is None else anchor.head
+        self.head = Head.of_new(chain) if anchor is None else anchor.head
         if anchor is not None:
             self._check_seen(anchor.head)
 
     def _end_chain(self) -> None:
-        chain, length, _ = self._head
+        chain, length, _ = self.head
         last = max(self._seen.get(chain, {}), default=0)
         if last > length:
             self._note(chain, _missing(length + 1, last))
 
     def _check_seen(self, head: Head) -> None:
-        code = self._seen.get(head.chain, {}).get(head.length)
-        if code is not None and code != head.code:
+        codes = self._seen.get(head.chain, {}).get(head.length, {head.code})
+        if codes != {head.code}:
             self._note(head.chain, f"record {head.length} is another than the one in the log")
 
     def _note(self, chain: int, what: str) -> None:
@@ -101,8 +136,8 @@ def _missing(first: int, last: int) -> str:
     )
 
 
-def _by_chain(heads: Iterable[Head]) -> dict[int, dict[int, bytes]]:
-    found: dict[int, dict[int, bytes]] = {}
+def _by_chain(heads: Iterable[Head]) -> dict[int, dict[int, set[bytes]]]:
+    found: dict[int, dict[int, set[bytes]]] = {}
     for chain, count, code in heads:
-        found.setdefault(chain, {})[count] = code
+        found.setdefault(chain, {}).setdefault(count, set()).add(code)
     return found

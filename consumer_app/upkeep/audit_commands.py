@@ -13,7 +13,7 @@ from consumer_app.audit.commands import record_command
 from consumer_app.audit.configured import Place, configured_place
 from consumer_app.audit.fhir import write_audit_event
 from consumer_app.audit.key import read_key
-from consumer_app.audit.listing import folded
+from consumer_app.audit.listing import folded, unfolded
 from consumer_app.audit.records import time_of_record
 from consumer_app.audit.verification import Verification, heads_in
 from consumer_app.settings import ConsumerSettings
@@ -53,13 +53,16 @@ def list_(
     subject: Annotated[
         str | None, typer.Option(help="Of this person, program or token alone.", metavar="NAME")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="A line for each, also for what a page asks by itself.")
+    ] = False,
 ) -> None:
     """List what is recorded, in its order: it names patients.
 
     One line each, with tabs between: time, kind (read, refresh, command), status of the answer,
     subject, client, address, request or command, patient, and what else was asked for. What is not
-    known is -. What a page has asked again by itself is counted at the end of the line that it
-    repeats.
+    known is -. What a page has asked again by itself within the hour is counted at the end of the
+    line that it repeats.
     """
     patient_id, start, end = _patient(patient), _time(since, "--since"), _time(until, "--until")
     place = _recorded("list", patient_id, since=start, until=end, subject=subject)
@@ -68,7 +71,7 @@ def list_(
         async with Archive(place.url) as archive:
             found = archive.records(patient_id, start, end)
             of_subject = (each async for each in found if subject in (None, each.subject))
-            for entry in await folded(of_subject):
+            async for entry in (unfolded if every else folded)(of_subject):
                 typer.echo(entry.line())
 
     asyncio.run(listed())
@@ -86,7 +89,10 @@ def list_(
 def verify(
     log: Annotated[
         typer.FileText | None,
-        typer.Option(help="The consumers' logs, which have the ends of chains; - is stdin."),
+        # Whatever else is in a log: it must not keep from finding what matters.
+        typer.Option(
+            errors="replace", help="The consumers' logs, which have the ends of chains; - is stdin."
+        ),
     ] = None,
 ) -> None:
     """See whether all that was recorded is there, and as it was recorded.
@@ -149,7 +155,8 @@ def purge(
     """Remove what was recorded before a time.
 
     Without --yes it is only counted. The rest can still be verified: of each chain the end of what
-    is removed is kept, sealed. Verify before. May be interrupted and run again.
+    is removed is kept, sealed. What is removed is verified before, and refused where it is not
+    whole. May be interrupted and run again.
     """
     time = time_of_record(read_before(before))
     place = _recorded("purge", before=time, yes=yes)

@@ -1,9 +1,11 @@
 """What is answered is in the audit, whatever happens then: asked of consumers as they are run."""
 
 import asyncio
+import logging
 import re
+import secrets
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -11,6 +13,11 @@ import asyncpg
 import httpx
 import pytest
 
+from consumer_app.audit.archive import Archive
+from consumer_app.audit.configured import configured_audit
+from consumer_app.audit.errors import AuditUnavailable, Unrecordable
+from consumer_app.audit.sinks import ChainTaken, PostgresSink
+from consumer_app.settings import ConsumerSettings
 from local.broker import PrivateBroker
 from local.postgres import PrivatePostgres
 from runtime.access.token_file import Token
@@ -18,6 +25,7 @@ from tests.commands import run_command
 from tests.databases import KINDS, PostgresDatabase, SqliteFile, connect
 from tests.services import ServiceProcess, eventually
 from tests.unit.access.gates import bearer, token_file
+from tests.unit.audit.chains import CODES, chained
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +43,7 @@ class AuditedDatabase:
         self.kind = kind
         database = SqliteFile(folder) if kind == "sqlite" else PostgresDatabase(postgres())
         self.url = database.url
-        self.file = folder / "events.audit.db"
+        self.file = folder / "events.db.audit"
 
     @contextmanager
     def audit_away(self) -> Iterator[None]:
@@ -244,12 +252,12 @@ def owner_url(postgres: PrivatePostgres) -> Iterator[str]:
     "statement",
     [
         "SELECT record FROM audit_record",
-        "SELECT code FROM audit_record",
         "UPDATE audit_record SET chain = 2",
         "DELETE FROM audit_record",
         "TRUNCATE audit_record",
         "DROP TABLE audit_record",
         "INSERT INTO audit_anchor VALUES (1, 1, '', '')",
+        "DELETE FROM audit_anchor",
     ],
 )
 async def test_what_the_role_that_may_only_add_may_not_do(
@@ -295,14 +303,146 @@ def test_a_consumer_records_by_a_role_that_may_only_add(
         asyncio.run(_execute(owner_url, "DROP OWNED BY audit_writer"))
 
 
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [(None, "the audit has records, and its key"), ("00" * 32, "is not the key of this audit")],
+)
 def test_two_keys_for_one_audit_are_refused_at_the_start(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], tmp_path: Path, key: str | None, told: str
 ) -> None:
     with serving(environment, tmp_path) as consumer:
         ask(consumer)
-    other = {**environment, "AUDIT_KEY_FILE": str(tmp_path / "other.key")}
-    second = ServiceProcess("consumer", other, tmp_path)
+    other = tmp_path / "other.key"
+    if key is not None:
+        other.write_text(key)
+    second = ServiceProcess("consumer", {**environment, "AUDIT_KEY_FILE": str(other)}, tmp_path)
 
     assert second.process.wait(60) == 3
-    assert "the start can't go on: the audit has records, and its key" in second.log.read_text()
-    assert not (tmp_path / "other.key").exists()
+    log = second.log.read_text()
+    assert "the start can't go on: " in log
+    assert told in log
+    assert other.exists() == (key is not None)
+
+
+def test_nobody_without_a_token_can_keep_others_from_answers(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    ward, reading = Token.new("ward", ["periods:read"], None, None)
+    # Too long and too random for an index of PostgreSQL's.
+    hostile = secrets.token_urlsafe(20_000)
+    with serving(
+        {**environment, "ACCESS_TOKENS": str(token_file(tmp_path, ward))}, tmp_path
+    ) as consumer:
+        for _ in range(2):
+            asked = httpx.get(f"{consumer.url}/periods", params={"patient_id": hostile})
+            assert asked.status_code == 401
+            assert ask(consumer, **bearer(reading)).status_code == 200
+        assert consumer.readiness() == {}
+
+    assert audit(environment, "verify") == ["ok: 4 records"]
+
+
+def test_a_command_whose_record_is_deleted_is_missed_by_the_consumer_s_log(
+    environment: dict[str, str],
+    database: AuditedDatabase,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As the minute is long, the consumer's part is done here.
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    watching = configured_audit(ConsumerSettings())
+
+    async def tell() -> None:
+        await watching.open()
+        await asyncio.to_thread(audit, environment, "list")
+        await watching._tell_of_others()
+        await watching.close()
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(tell())
+    database.execute("DELETE FROM audit_record WHERE chain = 1")
+
+    # This command's own record takes the place.
+    found = audit(environment, "verify", "--log", "-", stdin="\n".join(caplog.messages))
+    assert found == ["chain 1: record 1 is another than the one in the log"]
+
+
+LINKS = chained(['{"time":"1","patient":"2"}', '{"time":"2"}'])
+
+
+@pytest.fixture
+async def sink(owner_url: str) -> AsyncIterator[PostgresSink]:
+    sink = PostgresSink(owner_url)
+    yield sink
+    await sink.close()
+
+
+async def test_postgresql_tells_a_record_that_it_can_not_keep_from_being_away(
+    sink: PostgresSink,
+) -> None:
+    await sink.open()
+    for record in ("{secret", '{"time":"1","patient":"\\u0000secret"}'):
+        with pytest.raises(Unrecordable, match=r"can't keep a record: SQLSTATE 22") as refused:
+            await sink.append([LINKS[0]._replace(record=record)])
+        assert "secret" not in str(refused.value)
+    await sink.append(LINKS)
+
+    assert await sink.heads(0) == [LINKS[1].head]
+    with pytest.raises(ChainTaken):
+        await sink.append(LINKS)
+
+
+async def test_no_forged_row_keeps_others_from_recording(
+    sink: PostgresSink, owner_url: str
+) -> None:
+    await sink.open()
+    for row in ("0, 1", "1, 0", "9223372036854775807, 1"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await _execute(owner_url, f"INSERT INTO audit_record VALUES ({row}, '{{}}', '')")
+    other = await connect(owner_url)
+    await other.execute("BEGIN; INSERT INTO audit_record VALUES (1, 1, '{}', '')")
+    await sink.open()
+    await other.close()
+
+
+async def test_a_connection_that_has_ended_meanwhile_is_made_anew(
+    sink: PostgresSink, owner_url: str
+) -> None:
+    await sink.open()
+    await sink.append(LINKS[:1])
+    await _execute(
+        owner_url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    # The news of it has to come.
+    await asyncio.sleep(0.5)
+    await sink.append(LINKS[1:])
+
+    assert await sink.heads(0) == [LINKS[1].head]
+
+
+async def test_commits_that_are_not_waited_for_are_refused(
+    sink: PostgresSink, owner_url: str
+) -> None:
+    name = owner_url.rpartition("/")[2]
+    await _execute(owner_url, f"ALTER DATABASE {name} SET synchronous_commit = off")
+
+    with pytest.raises(AuditUnavailable, match="synchronous_commit is off"):
+        await sink.open()
+
+
+async def test_of_two_purges_at_once_each_counts_what_it_has_removed(
+    sink: PostgresSink, owner_url: str
+) -> None:
+    await sink.open()
+    await sink.append(chained([f'{{"time":"{number}"}}' for number in range(9)]))
+
+    async def purge() -> int:
+        async with Archive(owner_url) as archive:
+            return await archive.purge("5", CODES)
+
+    assert sorted(await asyncio.gather(purge(), purge())) == [0, 5]
+    async with Archive(owner_url) as archive:
+        assert (await archive.verify(CODES, [])).problems == []

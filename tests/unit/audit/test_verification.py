@@ -1,7 +1,11 @@
 """What is wrong with an audit is told by chain and record, and what is right is not."""
 
-from consumer_app.audit.chain import Anchor, Head
-from consumer_app.audit.verification import heads_in, told
+from typing import Any
+
+import pytest
+
+from consumer_app.audit.chain import Anchor, Head, Link
+from consumer_app.audit.verification import Verification, heads_in, told
 from tests.unit.audit.chains import CODES, chained, heads_of, problems_in
 
 LINKS = chained(["a", "b", "c"], ["d"], ["e", "f"])
@@ -32,6 +36,52 @@ def test_a_deleted_beginning_is_found() -> None:
 
 def test_a_chain_that_is_gone_shows_by_its_number() -> None:
     assert problems_in([A, B, C, E, F]) == ["chain 2: is missing"]
+
+
+def test_chains_that_are_gone_are_told_as_a_range_however_many() -> None:
+    forged = Link(2**53 - 1, 1, "{}", bytes(32))
+
+    assert problems_in([A, B, C, forged]) == [
+        f"chains 2 to {2**53 - 2}: are missing",
+        f"chain {2**53 - 1}: record 1 is not as it was recorded, or not in its place",
+    ]
+    assert problems_in(
+        LINKS, heads_in(["audit chain 9999999999999999 has 1 records, code " + "0" * 64])
+    ) == [
+        "chains 4 to 9999999999999998: are missing",
+        "chain 9999999999999999: record 1 is missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (1, -4, "{}", b""),
+        (-1, 1, "{}", b""),
+        (1, 3, None, b""),
+        (1, "c", "{}", b""),
+        (1, 3, "{}", ""),
+    ],
+)
+def test_a_row_that_is_no_record_is_a_problem_and_keeps_no_other_from_being_verified(
+    row: tuple[Any, ...],
+) -> None:
+    verification = Verification(CODES, [])
+    for each in (A, B, row, C, D, E._replace(record="E"), F):
+        verification.add(each)
+    verification.end()
+
+    assert verification.problems == [
+        "record 3 of all is none",
+        "chain 3: record 1 is not as it was recorded, or not in its place",
+    ]
+
+
+def test_all_that_the_log_tells_of_a_chain_is_compared() -> None:
+    other = chained(["a", "b", "other"])[-1].head
+
+    for seen in ([C.head, other], [other, C.head]):
+        assert problems_in(LINKS, seen) == ["chain 1: record 3 is another than the one in the log"]
 
 
 def test_missing_ends_show_by_the_log_alone() -> None:

@@ -13,10 +13,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from consumer_app.__main__ import cli
+from consumer_app.audit.archive import Archive
 from consumer_app.audit.audit import Audit
+from consumer_app.audit.chain import Codes, Head
 from consumer_app.audit.commands import record_command
+from consumer_app.audit.key import read_key
 from consumer_app.audit.records import READ, REFRESH, Record, now, time_of_record
 from consumer_app.audit.sinks import SqliteSink
+from consumer_app.audit.verification import told
 from consumer_app.upkeep import CommandFailed
 
 
@@ -24,7 +28,7 @@ from consumer_app.upkeep import CommandFailed
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/events.db")
     monkeypatch.delenv("AUDIT_KEY_FILE")
-    return tmp_path / "events.audit.db"
+    return tmp_path / "events.db.audit"
 
 
 def read_of(patient: str, time: str | None = None, kind: str = READ) -> Record:
@@ -44,7 +48,7 @@ def recorded(file: Path, *records: Record) -> None:
     """Record as a service does."""
 
     async def run() -> None:
-        async with Audit(SqliteSink(file), file.with_suffix(".key")) as audit:
+        async with Audit(SqliteSink(file), Path(f"{file}.key")) as audit:
             for record in records:
                 await audit.record(record)
 
@@ -155,7 +159,7 @@ def test_a_cut_tail_is_found_by_the_log(
     assert (found.exit_code, found.stdout) == (1, "chain 1: records 2 to 3 are missing\n")
 
 
-def test_another_key_verifies_nothing(
+def test_another_key_does_nothing(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded(file, read_of("2"))
@@ -163,7 +167,23 @@ def test_another_key_verifies_nothing(
     other.write_text("00" * 32)
     monkeypatch.setenv("AUDIT_KEY_FILE", str(other))
 
-    assert run("verify").stdout.startswith("chain 1: record 1 is not as it was recorded")
+    assert str(run("verify").exception).startswith(f"{other} is not the key of this audit")
+
+
+def test_a_log_that_holds_other_bytes_too_is_read(file: Path, tmp_path: Path) -> None:
+    recorded(file, read_of("2"))
+    log = tmp_path / "consumer.log"
+    log.write_bytes(b"\xff\n" + told(Head(1, 2, bytes(32))).encode())
+
+    assert run("verify", "--log", str(log)).stdout == "chain 1: record 2 is missing\n"
+
+
+def test_each_refresh_is_listed_where_that_is_asked_for(file: Path) -> None:
+    recorded(file, read_of("2"), read_of("2", kind=REFRESH))
+
+    assert "refreshed 1 times" in run("list", "--patient", "2").stdout
+    lines = run("list", "--patient", "2", "--all").stdout.splitlines()
+    assert [line.split("\t")[1] for line in lines[:2]] == ["read", "refresh"]
 
 
 def test_what_is_exported_is_a_line_of_json_each(file: Path) -> None:
@@ -194,12 +214,44 @@ def test_a_deletion_is_no_purge(file: Path) -> None:
     recorded(file, *map(read_of, "12"))
     recorded(file, read_of("3", ago(days=2)))
     run("purge", "--before", ago(days=1), "--yes")
-    change(file, "UPDATE audit_anchor SET chain = 1, number = 2")
+    change(file, "UPDATE audit_anchor SET chain = 1, number = 2 WHERE chain = 2")
     change(file, "DELETE FROM audit_record WHERE chain = 1")
 
     found = run("verify")
     assert "chain 1: what tells that its beginning was purged is forged" in found.stdout
     assert "chain 2: is missing" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("DELETE FROM audit_record WHERE number = 1", "record 1 is missing"),
+        ("DELETE FROM audit_record WHERE number = 2", "record 2 is missing"),
+        (
+            "UPDATE audit_record SET record = replace(record, 'nurse', 'other') WHERE number = 3",
+            "record 3 is not as it was recorded, or not in its place",
+        ),
+    ],
+)
+def test_a_purge_hides_no_deletion_nor_change(file: Path, statement: str, told: str) -> None:
+    recorded(file, *(read_of(patient, ago(days=2)) for patient in "123"), read_of("4"))
+    change(file, statement)
+    before = run("verify").stdout
+    refused = run("purge", "--before", ago(days=1), "--yes")
+
+    assert str(refused.exception) == f"what is not whole is not purged: chain 1: {told}"
+    assert run("verify").stdout == before == f"chain 1: {told}\n"
+
+
+async def test_of_two_purges_at_once_each_counts_what_it_has_removed(file: Path) -> None:
+    await asyncio.to_thread(recorded, file, *(read_of(each, ago(days=2)) for each in "123"))
+    codes = Codes(read_key(Path(f"{file}.key")))
+
+    async def purge() -> int:
+        async with Archive(f"sqlite+aiosqlite:///{file}") as archive:
+            return await archive.purge(ago(days=1), codes)
+
+    assert sorted(await asyncio.gather(purge(), purge())) == [0, 3]
 
 
 def test_what_is_old_behind_what_is_new_stays_as_a_clock_was_set_back(file: Path) -> None:
@@ -238,7 +290,7 @@ def test_an_audit_that_is_not_there_is_not_made_by_who_looks_at_it(file: Path) -
 
 def test_what_can_not_be_recorded_is_not_done(file: Path) -> None:
     recorded(file, read_of("2"))
-    file.with_suffix(".key").unlink()
+    Path(f"{file}.key").unlink()
 
     failed = run("list")
     assert failed.stdout == ""
