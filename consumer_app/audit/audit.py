@@ -145,16 +145,16 @@ class Audit:
                 _answer(waiting, error)
             raise
         except AuditUnavailable as error:
-            await self._give_up(str(error))
             _answer(waiting, error)
+            await self._give_up(str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             # Without its text, which may repeat a record.
             logger.error(  # noqa: TRY400
                 "%s:\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
             )
             problem = AuditUnavailable(f"the audit has failed: {type(error).__name__}")
-            await self._give_up(str(problem))
             _answer(waiting, problem)
+            await self._give_up(str(problem))
         else:
             self._failure = None
             _answer(waiting, None)
