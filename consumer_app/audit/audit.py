@@ -206,10 +206,12 @@ class Audit:
             return self._codes
 
     async def _key(self) -> bytes:
+        # Asked first: another process may make the key, and record, at any time.
+        has_records = await self._sink.last_chain() > 0
         try:
             return read_key(self._key_file)
         except FileNotFoundError:
-            if not await self._sink.last_chain():
+            if not has_records:
                 return make_key(self._key_file)
             raise UnusableAudit(
                 f"the audit has records, and its key {self._key_file} is missing: put it back, or "

@@ -276,6 +276,21 @@ async def test_a_missing_key_of_records_that_are_there_is_not_made_anew(
         read_key(missing)
 
 
+async def test_another_process_may_begin_the_audit_while_this_one_starts(
+    sink: MemorySink, audit: Audit, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def last_chain() -> int:
+        monkeypatch.undo()
+        await Audit(sink, key_file).record(record())
+        return await sink.last_chain()
+
+    monkeypatch.setattr(sink, "last_chain", last_chain)
+    await audit.record(record())
+
+    assert [link.chain for link in sink.links] == [1, 2]
+    assert problems_in(sink, key_file) == []
+
+
 async def test_an_audit_that_can_be_written_has_no_problem(audit: Audit) -> None:
     assert await audit.problem() is None
     await audit.record(record())
