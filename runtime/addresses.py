@@ -117,4 +117,10 @@ async def connected_apart(urls: Iterable[AmqpDsn]) -> AsyncIterator[AbstractConn
         closing = asyncio.create_task(connection.close())
         _farewells.add(closing)
         closing.add_done_callback(_farewells.discard)
-        await asyncio.wait([closing], timeout=_FAREWELL_SECONDS)
+        # Whoever is cancelled waits, too: a loop that ends would cancel what is left.
+        farewell = asyncio.create_task(asyncio.wait([closing], timeout=_FAREWELL_SECONDS))
+        try:
+            await asyncio.shield(farewell)
+        except asyncio.CancelledError:
+            await farewell
+            raise

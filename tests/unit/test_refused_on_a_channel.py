@@ -23,6 +23,7 @@ from contracts.topology import (
 )
 from publisher_app import publishing
 from publisher_app.publishing import EventPublisher
+from runtime import addresses
 from runtime.broker import make_broker, make_channel
 from tests.unit.amqp import AmqpServer, Published, amqp_server
 from tests.unit.test_handlers import START, eventually
@@ -145,6 +146,22 @@ async def test_what_waits_in_the_queue_of_1_0_0_and_is_refused_on_a_channel_is_m
     (refused,), (message,) = server.refused, server.taken
     assert (message.routing_key, message.body) == (EVENTS_QUEUE.name, b"of 1.0.0")
     assert same(message, refused)
+
+
+@pytest.mark.parametrize("steps", range(0, 60, 3))
+async def test_who_ends_while_the_queue_of_1_0_0_is_emptied_leaves_no_connection(
+    server: AmqpServer, steps: int
+) -> None:
+    emptying = asyncio.create_task(empty_former_queue([AmqpDsn(server.url)]))
+    while not server.acknowledged:  # noqa: ASYNC110 - the turns of the loop are what is counted
+        await asyncio.sleep(0)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    emptying.cancel()
+    await asyncio.gather(emptying, return_exceptions=True)
+
+    # A loop that ended now would cancel it, for which the client waits for ever.
+    assert not addresses._farewells
 
 
 def _message(body: bytes, headers: Mapping[str, Any]) -> RabbitMessage:
