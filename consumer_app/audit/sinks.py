@@ -20,7 +20,6 @@ from consumer_app.audit.errors import AuditUnavailable, Unrecordable, audit_erro
 from consumer_app.audit.tables import ANCHORS, HEADS, LAST_CHAIN, MOST_CHAINS, RECORDS, schema
 from consumer_app.storage.database import open_database, pragmas
 from consumer_app.storage.files import keep_private
-from consumer_app.storage.libpq import is_behind_pgbouncer
 
 Result = TypeVar("Result")
 
@@ -203,7 +202,6 @@ class PostgresSink:
 
     def __init__(self, url: str) -> None:
         self._engine = open_database(url)
-        self._is_shared = is_behind_pgbouncer(self._engine.url)
         self._connection: AsyncConnection | None = None
         """For appending alone: one that is held needs neither a check nor a reset each time."""
 
@@ -259,12 +257,9 @@ class PostgresSink:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 driver = await self._driver()
                 try:
-                    if self._is_shared:
-                        # Else PgBouncer may give preparing and doing to two servers.
-                        async with driver.transaction():
-                            await driver.execute(_POSTGRES_INSERT, *columns)
-                    else:
-                        await driver.execute(_POSTGRES_INSERT, *columns)
+                    # It commits by itself. PgBouncer changes the server behind the driver's sync
+                    # alone, which it sends once all is done.
+                    await driver.execute(_POSTGRES_INSERT, *columns)
                 except asyncpg.UniqueViolationError:
                     raise ChainTaken from None
                 except _CAN_NOT_KEEP as error:

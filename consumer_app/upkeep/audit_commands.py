@@ -19,7 +19,7 @@ from consumer_app.audit.verification import Verification, heads_in
 from consumer_app.settings import ConsumerSettings
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.guidance import guidance
-from consumer_app.upkeep.options import read_before, read_option
+from consumer_app.upkeep.options import Yes, read_before, read_option
 from contracts import Instant, PatientId
 from runtime.settings import load_settings
 
@@ -150,7 +150,7 @@ def export(patient: Patient = None, since: Since = None, until: Until = None) ->
 )
 def purge(
     before: Annotated[str, typer.Option(help="RFC 3339: 2016-01-01T00:00:00Z.", metavar="TIME")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Remove what was recorded before a time.
 

@@ -12,7 +12,7 @@ from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.backups import back_up, damage_of, restore
 from consumer_app.upkeep.guidance import guidance
-from consumer_app.upkeep.options import read_before, read_option
+from consumer_app.upkeep.options import Yes, read_before, read_option
 from consumer_app.upkeep.retention import Purged, purge_histories
 from consumer_app.upkeep.target import (
     check_writing,
@@ -144,7 +144,7 @@ def purge(
         str,
         typer.Option(help="ISO 8601: the largest that anyone asks with.", metavar="DURATION"),
     ] = "P30D",
-    yes: Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Delete histories that ended before a time.
 

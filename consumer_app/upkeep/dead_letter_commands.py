@@ -10,7 +10,7 @@ from consumer_app.audit.commands import record_command
 from consumer_app.dead_letters import Death, kept_headers
 from consumer_app.upkeep.dead_letter_queue import dead_letter_queue
 from consumer_app.upkeep.guidance import guidance
-from consumer_app.upkeep.options import read_before
+from consumer_app.upkeep.options import Yes, read_before
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 
 _NEEDS = (
@@ -114,7 +114,7 @@ def drop(
 )
 def purge(
     before: Annotated[str, typer.Option(help="RFC 3339: 2026-01-01T00:00:00Z.", metavar="TIME")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Delete dead letters that became one before a time.
 

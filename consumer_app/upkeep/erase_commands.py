@@ -14,7 +14,7 @@ from consumer_app.upkeep.backups import set_aside_beside
 from consumer_app.upkeep.dead_letter_queue import dead_letter_queue
 from consumer_app.upkeep.erasure import ErasedLetters, check_room, erase_letters, rewrite
 from consumer_app.upkeep.guidance import guidance
-from consumer_app.upkeep.options import read_option
+from consumer_app.upkeep.options import Yes, read_option
 from consumer_app.upkeep.target import existing_database_url, file_of, is_sqlite, with_store
 from contracts import PatientId
 
@@ -47,7 +47,7 @@ _UNUSED_PARTS = """\
 )
 def erase(
     patient: Annotated[str, typer.Option(help="As the events name them.", metavar="ID")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Erase a patient: events, identifier, and what dead letters hold.
 

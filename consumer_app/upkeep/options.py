@@ -1,12 +1,15 @@
 """Options that several commands have, read as the services read such values."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
 from contracts import Instant, reasons
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")]
+"""Of a command that only counts without it."""
 
 
 def read_option(kind: Any, text: str, option: str) -> Any:  # noqa: ANN401 - as the kind says

@@ -9,6 +9,7 @@ import typer
 from consumer_app.audit.commands import record_command
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep.guidance import guidance
+from consumer_app.upkeep.options import Yes
 from consumer_app.upkeep.retraction import Retracted, events_by_run, find_run, retract_run
 from consumer_app.upkeep.target import existing_database_url, with_store
 
@@ -60,7 +61,7 @@ def retract(
         str,
         typer.Argument(help="As the publisher and `database runs` show it.", metavar="RUN"),
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it, and not only count.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Take out what a run of a publisher alone has brought.
 
