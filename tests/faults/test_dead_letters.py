@@ -14,6 +14,8 @@ from tests.faults.system import System, send, waiting
 from tests.processes import ModuleProcess
 from tests.services import eventually
 
+DONE, REFUSED = 0, 2
+
 
 @pytest.mark.long
 @pytest.mark.fault("replay of dead letters killed (-9)")
@@ -37,7 +39,10 @@ def test_a_replay_killed_again_and_again_loses_and_doubles_nothing(
     assert _left(system) > 0, "it was killed before its end"
 
     with replay(system) as one, replay(system) as other:
-        assert (one.wait(300), other.wait(300)) == (0, 0)
+        ended = {one.wait(300), other.wait(300)}
+    # One works at a time: the other is refused, unless the first has ended by then.
+    assert DONE in ended
+    assert ended <= {DONE, REFUSED}
     record(kills, system, consumer)
 
 
