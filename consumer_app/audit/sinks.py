@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
+import stamina
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +26,7 @@ Result = TypeVar("Result")
 
 _CACHE_BYTES = 2 * 1024 * 1024
 _PATIENCE_SECONDS = 10.0
+_SETTING_UP_SECONDS = 5.0
 MOST_LINKS = 128
 """So many are appended at once."""
 # Processes that make the tables at the same time take turns.
@@ -75,6 +77,13 @@ _ANCHOR = f"SELECT chain, number, code, seal FROM {ANCHORS} WHERE chain = "  # n
 _SQLITE_HEADS = HEADS.format(after="?")
 _SQLITE_ANCHOR = f"{_ANCHOR} ?"
 _SQLITE_NEW_ANCHOR = f"INSERT INTO {ANCHORS} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+def _is_busy(error: Exception) -> bool:
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    )
 
 
 class SqliteSink:
@@ -128,14 +137,19 @@ class SqliteSink:
             cached_statements=MOST_LINKS,
         )
         self._connection = connection
-        for pragma in pragmas(_CACHE_BYTES):
-            connection.execute(pragma)
+        self._set_up(connection)
         connection.execute("BEGIN IMMEDIATE")
         for statement in schema("sqlite"):
             connection.execute(statement)
         # So that there is something to commit, for which the disk must have room.
         connection.execute("PRAGMA user_version = 1")
         connection.execute("COMMIT")
+
+    @stamina.retry(on=_is_busy, attempts=None, timeout=_SETTING_UP_SECONDS, wait_max=0.5)
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        # Of two that make a file's log at once SQLite refuses one without any patience.
+        for pragma in pragmas(_CACHE_BYTES):
+            connection.execute(pragma)
 
     def _last_chain(self) -> int:
         number: int = self._opened().execute(LAST_CHAIN).fetchone()[0]

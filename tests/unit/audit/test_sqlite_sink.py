@@ -1,5 +1,6 @@
 """Records go to a SQLite file of their own, for its owner alone, and are there for good."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -167,3 +168,15 @@ async def test_the_room_on_its_disk_is_told(sink: SqliteSink) -> None:
 
     assert free is not None
     assert free > 0
+
+
+@pytest.mark.parametrize("time", range(20))
+async def test_those_who_make_the_file_at_once_all_open_it(tmp_path: Path, time: int) -> None:
+    sinks = [SqliteSink(tmp_path / f"audit-{time}.db") for _ in range(4)]
+    try:
+        # Each has a thread of its own.
+        await asyncio.gather(*(sink.open() for sink in sinks))
+        assert [await sink.last_chain() for sink in sinks] == [0] * len(sinks)
+    finally:
+        for sink in sinks:
+            await sink.close()
