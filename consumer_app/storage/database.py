@@ -49,7 +49,8 @@ _NOTHING_IN_SESSION = {
 }
 # By that setting, which is ours alone, the driver takes a primary for a host that is read-only.
 _HOSTS_FOR_READERS = {"read-write": "primary", "read-only": "standby"}
-# Given first, so that even switching to WAL waits for another process that does the same.
+# Given first, so that switching to WAL waits for who writes. Of two that switch a new file at once
+# SQLite may refuse one all the same: who opens it tries again.
 _PATIENCE = f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_SECONDS * 1000)}"
 _FOR_WRITING = (
     "PRAGMA journal_mode = WAL",
