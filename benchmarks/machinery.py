@@ -39,6 +39,8 @@ class Bench:
             "RABBITMQ_URL": self.broker.url,
             "DATABASE_URL": database_url or f"sqlite+aiosqlite:///{self.new_database()}",
             "PUBLISHER_GIVE_UP_AFTER": "600",
+            # A consumer on PostgreSQL keeps its audit there, and needs a key that all share.
+            "AUDIT_KEY_FILE": str(self.folder / "audit.key"),
         }
 
     def new_database(self) -> Path:
