@@ -7,7 +7,7 @@ from typing import NamedTuple
 from benchmarks.events import events
 from contracts import write_message
 from contracts.message import explain_message
-from contracts.reading import read_plain_events
+from contracts.reading import read_plain
 
 _EVENTS = 1_000
 _READS = 100
@@ -24,7 +24,7 @@ def readers() -> Readers:
     """Let each reader read the same message of 1,000 plain events."""
     body = write_message(events(_EVENTS))
     explaining = _rate(lambda: explain_message(body))
-    return Readers(_rate(lambda: read_plain_events(body)), explaining)
+    return Readers(_rate(lambda: read_plain(body)), explaining)
 
 
 def _rate(read: Callable[[], object]) -> float:

@@ -73,10 +73,10 @@ def handle_events(
 
     async def store_events(message: RabbitMessage) -> None:
         run, no_run = run_of_message(message.headers)
-        written, events, refusal = await reader.read(message.body)
+        read = await reader.read(message.body)
         if no_run is None:
-            await store.add_written(written, events, run, source_of_message(message.headers))
-        if problem := no_run or refusal:
+            await store.add_written(read, run, source_of_message(message.headers))
+        if problem := no_run or read.refusal:
             await dead_letters.take(message, problem)
 
 

@@ -4,14 +4,15 @@ A message may hold anything. Millions of values, wherever they are, would take a
 memory of its body, and many seconds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET, DecodeError, Raw, Struct, ValidationError, defstruct
 from msgspec.json import Decoder, decode
 from msgspec.structs import astuple
 
-from contracts.event import FIELDS
+from contracts.event import FIELDS, MAX_EVENTS
+from contracts.records import RECORD_FIELDS, is_of_record
 
 # The longest field takes 3 KiB where each of its characters is an escape; the rest is for spaces.
 _MOST_FIELD_BYTES = 16 * 1024
@@ -28,7 +29,7 @@ class Elements:
     def __init__(self, most: int) -> None:
         # What is in an array behind the last field of its struct is passed over.
         places = [f"_{place}" for place in range(most)]
-        self._decode = Decoder(_struct(places, Raw, array_like=True)).decode
+        self._decode = Decoder(_struct(dict.fromkeys(places, Raw), array_like=True)).decode
 
     def of(self, body: bytes) -> Sequence[bytes] | None:
         """Return the elements of a list, unread; None where the body is anything else.
@@ -47,9 +48,10 @@ class Elements:
 
 
 def fields_of(element: bytes) -> dict[str, object] | None:
-    """Return what an object holds of an event's fields; None where it is no object.
+    """Return what an object holds of a report's fields; None where it is no object.
 
-    What is far too long for a field is another text that is.
+    What is far too long for a field is another text that is. Of a record's version the ``events``
+    are taken apart likewise.
 
     Raises:
         NotJson: it is none.
@@ -61,29 +63,36 @@ def fields_of(element: bytes) -> dict[str, object] | None:
         if isinstance(error, ValidationError) and not element.lstrip().startswith(b"{"):
             return None
         raise _not_json(error) from None
-    return {name: value for name, value in zip(FIELDS, values, strict=True) if value is not UNSET}
+    fields = {name: value for name, value in zip(_NAMES, values, strict=True) if value is not UNSET}
+    events = fields.pop("events", None)
+    if isinstance(events, Raw) and is_of_record(fields):
+        parts = elements.of(bytes(events))
+        fields["events"] = _content(events) if parts is None else [*map(fields_of, parts)]
+    return fields
 
 
 def _values(element: bytes) -> Iterable[object]:
     if len(element) <= _MOST_FIELD_BYTES:
         return astuple(_decode_fields(element))
-    return [
-        value if value is UNSET else _content(value)
-        for value in astuple(_decode_raw_fields(element))
-    ]
+    *values, events = astuple(_decode_raw_fields(element))
+    return (*(value if value is UNSET else _content(value) for value in values), events)
 
 
 def _content(value: Raw) -> object:
     return decode(value) if len(value) <= _MOST_FIELD_BYTES else _TOO_LONG
 
 
-def _struct(names: Iterable[str], kind: object, *, array_like: bool = False) -> type[Struct]:
-    fields: list[Any] = [(name, kind, UNSET) for name in names]
-    return defstruct("Parts", fields, array_like=array_like, gc=False)
+def _struct(fields: Mapping[str, object], *, array_like: bool = False) -> type[Struct]:
+    kinds: list[Any] = [(name, kind, UNSET) for name, kind in fields.items()]
+    return defstruct("Parts", kinds, array_like=array_like, gc=False)
 
 
-_decode_fields = Decoder(_struct(FIELDS, Any)).decode
-_decode_raw_fields = Decoder(_struct(FIELDS, Raw)).decode
+_OWN_NAMES = (*FIELDS, *RECORD_FIELDS)
+_NAMES = (*_OWN_NAMES, "events")
+_decode_fields = Decoder(_struct({**dict.fromkeys(_OWN_NAMES, Any), "events": Raw})).decode
+_decode_raw_fields = Decoder(_struct(dict.fromkeys(_NAMES, Raw))).decode
+# A few more, as it is worth to be told by how many somebody missed.
+elements = Elements(2 * MAX_EVENTS)
 _UNREADABLE = (DecodeError, UnicodeError, RecursionError)
 
 

@@ -1,6 +1,7 @@
 """The medication administration event: its fields, what they may hold, and how they are read."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -74,7 +75,7 @@ def _parse_rfc_3339(text: str) -> datetime:
         raise _no_time("is not a day and time that exist") from None
 
 
-def _written_like(pattern: str) -> Any:  # noqa: ANN401 - as pydantic's Field
+def written_like(pattern: str) -> Any:  # noqa: ANN401 - as pydantic's Field
     """Document a pattern, as the one alternative there is.
 
     Swagger UI would try one that stands beside the type, and not in JavaScript's Unicode mode,
@@ -93,7 +94,7 @@ Identifier = Annotated[
     str,
     Meta(min_length=1, max_length=MAX_IDENTIFIER_CHARACTERS),
     Field(min_length=1, max_length=MAX_IDENTIFIER_CHARACTERS),
-    _written_like(IDENTIFIER_PATTERN),
+    written_like(IDENTIFIER_PATTERN),
     BeforeValidator(read_identifier),
 ]
 PatientId = Annotated[
@@ -106,7 +107,7 @@ MedicationName = Annotated[
     Meta(min_length=1, max_length=256),
     Field(min_length=1, max_length=256, examples=["Heparin"]),
     Field(description="Names the medication. Equal names are one medication."),
-    _written_like(NAME_PATTERN),
+    written_like(NAME_PATTERN),
     BeforeValidator(read_name),
 ]
 ReportedAction = Annotated[
@@ -135,7 +136,7 @@ _OptionalIdentifier = Annotated[
     str,
     Meta(min_length=1, max_length=MAX_IDENTIFIER_CHARACTERS),
     Field(max_length=MAX_IDENTIFIER_CHARACTERS),
-    _written_like(OPTIONAL_IDENTIFIER_PATTERN),
+    written_like(OPTIONAL_IDENTIFIER_PATTERN),
 ]
 OrderId = Annotated[
     _OptionalIdentifier | None,
@@ -176,8 +177,22 @@ class MedicationEvent(Described, frozen=True, gc=False, omit_defaults=True):
 FIELDS = MedicationEvent.__struct_fields__
 """The names of an event's fields, in their order."""
 
+MAX_EVENTS = 1_000
+"""Events in a message."""
 
+_MAX_REASONS = 10
+_EVENT = TypeAdapter(MedicationEvent)
 _PATIENT = TypeAdapter(PatientId)
+
+
+def explain_event(fields: object) -> MedicationEvent:
+    """Make an event of its fields, mended where that is certain.
+
+    Raises:
+        pydantic.ValidationError: they break the contract; ``reasons`` puts it into words.
+
+    """
+    return _EVENT.validate_python(fields)
 
 
 def checked_patient(identifier: object) -> str:
@@ -194,8 +209,17 @@ def checked_patient(identifier: object) -> str:
 
 
 def reasons(error: ValidationError) -> str:
-    """Say what is wrong with an event, field by field, without repeating what it holds."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}".removeprefix(": ")
-        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    """Say what is wrong with a report, field by field, without repeating what it holds."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return first_of(
+        [
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}".removeprefix(": ")
+            for problem in problems
+        ]
     )
+
+
+def first_of(problems: Sequence[str]) -> str:
+    """Write the first problems in one line, and how many more there are."""
+    more = f"; and {len(problems) - _MAX_REASONS} more" if len(problems) > _MAX_REASONS else ""
+    return "; ".join(problems[:_MAX_REASONS]) + more

@@ -1,23 +1,22 @@
 """The message: what one delivery from RabbitMQ carries, and how it is read and written."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import bytes_schema, json_or_python_schema
 
-from contracts.elements import Elements, NotJson, fields_of
-from contracts.event import MedicationEvent, reasons
-from contracts.reading import explain_event, read_plain_events, write_message
+from contracts.elements import NotJson, elements, fields_of
+from contracts.event import MAX_EVENTS, MedicationEvent, first_of, reasons
+from contracts.reading import NO_REPORTS, is_of_versions, read_plain, write_message
+from contracts.records import RecordEvent, RecordVersion, Report, explain_report
 
-MAX_EVENTS = 1_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """Room for MAX_EVENTS events whose every character is written as an escape."""
 
-_MAX_REASONS = 10
-
-_Events = MedicationEvent | Annotated[list[MedicationEvent], Field(max_length=MAX_EVENTS)]
+_Report = MedicationEvent | RecordEvent | RecordVersion
+_Reports = _Report | Annotated[list[_Report], Field(max_length=MAX_EVENTS)]
 
 
 class _DocumentedAs:
@@ -32,10 +31,11 @@ class _DocumentedAs:
 
 MedicationEvents = Annotated[
     bytes,
-    _DocumentedAs(_Events),
+    _DocumentedAs(_Reports),
     Field(
         title="MedicationEvents",
-        description=f"One event, or a list of up to {MAX_EVENTS:,} events.",
+        description="Events, and versions of records: one alone, or a list of them with up to "
+        f"{MAX_EVENTS:,} events in all.",
     ),
 ]
 """The body of a message, for a declaration that FastStream documents."""
@@ -50,22 +50,30 @@ DeadLetter = Annotated[
 
 
 class ReadMessage(NamedTuple):
-    """What a message body holds: the events that keep the contract, and why others do not."""
+    """What a message body holds: the reports that keep the contract, and why others do not."""
 
-    events: list[MedicationEvent]
+    reports: Sequence[Report]
     refusal: str | None = None
+
+    @property
+    def events(self) -> list[MedicationEvent]:
+        """Those that are events which stand for themselves."""
+        return [each for each in self.reports if isinstance(each, MedicationEvent)]
+
+    @property
+    def versions(self) -> list[RecordVersion]:
+        """Those that are versions of records."""
+        return [each for each in self.reports if isinstance(each, RecordVersion)]
 
 
 class CanonicalMessage(NamedTuple):
-    """The same, with the events as ``write_message`` writes them, and their number."""
+    """The same, as ``write_message`` writes it: events and versions of records apart."""
 
     written: bytes
-    events: int
+    versions: bytes
+    size: int
+    """How many events they are; a version without any counts as one."""
     refusal: str | None = None
-
-
-# A few more, as it is worth to be told by how many somebody missed.
-_elements = Elements(2 * MAX_EVENTS)
 
 
 def read_message(body: bytes) -> ReadMessage:
@@ -74,61 +82,91 @@ def read_message(body: bytes) -> ReadMessage:
 
 
 def canonical_message(body: bytes) -> CanonicalMessage:
-    """Read a message body likewise; where nothing had to be mended, ``written`` is the body."""
-    if plain := _read_plain(body):
-        return CanonicalMessage(body, len(plain.events), plain.refusal)
-    events, refusal = explain_message(body)
-    return CanonicalMessage(write_message(events), len(events), refusal)
+    """Read a message body likewise; where nothing had to be mended, it is kept as it is."""
+    plain = _read_plain(body)
+    if plain is None:
+        reports, refusal = explain_message(body)
+        return canonical_reports(reports)._replace(refusal=refusal)
+    if not plain.reports:
+        return CanonicalMessage(NO_REPORTS, NO_REPORTS, 0, plain.refusal)
+    size = _size_of_plain(body, plain.reports)
+    if is_of_versions(body):
+        return CanonicalMessage(NO_REPORTS, body, size)
+    return CanonicalMessage(body, NO_REPORTS, size)
+
+
+def canonical_reports(reports: Sequence[Report]) -> CanonicalMessage:
+    """Write reports likewise."""
+    read = ReadMessage(reports)
+    size = sum(map(_size, reports))
+    return CanonicalMessage(write_message(read.events), write_message(read.versions), size)
 
 
 def _read_plain(body: bytes) -> ReadMessage | None:
     """Read a message that is written plainly, or is too large to be read at all."""
     if len(body) > MAX_MESSAGE_BYTES:
         return ReadMessage([], f"{len(body)} bytes: a message holds up to {MAX_MESSAGE_BYTES}")
-    events = read_plain_events(body)
-    return None if events is None else _too_many(events) or ReadMessage(events)
+    reports = read_plain(body)
+    if reports is None:
+        return None
+    return _too_many(_size_of_plain(body, reports)) or ReadMessage(reports)
 
 
 def explain_message(body: bytes) -> ReadMessage:
     """Read a body that need not be written plainly, or say what is wrong with it."""
     try:
-        elements = _elements.of(body)
-        if elements is None:
-            return _explain_event(fields_of(body))
-        return _too_many(elements) or _explain_events(elements)
+        parts = elements.of(body)
+        if parts is None:
+            return _explain_alone(fields_of(body))
+        return _too_many(len(parts)) or _explain_list(parts)
     except NotJson as error:
         return ReadMessage([], f"Invalid JSON: {error}")
 
 
-def _too_many(events: Sequence[object]) -> ReadMessage | None:
-    if len(events) <= MAX_EVENTS:
+def _size_of_plain(body: bytes, reports: Sequence[Report]) -> int:
+    return sum(map(_size, reports)) if is_of_versions(body) else len(reports)
+
+
+def _size(report: Report) -> int:
+    return report.size if isinstance(report, RecordVersion) else 1
+
+
+def _too_many(size: int) -> ReadMessage | None:
+    if size <= MAX_EVENTS:
         return None
-    count = len(events) if len(events) < 2 * MAX_EVENTS else f"more than {MAX_EVENTS}"
+    count = size if size < 2 * MAX_EVENTS else f"more than {MAX_EVENTS}"
     return ReadMessage([], f"a list of {count} events: a message holds up to {MAX_EVENTS}")
 
 
-def _explain_event(fields: Mapping[str, object] | None) -> ReadMessage:
+def _explain_alone(fields: Mapping[str, object] | None) -> ReadMessage:
     if fields is None:
         return ReadMessage([], "Input should be an object")
+    if refused := _too_many(_size_of(fields)):
+        return refused
     try:
-        return ReadMessage([explain_event(fields)])
+        return ReadMessage([explain_report(fields)])
     except ValidationError as error:
         return ReadMessage([], reasons(error))
 
 
-def _explain_events(elements: Iterable[bytes]) -> ReadMessage:
-    """Take the good events out of a list that may hold bad ones too."""
-    good: list[MedicationEvent] = []
-    refusals = list(_sort_out(elements, good))
-    if not refusals:
-        return ReadMessage(good)
-    more = f"; and {len(refusals) - _MAX_REASONS} more" if len(refusals) > _MAX_REASONS else ""
-    return ReadMessage(good, "; ".join(refusals[:_MAX_REASONS]) + more)
-
-
-def _sort_out(elements: Iterable[bytes], good: list[MedicationEvent]) -> Iterator[str]:
-    for index, element in enumerate(elements):
+def _explain_list(parts: Iterable[bytes]) -> ReadMessage:
+    """Take the good reports out of a list that may hold bad ones too."""
+    good: list[Report] = []
+    refusals: list[str] = []
+    size = 0
+    for index, part in enumerate(parts):
+        fields = fields_of(part)
+        size += _size_of(fields)
+        if size > MAX_EVENTS:  # to judge them all would take long
+            return ReadMessage([], f"more than {MAX_EVENTS} events: that is what a message holds")
         try:
-            good.append(explain_event(fields_of(element)))
+            good.append(explain_report(fields))
         except ValidationError as error:
-            yield f"element {index}: {reasons(error)}"
+            refusals.append(f"element {index}: {reasons(error)}")
+    return ReadMessage(good, first_of(refusals) or None)
+
+
+def _size_of(fields: Mapping[str, object] | None) -> int:
+    """Count the events of what may be a version of a record."""
+    events = None if fields is None else fields.get("events")
+    return (len(events) if isinstance(events, list) else 0) or 1

@@ -1,4 +1,4 @@
-"""Two readers of events that agree: a quick one, and one that explains what is wrong.
+"""The quick reader of events; it agrees with pydantic's, which explains what is wrong.
 
 Nearly every event is written plainly: ASCII, single spaces, the time in UTC. msgspec reads lists of
 such events in a fifth of the time (`make bench` measures it), and pydantic reads all others, as
@@ -6,22 +6,26 @@ they may have to be mended, or to be refused with the reason.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
+from itertools import chain
 
 import msgspec
-from pydantic import TypeAdapter
 
 from contracts.event import MedicationEvent, is_in_years_of_events
+from contracts.records import RecordVersion, Report
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 # At an end of a text, or behind another. One search takes a third of the time of one for each.
 _SPACE_TOO_MANY = re.compile(r' (?:[ "]|(?<=" ))').search
 
+# With which field they begin shows of which kind they are, as msgspec can't.
+_VERSIONS = (b'{"record_id":', b'[{"record_id":')
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(MedicationEvent | list[MedicationEvent]).decode
-_EVENT = TypeAdapter(MedicationEvent)
+_decode_versions = msgspec.json.Decoder(RecordVersion | list[RecordVersion]).decode
 
 
 def read_plain_event(fields: Mapping[str, object]) -> MedicationEvent | None:
@@ -36,35 +40,49 @@ def read_plain_event(fields: Mapping[str, object]) -> MedicationEvent | None:
     return event if same_time and _is_plain(written) and _is_timed(event) else None
 
 
-def explain_event(fields: object) -> MedicationEvent:
-    """Make an event of its fields, mended where that is certain.
-
-    Raises:
-        pydantic.ValidationError: they break the contract; ``reasons`` puts it into words.
-
-    """
-    return _EVENT.validate_python(fields)
+def write_message(reports: Sequence[Report]) -> bytes:
+    """Write the body of a message: one report as itself, several as a list."""
+    return _encode(reports[0] if len(reports) == 1 else reports)
 
 
-def write_message(events: Sequence[MedicationEvent]) -> bytes:
-    """Write the body of a message: one event as itself, several as a list."""
-    return _encode(events[0] if len(events) == 1 else events)
+NO_REPORTS = write_message([])
 
 
 def read_written(body: bytes) -> list[MedicationEvent]:
-    """Read what ``write_message`` has written, in a third of the time: it is not judged again."""
+    """Read events as ``write_message`` has written them, in a third of the time: unjudged."""
     read = _decode(body)
     return read if isinstance(read, list) else [read]
 
 
-def read_plain_events(body: bytes) -> list[MedicationEvent] | None:
-    """Read events that are written byte by byte as we write plain ones; None for all others."""
+def read_written_versions(body: bytes) -> list[RecordVersion]:
+    """Read versions of records likewise."""
+    read = _decode_versions(body)
+    return read if isinstance(read, list) else [read]
+
+
+def read_plain(body: bytes) -> Sequence[Report] | None:
+    """Read reports that are written byte by byte as we write plain ones; None for all others.
+
+    All of them are events, or all are versions of records: a mixture takes longer to read.
+    """
+    reports: Sequence[Report]
     try:
-        events = read_written(body)
+        if is_of_versions(body):
+            reports = versions = read_written_versions(body)
+            events: Iterable[MedicationEvent] = chain.from_iterable(
+                version.events for version in versions
+            )
+        else:
+            reports = events = read_written(body)
     except _UNREADABLE:
         return None
-    is_ours = write_message(events) == body and _is_plain(body.decode())
-    return events if is_ours and all(map(_is_timed, events)) else None
+    is_ours = write_message(reports) == body and _is_plain(body.decode())
+    return reports if is_ours and all(map(_is_timed, events)) else None
+
+
+def is_of_versions(written: bytes) -> bool:
+    """Say whether what ``write_message`` has written begins with a version of a record."""
+    return written.startswith(_VERSIONS)
 
 
 def _is_plain(written: str) -> bool:

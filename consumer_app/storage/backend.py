@@ -42,15 +42,18 @@ Row = tuple[Any, ...]
 
 
 class Received(NamedTuple):
-    """Events that came together, as ``write_message`` writes them.
+    """Reports that came together, as ``write_message`` writes them.
 
     So they take a third of the memory that they take as objects, and while the message's body is in
     hand nothing, as nearly always it is that.
     """
 
     written: bytes
-    events: int
-    """How many they are."""
+    """Events that stand for themselves."""
+    versions: bytes
+    """Versions of records."""
+    size: int
+    """How many events they are; a version without any counts as one."""
     at: datetime
     """When, in UTC."""
     run: str | None

@@ -161,7 +161,7 @@ class PostgresBackend:
             raise standby()
 
     async def insert(self, received: Sequence[Received], numbers: RunNumbers) -> bool:
-        if sum(each.events for each in received) <= _FEW_EVENTS:
+        if sum(each.size for each in received) <= _FEW_EVENTS:
             columns, patients, medications = _columns(received, numbers)
         else:
             # It takes 50 ms, in which the event loop goes on.

@@ -50,7 +50,7 @@ from consumer_app.storage.tables import (
     PATIENTS,
 )
 from consumer_app.storage.writing import Writer
-from contracts import FIELDS, MedicationEvent, write_message
+from contracts import FIELDS, CanonicalMessage, MedicationEvent, Report, canonical_reports
 
 PAGE_ORDER = ("event_time", *(n for n in FIELDS if n not in {"patient_id", "event_time"}))
 """The fields by which one patient's events are put in order, page by page."""
@@ -174,24 +174,25 @@ class EventStore:
 
     async def add(
         self,
-        events: Sequence[MedicationEvent],
+        reports: Sequence[Report],
         run: str | None = None,
         source: str | None = None,
     ) -> None:
-        """Store the events of a run durably; one that is there already changes nothing.
+        """Store the reports of a run durably; one that is there already changes nothing.
 
         It is kept in mind, though, when another run brings it. What arrives of a retracted run is
         counted, and not stored; who is its ``source`` is noted. Goes on trying for as long as the
         database is away, locked or full.
         """
-        await self.add_written(write_message(events), len(events), run, source)
+        await self.add_written(canonical_reports(reports), run, source)
 
     async def add_written(
-        self, written: bytes, events: int, run: str | None = None, source: str | None = None
+        self, message: CanonicalMessage, run: str | None = None, source: str | None = None
     ) -> None:
-        """Store so many events that ``write_message`` has written, likewise."""
-        if events:
-            received = Received(written, events, datetime.now(UTC), run, source)
+        """Store what a message reports, likewise."""
+        written, versions, size, _ = message
+        if size:
+            received = Received(written, versions, size, datetime.now(UTC), run, source)
             await self._writes.submit([received], self._part_of_a_commit(received))
 
     async def read(
@@ -484,8 +485,10 @@ class EventStore:
         return Found(events, read[0].last_received_at if read else None)
 
     def _part_of_a_commit(self, received: Received) -> float:
-        events = received.events / self._backend.EVENTS_A_COMMIT
-        return max(events, len(received.written) / self._backend.BYTES_A_COMMIT)
+        size = len(received.written) + len(received.versions)
+        return max(
+            received.size / self._backend.EVENTS_A_COMMIT, size / self._backend.BYTES_A_COMMIT
+        )
 
     async def _insert(self, received: Sequence[Received]) -> None:
         try:

@@ -48,7 +48,7 @@ class Writer:
             numbers = await self._look_up(named, brought)
             for each in received:
                 if each.run is not None and each.run not in numbers:
-                    late[each.run] += each.events
+                    late[each.run] += each.size
             received = [each for each in received if each.run in numbers]
             named = set(numbers)
         if late:

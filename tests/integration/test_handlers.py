@@ -22,7 +22,7 @@ from consumer_app.dead_letters import DeadLetters, Death
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
-from contracts import MedicationEvent, explain_event, read_written, write_message
+from contracts import CanonicalMessage, MedicationEvent, explain_event, read_written, write_message
 from contracts.topology import (
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_QUEUE,
@@ -466,9 +466,9 @@ class _HeldStore(EventStore):
         self.let_go = asyncio.Event()
 
     async def add_written(
-        self, written: bytes, _events: int, _run: str | None = None, _source: str | None = None
+        self, message: CanonicalMessage, _run: str | None = None, _source: str | None = None
     ) -> None:
-        self.waiting += read_written(written)
+        self.waiting += read_written(message.written)
         await self.let_go.wait()
 
 

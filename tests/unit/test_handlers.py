@@ -21,7 +21,7 @@ from consumer_app.dead_letters import (
 from consumer_app.handlers import handle_events
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
-from contracts import MedicationEvent, explain_event
+from contracts import CanonicalMessage, MedicationEvent, explain_event
 from contracts.topology import (
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_QUEUE,
@@ -45,12 +45,12 @@ class FailingStore(EventStore):
     fails = 0
 
     async def add_written(
-        self, written: bytes, events: int, run: str | None = None, source: str | None = None
+        self, message: CanonicalMessage, run: str | None = None, source: str | None = None
     ) -> None:
         if self.fails:
             self.fails -= 1
             raise OSError("as if the process were about to end")
-        await super().add_written(written, events, run, source)
+        await super().add_written(message, run, source)
 
 
 class Consumer:

@@ -39,9 +39,9 @@ def test_one_event_stands_alone_or_in_a_list() -> None:
 
 
 def test_a_message_holds_up_to_1_000_events_in_their_order() -> None:
-    events, refusal = read_message(body(numbered(MAX_EVENTS)))
-    assert [event.event_id for event in events] == [str(number) for number in range(1_000)]
-    assert refusal is None
+    read = read_message(body(numbered(MAX_EVENTS)))
+    assert [event.event_id for event in read.events] == [str(number) for number in range(1_000)]
+    assert read.refusal is None
 
 
 @pytest.mark.parametrize("last", [EVENT, BAD])
@@ -65,9 +65,9 @@ def test_an_empty_list_carries_nothing_and_breaks_nothing() -> None:
 
 def test_of_a_mixed_list_the_good_are_kept_and_the_bad_told_by_their_index() -> None:
     first, second = numbered(2)
-    events, refusal = read_message(body([first, BAD, second, {"action": "stop"}, 5]))
-    assert [event.event_id for event in events] == ["0", "1"]
-    assert refusal == (
+    read = read_message(body([first, BAD, second, {"action": "stop"}, 5]))
+    assert [event.event_id for event in read.events] == ["0", "1"]
+    assert read.refusal == (
         f"element 1: {WRONG_ACTION}; element 3: patient_id: Field required; "
         "medication_name: Field required; event_time: Field required; "
         "element 4: Input should be a valid dictionary or instance of MedicationEvent"

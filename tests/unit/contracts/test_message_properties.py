@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import (
+    NO_REPORTS,
     Action,
+    CanonicalMessage,
     MedicationEvent,
     canonical_message,
     read_message,
@@ -65,7 +67,8 @@ def test_a_message_that_is_written_in_another_way_is_rewritten_and_one_of_ours_i
     ours = write_message(events)
     others = json.dumps(json.loads(ours), indent=1).encode()
 
-    assert canonical_message(others) == canonical_message(ours) == (ours, len(events), None)
+    expected = CanonicalMessage(ours, NO_REPORTS, len(events))
+    assert canonical_message(others) == canonical_message(ours) == expected
 
 
 hostile = st.recursive(

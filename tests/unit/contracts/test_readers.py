@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from contracts import Action, MedicationEvent, explain_event, read_plain_event
 from contracts.message import ReadMessage, explain_message
-from contracts.reading import read_plain_events, write_message
+from contracts.reading import read_plain, write_message
 
 PLAIN = {
     "patient_id": "2",
@@ -142,14 +142,14 @@ def test_of_a_body_the_quick_reader_reads_what_the_explaining_one_does_or_nothin
     body = written.encode()
     cut = body[: draw.draw(st.integers(0, len(body)))]
     for each in (body, cut, body + b" ", written.encode("utf-16")):
-        quick = read_plain_events(each)
+        quick = read_plain(each)
         assert quick is None or ReadMessage(quick) == explain_message(each)
 
 
 @given(st.lists(plain_events, min_size=1, max_size=3))
 def test_what_is_written_plainly_is_read_quickly(events: list[MedicationEvent]) -> None:
     body = write_message(events)
-    assert read_plain_events(body) == events == explain_message(body).events
+    assert read_plain(body) == events == explain_message(body).events
 
 
 @pytest.mark.parametrize("optional", ["order_id", "event_id"])

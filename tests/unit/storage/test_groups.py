@@ -30,7 +30,7 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     async def counted(
         self: SqliteBackend, received: Sequence[Received], numbers: RunNumbers
     ) -> bool:
-        sizes.append(sum(each.events for each in received))
+        sizes.append(sum(each.size for each in received))
         return await insert(self, received, numbers)
 
     monkeypatch.setattr(SqliteBackend, "insert", counted)

@@ -1,0 +1,102 @@
+"""Records: what a source reports whole, and again in a new version when it corrects it."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta
+from msgspec.structs import astuple
+from pydantic import BeforeValidator, Field, TypeAdapter
+
+from contracts.described import Described
+from contracts.event import FIELDS, MedicationEvent, explain_event, written_like
+from contracts.text import IDENTIFIER_PATTERN, read_identifier
+
+MAX_RECORD_CHARACTERS = 256
+MAX_VERSION_CHARACTERS = 128
+
+RecordId = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_RECORD_CHARACTERS),
+    Field(min_length=1, max_length=MAX_RECORD_CHARACTERS),
+    Field(
+        description="The record that is reported, whose source it begins with.",
+        examples=["ward-server/MedicationAdministration/7"],
+    ),
+    written_like(IDENTIFIER_PATTERN),
+    BeforeValidator(read_identifier),
+]
+VersionOfRecord = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_VERSION_CHARACTERS),
+    Field(min_length=1, max_length=MAX_VERSION_CHARACTERS),
+    Field(
+        description="Which version of it: the highest counts, compared by code points.",
+        examples=["2021-01-01T02:00:00.000000Z/000002/6f1c"],
+    ),
+    written_like(IDENTIFIER_PATTERN),
+    BeforeValidator(read_identifier),
+]
+RECORD_FIELDS = ("record_id", "record_version")
+"""The names of the fields that say of which version of a record an event is."""
+
+
+class RecordEvent(MedicationEvent, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """An event of one version of a record; only those of the highest version count.
+
+    Two of them are the same where all eight fields are equal.
+    """
+
+    record_id: RecordId
+    record_version: VersionOfRecord
+
+
+class RecordVersion(Described, frozen=True, gc=False):
+    """One version of a record, with all of its events: with none it takes the record back.
+
+    What was reported under one version is one version, however many messages it came in.
+    """
+
+    record_id: RecordId
+    record_version: VersionOfRecord
+    events: Annotated[
+        list[MedicationEvent], Field(description="The events that this version reports.")
+    ]
+
+    @property
+    def size(self) -> int:
+        """How much it is of what a message holds: as many as its events, and 1 without any."""
+        return len(self.events) or 1
+
+
+Report = MedicationEvent | RecordVersion
+"""What a message reports: an event that stands for itself, or a version of a record."""
+
+_RECORD_EVENT = TypeAdapter(RecordEvent)
+_VERSION = TypeAdapter(RecordVersion)
+
+
+def explain_report(fields: object) -> Report:
+    """Make a report of its fields, mended where that is certain.
+
+    An event with the fields of a record is a version of it with that event.
+
+    Raises:
+        pydantic.ValidationError: they break the contract; ``reasons`` puts it into words.
+
+    """
+    if not isinstance(fields, Mapping) or not is_of_record(fields):
+        return explain_event(fields)
+    if "events" in fields:
+        return _VERSION.validate_python(fields)
+    event = _RECORD_EVENT.validate_python(fields)
+    own = MedicationEvent(*astuple(event)[: len(FIELDS)])
+    return RecordVersion(event.record_id, event.record_version, [own])
+
+
+def is_of_record(fields: Mapping[str, object]) -> bool:
+    """Say whether fields name a record, or a version of one; an empty one is an absent one."""
+    return any(not _is_absent(fields.get(name)) for name in RECORD_FIELDS)
+
+
+def _is_absent(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
