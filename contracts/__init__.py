@@ -39,6 +39,7 @@ from contracts.records import (
     RecordVersion,
     Report,
     explain_report,
+    explain_version,
     is_of_record,
 )
 from contracts.runs import (
@@ -88,6 +89,7 @@ __all__ = [
     "checked_run",
     "explain_event",
     "explain_report",
+    "explain_version",
     "headers_of",
     "is_of_record",
     "legible",

@@ -87,10 +87,15 @@ def explain_report(fields: object) -> Report:
     if not isinstance(fields, Mapping) or not is_of_record(fields):
         return explain_event(fields)
     if "events" in fields:
-        return _VERSION.validate_python(fields)
+        return explain_version(fields)
     event = _RECORD_EVENT.validate_python(fields)
     own = MedicationEvent(*astuple(event)[: len(FIELDS)])
     return RecordVersion(event.record_id, event.record_version, [own])
+
+
+def explain_version(fields: Mapping[str, object]) -> RecordVersion:
+    """Make a version of a record with its list of events likewise."""
+    return _VERSION.validate_python(fields)
 
 
 def is_of_record(fields: Mapping[str, object]) -> bool:

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from publisher_app.failures import Failure
+from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
@@ -139,7 +140,8 @@ async def _publish_file(name: str, settings: PublisherSettings, outcome: FileOut
     opened = open_file(name, settings.encoding, settings.skip_lines)
     with opened as file, progress() as report:
         async with publisher.connected():
-            await publish_file(file, Intake(publisher, settings), outcome, report, settings.rejects)
+            formats, intake = Formats(settings), Intake(publisher, settings)
+            await publish_file(file, formats, intake, outcome, report, settings.rejects)
 
 
 def _cancel_on_signals() -> None:

@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from contracts import MedicationEvent
+from contracts import RecordVersion, Report
 from publisher_app.batches import in_batches, read_in_batches
 from publisher_app.failures import Failure
-from publisher_app.formats.columns import Columns
-from publisher_app.formats.mapping import FieldMapping, NoEvent
+from publisher_app.formats.mapping import NoEvent
+from publisher_app.formats.recognition import Notes, Recognised
 from publisher_app.formats.records import Record
 from publisher_app.publishing import EventPublisher
 from publisher_app.repeats import Repeats
@@ -30,7 +30,10 @@ class Outcome:
     """Who has brought them, or from where."""
     published: int = 0
     """Events that RabbitMQ has confirmed."""
+    versions: int = 0
+    """Versions of records that it has confirmed, with their events among those."""
     rejected: int = 0
+    notes: Notes = field(default_factory=Notes)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -38,13 +41,25 @@ class Outcome:
         """Seconds since the start."""
         return time.monotonic() - self.started
 
+    def count(self, confirmed: Sequence[Report]) -> None:
+        """Count what RabbitMQ has confirmed."""
+        versions = [each for each in confirmed if isinstance(each, RecordVersion)]
+        self.versions += len(versions)
+        self.published += len(confirmed) - len(versions) + sum(len(e.events) for e in versions)
+
     def __str__(self) -> str:
-        counts = f"published {self.published}, rejected {self.rejected} in {self.seconds:.1f} s"
-        return f"{counts}; run {self.run}" if self.run else counts
+        of_records = f" in {self.versions} versions of records" if self.versions else ""
+        told = [
+            f"published {self.published}{of_records}, rejected {self.rejected} "
+            f"in {self.seconds:.1f} s",
+            *(f"{note}: {times}" for note, times in sorted(self.notes.items())),
+            *([f"run {self.run}"] if self.run else []),
+        ]
+        return "; ".join(told)
 
 
 class Intake:
-    """Takes the records of inputs; each call is about one input, from its beginning to its end.
+    """Takes inputs; each call is about one of them, from its beginning to its end.
 
     Up to ``window`` messages of an input wait for RabbitMQ's confirmation at once, each with up to
     ``batch_size`` events.
@@ -52,73 +67,65 @@ class Intake:
 
     def __init__(self, publisher: EventPublisher, settings: PublisherSettings) -> None:
         self._publisher = publisher
-        self.columns = Columns(settings.map)
-        self._mapping = FieldMapping(self.columns, settings.timezone, settings.time_format)
         self._batch_size = settings.batch_size
         self._window = settings.window
 
-    async def take(self, records: Iterable[Record], reject: Reject, outcome: Outcome) -> None:
-        """Take records that are at hand; return once all of their events are confirmed.
+    async def take(self, recognised: Recognised, reject: Reject, outcome: Outcome) -> None:
+        """Take what is at hand; return once all of it is confirmed.
 
         Raises:
             Failure: not all are confirmed; ``outcome`` tells how far it came. What ``reject``
                 raises, too.
 
         """
-        events = list(self._events(records, reject, outcome))
-        await self._publish(in_batches(events, self._batch_size), outcome)
+        reports = list(_reports(recognised, reject, outcome))
+        await self._publish(in_batches(reports, self._batch_size), outcome)
 
     async def take_as_they_come(
         self,
-        records: Iterator[Record],
+        recognise: Callable[[], Recognised],
         reject: Reject,
         outcome: Outcome,
         report: Callable[[], None],
     ) -> None:
-        """Take records that are waited for, or are too many to be held: read beside the event loop.
+        """Take what is waited for, or is too much to be held: read beside the event loop.
 
-        ``reject`` is called there, and ``report`` here, after each confirmation. Raises as
-        ``take`` does, and what ``records`` raises, behind what was read before it.
+        ``recognise`` and ``reject`` are called there, and ``report`` here, after each confirmation.
+        Raises as ``take`` does, and what reading raises, behind what was read before it.
         """
-        events = self._events(records, reject, outcome)
-        await self._publish(read_in_batches(events, self._batch_size), outcome, report)
 
-    def _events(
-        self, records: Iterable[Record], reject: Reject, outcome: Outcome
-    ) -> Iterator[MedicationEvent]:
-        event_of, number = self._mapping.event_of, Repeats().number
-        for record in records:
-            try:
-                yield number(event_of(record))
-            except NoEvent as problem:
-                outcome.rejected += 1
-                reject(record, str(problem))
+        def read() -> Iterator[Report]:
+            yield from _reports(recognise(), reject, outcome)
+
+        await self._publish(read_in_batches(read(), self._batch_size), outcome, report)
 
     async def _publish(
         self,
-        batches: AsyncGenerator[list[MedicationEvent]],
+        batches: AsyncGenerator[list[Report]],
         outcome: Outcome,
         report: Callable[[], None] = lambda: None,
     ) -> None:
         async with aclosing(batches), aclosing(self._confirmed(batches, outcome)) as confirmed:
-            async for events in confirmed:
-                outcome.published += events
+            async for batch in confirmed:
+                outcome.count(batch)
                 report()
 
     async def _confirmed(
-        self, batches: AsyncIterator[list[MedicationEvent]], outcome: Outcome
-    ) -> AsyncGenerator[int]:
-        """Publish batches as messages; yield the number of events as they are confirmed."""
-        in_flight: dict[asyncio.Task[None], int] = {}
+        self, batches: AsyncIterator[list[Report]], outcome: Outcome
+    ) -> AsyncGenerator[list[Report]]:
+        """Publish batches as messages; yield them as they are confirmed."""
+        in_flight: dict[asyncio.Task[None], list[Report]] = {}
         failures: list[Failure] = []
         try:
             async for batch in _until_failure(batches, failures):
                 publishing = self._publisher.publish(batch, outcome.run, outcome.source)
-                in_flight[asyncio.create_task(publishing)] = len(batch)
+                in_flight[asyncio.create_task(publishing)] = batch
                 while len(in_flight) >= self._window:
-                    yield await _settle(in_flight)
+                    for confirmed in await _settle(in_flight):
+                        yield confirmed
             while in_flight:
-                yield await _settle(in_flight)
+                for confirmed in await _settle(in_flight):
+                    yield confirmed
         finally:
             for task in in_flight:
                 task.cancel()
@@ -127,9 +134,20 @@ class Intake:
             raise failure
 
 
+def _reports(recognised: Recognised, reject: Reject, outcome: Outcome) -> Iterator[Report]:
+    number = Repeats().number
+    for record in recognised.records:
+        try:
+            for report in recognised.reports_of(record, outcome.notes):
+                yield report if isinstance(report, RecordVersion) else number(report)
+        except NoEvent as problem:
+            outcome.rejected += 1
+            reject(record, str(problem))
+
+
 async def _until_failure(
-    batches: AsyncIterator[list[MedicationEvent]], failures: list[Failure]
-) -> AsyncIterator[list[MedicationEvent]]:
+    batches: AsyncIterator[list[Report]], failures: list[Failure]
+) -> AsyncIterator[list[Report]]:
     """Yield the batches; keep what ends the reading: all before it is still to be confirmed."""
     try:
         async for batch in batches:
@@ -138,11 +156,11 @@ async def _until_failure(
         failures.append(failure)
 
 
-async def _settle(in_flight: dict[asyncio.Task[None], int]) -> int:
-    """Wait until a message or more are confirmed; return the number of their events."""
+async def _settle(in_flight: dict[asyncio.Task[None], list[Report]]) -> list[list[Report]]:
+    """Wait until a message or more are confirmed; return what they held."""
     done, _ = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
     confirmed = [task for task in done if task.exception() is None]
     # Those that are not confirmed stay, for the next call to tell of: first what is counts.
     for task in confirmed or done:
         task.result()
-    return sum(in_flight.pop(task) for task in confirmed)
+    return [in_flight.pop(task) for task in confirmed]

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from publisher_app.access import ROUTES
 from publisher_app.failures import Failure
+from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.inputs.http import events_router
 from publisher_app.intake import Intake
@@ -32,7 +33,7 @@ _DESCRIPTION = "Takes medication administration events and publishes them to Rab
 def make_app(settings: PublisherSettings) -> HttpApp:
     """Wire the publisher; nothing is connected or opened before it starts."""
     publisher = EventPublisher.of(settings)
-    intake = Intake(publisher, settings)
+    formats, intake = Formats(settings), Intake(publisher, settings)
     api = FastAPI(
         title="Medication events",
         version=VERSION,
@@ -41,7 +42,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         redoc_url=None,
     )
     bodies = Bodies(settings.max_body_bytes, seconds=settings.body_timeout)
-    api.include_router(events_router(intake, bodies, settings.max_elements))
+    api.include_router(events_router(formats, intake, bodies, settings.max_elements))
     checks: dict[str, Check] = {
         "broker": partial(broker_problem, publisher.broker),
         "publishing": publisher.problem,
@@ -60,7 +61,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         async def publish_at_start() -> None:
             if settings.input is not None:
                 await started.wait()
-                await _publish_file(settings.input, settings, intake)
+                await _publish_file(settings.input, settings, formats, intake)
 
         task = asyncio.create_task(publish_at_start())
         yield
@@ -82,12 +83,14 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     return app
 
 
-async def _publish_file(name: str, settings: PublisherSettings, intake: Intake) -> None:
+async def _publish_file(
+    name: str, settings: PublisherSettings, formats: Formats, intake: Intake
+) -> None:
     outcome = FileOutcome(run=settings.run)
     try:
         opened = open_file(name, settings.encoding, settings.skip_lines)
         with opened as file, progress() as report:
-            await publish_file(file, intake, outcome, report, settings.rejects)
+            await publish_file(file, formats, intake, outcome, report, settings.rejects)
     except Failure as failure:
         logger.error("%s; %s", failure, outcome)
     else:

@@ -3,18 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Self
+from typing import Self, TypeVar
 
 import stamina
 from aio_pika.exceptions import AMQPChannelError, DeliveryError
 from faststream.rabbit import RabbitBroker
+from msgspec.structs import replace
 
 from contracts import (
-    MedicationEvent,
+    MAX_EVENTS,
     MedicationEvents,
     MessageHeaders,
+    RecordVersion,
+    Report,
     headers_of,
     write_message,
 )
@@ -24,6 +27,8 @@ from publisher_app.settings import PublisherSettings
 from runtime.broker import make_broker, make_channel
 from runtime.broker_errors import BrokerRefused, BrokerUnavailable, broker_errors
 from runtime.confirms import publish_confirmed
+
+Value = TypeVar("Value")
 
 logger = logging.getLogger("publisher_app")
 
@@ -102,9 +107,9 @@ class EventPublisher:
         return self._problem[1]
 
     async def publish(
-        self, events: Sequence[MedicationEvent], run: str | None, source: str | None = None
+        self, reports: Sequence[Report], run: str | None, source: str | None = None
     ) -> None:
-        """Publish up to 1,000 events as a message, or as several; return once it is confirmed.
+        """Publish reports as a message, or as several; return once all are confirmed.
 
         They belong to a ``run``, or to none, and were brought by a ``source``.
 
@@ -125,7 +130,7 @@ class EventPublisher:
         # The time is up in the middle of a try, or of a pause, too.
         with suppress(TimeoutError):
             async with asyncio.timeout(self._give_up_after):
-                for body in bodies_of(events):
+                for body in bodies_of(reports):
                     async for attempt in stamina.retry_context(
                         was_not_confirmed, attempts=None, timeout=None
                     ):
@@ -155,14 +160,30 @@ class EventPublisher:
         self._problem = None
 
 
-def bodies_of(events: Sequence[MedicationEvent]) -> Iterator[bytes]:
-    """Write events as one message, or as several of up to MOST_MESSAGE_BYTES."""
-    body = write_message(events)
-    if len(body) <= MOST_MESSAGE_BYTES or len(events) == 1:
+def bodies_of(reports: Sequence[Report]) -> Iterator[bytes]:
+    """Write reports as one message, or as several of up to 1,000 events and MOST_MESSAGE_BYTES.
+
+    A version of a record may be parted, too: it is what was reported under it in all messages.
+    """
+    body = write_message(reports)
+    size = sum(each.size if isinstance(each, RecordVersion) else 1 for each in reports)
+    if (len(body) <= MOST_MESSAGE_BYTES and size <= MAX_EVENTS) or size == 1:
         yield body
-    else:
-        # It would be kept while its parts wait for their confirmations.
-        del body
-        half = len(events) // 2
-        yield from bodies_of(events[:half])
-        yield from bodies_of(events[half:])
+        return
+    # It would be kept while its parts wait for their confirmations.
+    del body
+    for part in _parts(reports):
+        yield from bodies_of(part)
+
+
+def _parts(reports: Sequence[Report]) -> Iterable[Sequence[Report]]:
+    """Part reports in two, or the one version of a record that they are."""
+    first = reports[0]
+    if len(reports) == 1 and isinstance(first, RecordVersion):
+        return [[replace(first, events=[*events])] for events in _halves(first.events)]
+    return _halves(reports)
+
+
+def _halves(values: Sequence[Value]) -> Iterable[Sequence[Value]]:
+    half = len(values) // 2
+    return values[:half], values[half:]

@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from contracts import FIELDS, checked_run
+from contracts import FIELDS, RECORD_FIELDS, checked_run
 from publisher_app.formats.times import check_format
 from runtime.settings import ServiceSettings
+
+_FIELDS = (*FIELDS, *RECORD_FIELDS)
 
 
 def read_columns(value: object) -> object:
@@ -25,8 +27,8 @@ def read_columns(value: object) -> object:
     columns: dict[str, str] = {}
     for pair in filter(None, pairs):
         field, _, column = (part.strip() for part in str(pair).partition("="))
-        if field not in FIELDS or not column:
-            fields = ", ".join(FIELDS)
+        if field not in _FIELDS or not column:
+            fields = ", ".join(_FIELDS)
             raise ValueError(f"write FIELD=COLUMN, such as patient_id=MRN; the fields are {fields}")
         if columns.setdefault(field, column) != column:
             raise ValueError(f"names two columns for {field}")

@@ -8,13 +8,14 @@ from itertools import chain, islice
 
 from msgspec.structs import fields
 
-from contracts import FIELDS, MedicationEvent
+from contracts import FIELDS, RECORD_FIELDS, MedicationEvent
 from contracts.text import read_name
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.records import Record
 
 logger = logging.getLogger(__name__)
 
+_FIELDS = (*FIELDS, *RECORD_FIELDS)
 _REQUIRED = tuple(field.name for field in fields(MedicationEvent) if field.required)
 _OTHER_NAMES = {"patient_id": ("p_id",)}
 _AHEAD = 1_000
@@ -36,7 +37,7 @@ class Columns:
     def __init__(self, mapped: Mapping[str, str]) -> None:
         """Take the names of those columns that are ``mapped``, by their fields."""
         self._mapped = {field: _read(name) for field, name in mapped.items()}
-        self._exact = {self._mapped.get(field, field) for field in FIELDS}
+        self._exact = {self._mapped.get(field, field) for field in _FIELDS}
         self._seen: set[str] = set()
         self._told_absent: set[str] = set()
         self._told_passed_over: set[str] = set()
@@ -152,7 +153,7 @@ class Columns:
     def _candidates(self, names: Collection[str]) -> dict[str, list[str]]:
         keys = [(_key(name), name) for name in names]
         found = {}
-        for field in FIELDS:
+        for field in _FIELDS:
             if field in self._mapped:
                 found[field] = [name for name in names if _read(name) == self._mapped[field]]
             else:

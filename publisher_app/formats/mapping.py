@@ -1,20 +1,34 @@
 """Mapping: the fields of an event found in a record, by the names of its columns."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from pydantic import ValidationError
 
-from contracts import Action, MedicationEvent, explain_event, read_plain_event, reasons
+from contracts import (
+    FIELDS,
+    RECORD_FIELDS,
+    Action,
+    MedicationEvent,
+    RecordVersion,
+    Report,
+    explain_event,
+    explain_version,
+    read_plain_event,
+    reasons,
+)
+from contracts.event import first_of
 from publisher_app.formats.columns import Columns, SeveralColumns
 from publisher_app.formats.records import Record
 from publisher_app.formats.times import read_time
 
+_EVENTS = "events"
+_NO_OBJECT = "is not an object with the fields of an event"
 _NO_TEXT = re.compile(r"[\udc80-\udcff]")
 _GOOD = asdict(MedicationEvent("1", "1", Action.START, datetime(2021, 1, 1, tzinfo=UTC), "1", "1"))
 """What stands for a field that is known to be wrong while the others are judged."""
@@ -36,6 +50,8 @@ class _Shape(NamedTuple):
     """The column of each field that has one."""
     own_names: bool
     """Whether each of these columns is named as its field."""
+    may_be_of_record: bool
+    """Whether a column of a record's fields is there."""
 
 
 class FieldMapping:
@@ -47,10 +63,10 @@ class FieldMapping:
         self._columns = columns
         self._read_time = partial(read_time, zone=zone, formats=time_formats)
         self._shapes: dict[tuple[str, ...], _Shape] = {}
-        self._last = _Shape([], {}, own_names=False)
+        self._last = _Shape([], {}, own_names=False, may_be_of_record=False)
 
-    def event_of(self, record: Record) -> MedicationEvent:
-        """Read a record as an event.
+    def reports_of(self, record: Record, _: object = None) -> Sequence[Report]:
+        """Read the report that a record is: an event, or a version where its fields are there.
 
         Raises:
             NoEvent: it is none.
@@ -60,12 +76,57 @@ class FieldMapping:
         if record.problem is not None:
             raise NoEvent(record.problem)
         if not isinstance(content, dict):
-            raise NoEvent("is not an object with the fields of an event")
-        names, columns, own_names = self._last  # as most records are as the one before
-        if [*content] != names:
-            names, columns, own_names = self._last = self._shape_of(content)
-        event = read_plain_event(content) if own_names else None
-        return event or self._mended(_fields(content, columns))
+            raise NoEvent(_NO_OBJECT)
+        shape = self._last  # as most records are as the one before
+        if [*content] != shape.names:
+            shape = self._last = self._shape_of(content)
+        return (self._report(content, shape),)
+
+    def _report(self, content: dict[str, object], shape: _Shape) -> Report:
+        if shape.may_be_of_record:
+            fields = _fields(content, shape.columns)
+            of_record = _picked(fields, RECORD_FIELDS)
+            return self._version(of_record, content, fields) if of_record else self._event(fields)
+        event = read_plain_event(content) if shape.own_names else None
+        return event or self._mended(_fields(content, shape.columns))
+
+    def _version(
+        self,
+        of_record: Mapping[str, object],
+        content: Mapping[str, object],
+        fields: Mapping[str, object],
+    ) -> RecordVersion:
+        """Read a version of a record: with a list of its events, or with the fields of the one."""
+        listed = content.get(_EVENTS)
+        events: list[MedicationEvent] = []
+        problems: list[str] = []
+        if isinstance(listed, list):
+            for place, each in enumerate(listed):
+                try:
+                    events.append(self._listed_event(each))
+                except NoEvent as problem:
+                    problems.append(f"{_EVENTS}.{place}: {problem}")
+        else:
+            try:
+                events.append(self._event(fields))
+            except NoEvent as problem:
+                problems.append(str(problem))
+        try:
+            version = explain_version({**of_record, _EVENTS: []})
+        except ValidationError as error:
+            problems.append(reasons(error))
+        if problems:
+            raise NoEvent(first_of(problems))
+        return replace(version, events=events)
+
+    def _listed_event(self, content: object) -> MedicationEvent:
+        if not isinstance(content, dict):
+            raise NoEvent(_NO_OBJECT)
+        return self._event(_fields(content, self._shape_of(content).columns))
+
+    def _event(self, fields: Mapping[str, object]) -> MedicationEvent:
+        """Read an event of what may have a record's fields, too."""
+        return self._mended(_picked(fields, FIELDS))
 
     def _shape_of(self, content: Mapping[str, object]) -> _Shape:
         names = tuple(content)
@@ -76,7 +137,7 @@ class FieldMapping:
         except SeveralColumns as error:
             raise NoEvent(str(error)) from None
         own_names = all(field == column for field, column in columns.items())
-        shape = _Shape([*names], columns, own_names)
+        shape = _Shape([*names], columns, own_names, not columns.keys().isdisjoint(RECORD_FIELDS))
         if len(self._shapes) >= _MAX_SHAPES:
             self._shapes.clear()
         if len(names) <= _MAX_NAMES_OF_A_SHAPE:
@@ -131,6 +192,10 @@ def _fields(content: Mapping[str, object], columns: Mapping[str, str]) -> dict[s
     return {
         field: value for field, column in columns.items() if not _is_empty(value := content[column])
     }
+
+
+def _picked(fields: Mapping[str, object], names: Iterable[str]) -> dict[str, Any]:
+    return {name: fields[name] for name in names if name in fields}
 
 
 def _is_empty(value: object) -> bool:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from publisher_app.failures import RejectsNotWritten, UnreadableInput
-from publisher_app.formats.columns import Columns
-from publisher_app.formats.recognition import records_of
+from publisher_app.formats.recognition import Formats, Recognised
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode, reading
 from publisher_app.inputs.growing import SETTLED_SECONDS, GrowingFile
@@ -74,16 +73,27 @@ class OpenFile:
         changed = (now.st_size, now.st_mtime_ns) != (was.st_size, was.st_mtime_ns)
         return stat.S_ISREG(now.st_mode) and changed
 
-    def records(self, columns: Columns) -> Iterator[Record]:
-        """Take the file apart, whose header is checked by the ``columns``.
+    def recognise(self, formats: Formats) -> Recognised:
+        """Find out in which of the ``formats`` the file is.
 
         Raises:
-            UnreadableInput: the rest can't be read, or not be taken apart.
+            UnreadableInput: it is in none, or can't be read; of the rest the records raise it.
 
         """
+        with self._readable():
+            recognised = formats.recognise(
+                self._text, skip_lines=self._skip_lines, live=self.size is None
+            )
+        return recognised._replace(records=self._records(recognised))
+
+    def _records(self, recognised: Recognised) -> Iterator[Record]:
+        with self._readable():
+            yield from recognised.records
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
         with _named(self.name), reading():
-            records = records_of(self._text, columns, skip_lines=self._skip_lines)
-            yield from columns.checked(records, live=self.size is None)
+            yield
 
     @cached_property
     def _text(self) -> IO[str]:
@@ -125,6 +135,7 @@ def open_file(
 
 async def publish_file(
     file: OpenFile,
+    formats: Formats,
     intake: Intake,
     outcome: FileOutcome,
     report: Callable[[FileOutcome], None],
@@ -153,7 +164,7 @@ async def publish_file(
     try:
         with Rejects(path, outcome.run) as rejects:
             await intake.take_as_they_come(
-                file.records(intake.columns), rejects.add, outcome, report_position
+                lambda: file.recognise(formats), rejects.add, outcome, report_position
             )
     except RejectsNotWritten:
         outcome.rejects = None

@@ -14,7 +14,7 @@ from contracts import MedicationEvent, RunId
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.foreign import is_fhir
-from publisher_app.formats.recognition import json_records_of
+from publisher_app.formats.recognition import Formats, json_records_of
 from publisher_app.formats.records import MAX_CHARACTERS, Record, may_be_deep
 from publisher_app.formats.text import as_text, buffered
 from publisher_app.intake import Intake, Outcome
@@ -54,7 +54,7 @@ Run = Annotated[
 ]
 
 
-def events_router(intake: Intake, bodies: Bodies, max_elements: int) -> APIRouter:
+def events_router(formats: Formats, intake: Intake, bodies: Bodies, max_elements: int) -> APIRouter:
     """Make the route that takes events; they belong to the run that a request names, or to none.
 
     A request with more than ``max_elements`` is refused whole.
@@ -85,8 +85,8 @@ def events_router(intake: Intake, bodies: Bodies, max_elements: int) -> APIRoute
         outcome = Outcome(run, None if run is None else _source_of(request))
         async with _body_of(request, bodies) as body:
             _check_lines(body, _MAX_LINES_PER_ELEMENT * max_elements)
-            records = _at_most(max_elements, _records(body, intake.columns))
-            await intake.take(records, reject, outcome)
+            records = _at_most(max_elements, _records(body, formats.columns))
+            await intake.take(formats.of_events(records), reject, outcome)
         answer = PostedEvents(
             accepted=outcome.published,
             rejected=rejected,

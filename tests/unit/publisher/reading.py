@@ -3,7 +3,9 @@
 import io
 from collections.abc import Sequence
 
+from contracts import MedicationEvent
 from publisher_app.formats.columns import Columns
+from publisher_app.formats.mapping import FieldMapping
 from publisher_app.formats.recognition import records_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode
@@ -30,6 +32,12 @@ def rows(
 ) -> list[Record]:
     text = decode(io.BytesIO(encoded(content)), encoding)
     return list(records_of(text, columns or AnyColumns(), skip_lines=skip_lines))
+
+
+def event_of(mapping: FieldMapping, record: Record) -> MedicationEvent:
+    [report] = mapping.reports_of(record)
+    assert isinstance(report, MedicationEvent)
+    return report
 
 
 def contents(content: str | bytes, encoding: str | None = None) -> list[object]:

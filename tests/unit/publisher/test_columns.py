@@ -10,7 +10,7 @@ from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.mapping import FieldMapping
 from publisher_app.formats.records import Record
-from tests.unit.publisher.reading import rows
+from tests.unit.publisher.reading import event_of, rows
 
 HEADER = "patient_id,medication_name,action,event_time"
 ROW = "4711,Heparin,start,2021-01-01T08:00:00Z"
@@ -115,7 +115,7 @@ def test_names_are_the_same_in_any_case_and_with_or_without_spaces(header: str) 
     columns = Columns({})
     (row,) = rows(f"{header}\n{ROW}", columns)
     assert row.content == dict(zip(header.split(","), ROW.split(","), strict=True))
-    assert FieldMapping(columns, None).event_of(row).patient_id == "4711"
+    assert event_of(FieldMapping(columns, None), row).patient_id == "4711"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_the_name_of_a_column_is_read_as_the_texts_of_an_event_are(name: str) ->
     columns = Columns({})
     for text in (f"{header}\n{ROW}", in_json):
         (row,) = rows(text, columns)
-        assert FieldMapping(columns).event_of(row).patient_id == "4711"
+        assert event_of(FieldMapping(columns), row).patient_id == "4711"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_mapped_name_that_looks_like_a_column_s_is_its_name(mapped: str, name:
     header = ",".join(event)
     for text in (f"{header}\n{ROW},42", json.dumps(event)):
         (row,) = columns.checked(rows(text, columns))
-        assert FieldMapping(columns).event_of(row).patient_id == "42"
+        assert event_of(FieldMapping(columns), row).patient_id == "42"
 
 
 def test_two_columns_that_look_equal_are_one_that_is_there_twice() -> None:
@@ -159,7 +159,7 @@ def test_a_mapped_column_stands_beside_the_fields_own_name_and_that_is_told_once
     columns = Columns({"patient_id": "MRN"})
     with caplog.at_level(logging.WARNING):
         (row,) = rows(f"{HEADER},MRN\n{ROW},42\n", columns)
-        assert FieldMapping(columns, None).event_of(row).patient_id == "42"
+        assert event_of(FieldMapping(columns, None), row).patient_id == "42"
     assert caplog.messages == ["patient_id is read from MRN, and not from patient_id"]
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from contracts import MedicationEvent
+from contracts import Report
 from publisher_app.failures import UnreadableInput
-from publisher_app.formats.columns import Columns
+from publisher_app.formats.recognition import Formats
 from publisher_app.formats.records import Record
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
@@ -35,9 +35,9 @@ class Telling(Confirming):
         self.has_published = asyncio.Event()
 
     async def publish(
-        self, events: Sequence[MedicationEvent], run: str | None, source: str | None = None
+        self, reports: Sequence[Report], run: str | None, source: str | None = None
     ) -> None:
-        await super().publish(events, run, source)
+        await super().publish(reports, run, source)
         self.has_published.set()
 
 
@@ -63,9 +63,9 @@ def test_the_name_of_a_file_means_nothing(tmp_path: Path, name: str) -> None:
     for written in (LINES, gzip.compress(LINES)):
         (tmp_path / name).write_bytes(written)
         with open_file(str(tmp_path / name)) as opened:
-            assert [row.content for row in opened.records(Columns({}))] == [
-                {"number": number} for number in range(5_000)
-            ]
+            assert [
+                row.content for row in opened.recognise(Formats(PublisherSettings())).records
+            ] == [{"number": number} for number in range(5_000)]
 
 
 def test_gzip_files_one_behind_another_are_one() -> None:
@@ -76,7 +76,7 @@ def test_at_the_end_the_position_is_the_size_of_the_file_as_it_lies_there(tmp_pa
     file = tmp_path / "events"
     file.write_bytes(gzip.compress(LINES))
     with open_file(str(file)) as opened:
-        assert len(list(opened.records(Columns({})))) == 5_000
+        assert len(list(opened.recognise(Formats(PublisherSettings())).records)) == 5_000
         assert opened.position == opened.size == file.stat().st_size
 
 
@@ -110,7 +110,7 @@ def test_broken_gzip_is_an_unreadable_input(tmp_path: Path, broken: bytes) -> No
         pytest.raises(UnreadableInput),
         open_file(str(file)) as opened,
     ):
-        list(opened.records(Columns({})))
+        list(opened.recognise(Formats(PublisherSettings())).records)
 
 
 def test_a_problem_elsewhere_while_a_file_is_open_is_not_taken_for_one_with_it(
@@ -128,9 +128,10 @@ async def test_an_input_whose_beginning_does_not_come_holds_nothing_else_up(
     with os.fdopen(begin) as stdin, os.fdopen(end, "wb"):
         monkeypatch.setattr(sys, "stdin", stdin)
         with open_file("-") as opened:
-            intake = Intake(Confirming(), PublisherSettings())
+            settings = PublisherSettings()
+            formats, intake = Formats(settings), Intake(Confirming(), settings)
             publishing = asyncio.create_task(
-                publish_file(opened, intake, FileOutcome(), lambda _: None)
+                publish_file(opened, formats, intake, FileOutcome(), lambda _: None)
             )
             assert await asyncio.wait([publishing], timeout=0.01) == (set(), {publishing})
             publishing.cancel()
@@ -155,9 +156,12 @@ async def test_a_pipe_that_never_brings_a_mapped_name_is_published_at_once_and_f
     with os.fdopen(begin) as stdin, os.fdopen(end, "wb", buffering=0) as pipe:
         monkeypatch.setattr(sys, "stdin", stdin)
         publisher, outcome = Telling(), FileOutcome()
-        intake = Intake(publisher, PublisherSettings(map={"event_id": "EID"}))
+        settings = PublisherSettings(map={"event_id": "EID"})
+        formats, intake = Formats(settings), Intake(publisher, settings)
         with open_file("-") as opened:
-            publishing = asyncio.create_task(publish_file(opened, intake, outcome, lambda _: None))
+            publishing = asyncio.create_task(
+                publish_file(opened, formats, intake, outcome, lambda _: None)
+            )
             pipe.write(EVENT)
             await asyncio.wait_for(publisher.has_published.wait(), 10)
             pipe.close()

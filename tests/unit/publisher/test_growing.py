@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from publisher_app.failures import UnreadableInput
-from publisher_app.formats.columns import Columns
+from publisher_app.formats.recognition import Formats
 from publisher_app.formats.records import Record
 from publisher_app.inputs import growing
 from publisher_app.inputs.files import open_file
 from publisher_app.inputs.growing import GrowingFile
+from publisher_app.settings import PublisherSettings
 
 ROWS = [
     {
@@ -76,7 +77,7 @@ def append(file: Path, content: bytes) -> None:
 
 def read(file: Path, settled_seconds: float = growing.SETTLED_SECONDS) -> list[Record]:
     with open_file(str(file), settled_seconds=settled_seconds) as opened:
-        return list(opened.records(Columns({})))
+        return list(opened.recognise(Formats(PublisherSettings())).records)
 
 
 def contents(records: list[Record]) -> list[object]:

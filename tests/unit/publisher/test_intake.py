@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from faststream.rabbit import RabbitBroker
 
-from contracts import MedicationEvent
+from contracts import MedicationEvent, Report
 from publisher_app.failures import NotConfirmed, UnreadableInput
+from publisher_app.formats.recognition import Formats
 from publisher_app.formats.records import Record
 from publisher_app.intake import Intake, Outcome
 from publisher_app.publishing import EventPublisher
@@ -35,10 +36,11 @@ class Confirming(EventPublisher):
         self.waiting = self.most_waiting = 0
 
     async def publish(
-        self, events: Sequence[MedicationEvent], run: str | None, source: str | None = None
+        self, reports: Sequence[Report], run: str | None, source: str | None = None
     ) -> None:
         self.runs.add(run)
         self.sources.add(source)
+        events = [each for each in reports if isinstance(each, MedicationEvent)]
         self.messages.append([event.patient_id for event in events])
         number = len(self.messages)
         self.waiting += 1
@@ -68,10 +70,13 @@ class Input:
         def reject(record: Record, reason: str) -> None:
             self.rejected[record.place] = reason
 
+        recognised = Formats(PublisherSettings()).of_events(records)
         if self._at_hand:
-            await self._intake.take(records, reject, self.outcome)
+            await self._intake.take(recognised, reject, self.outcome)
         else:
-            await self._intake.take_as_they_come(records, reject, self.outcome, lambda: None)
+            await self._intake.take_as_they_come(
+                lambda: recognised, reject, self.outcome, lambda: None
+            )
 
 
 either_way = pytest.mark.parametrize("at_hand", [True, False], ids=["at hand", "as they come"])

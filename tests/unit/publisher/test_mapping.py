@@ -11,7 +11,7 @@ from contracts import MedicationEvent
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.mapping import FieldMapping, NoEvent
 from publisher_app.formats.records import Record
-from tests.unit.publisher.reading import rows
+from tests.unit.publisher.reading import event_of, rows
 
 ROW = {
     "patient_id": "2",
@@ -31,7 +31,7 @@ def read(
     events: list[MedicationEvent] = []
     for line, row in enumerate(given, start=1):
         try:
-            events.append(mapping.event_of(row if isinstance(row, Record) else Record(line, row)))
+            events.append(event_of(mapping, row if isinstance(row, Record) else Record(line, row)))
         except NoEvent as problem:
             reasons[line] = str(problem)
     return events, reasons
@@ -162,8 +162,10 @@ def test_times_of_another_format_need_the_option_and_are_told_of_it() -> None:
     assert read(german)[1][1].endswith("--time-format (PUBLISHER_TIME_FORMAT)")
 
     mapping = FieldMapping(Columns({}), ZoneInfo("Europe/Berlin"), ["%d.%m.%Y %H:%M"])
-    assert mapping.event_of(Record(1, german)).event_time.isoformat() == "2020-11-24T07:15:00+00:00"
-    assert mapping.event_of(Record(2, ROW)) == EVENT
+    assert (
+        event_of(mapping, Record(1, german)).event_time.isoformat() == "2020-11-24T07:15:00+00:00"
+    )
+    assert event_of(mapping, Record(2, ROW)) == EVENT
 
 
 @pytest.mark.parametrize("time", ["0001-01-01 00:00", "9999-12-31 23:59"])

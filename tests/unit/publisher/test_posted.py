@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from publisher_app.failures import NotConfirmed
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.mapping import FieldMapping
+from publisher_app.formats.recognition import Formats
 from publisher_app.formats.records import Record
 from publisher_app.inputs.http import events_router
 from publisher_app.intake import Intake
@@ -19,6 +20,7 @@ from publisher_app.settings import PublisherSettings
 from runtime.http.bodies import Bodies
 from runtime.http.problems import answer_problems
 from tests.callers import let_in
+from tests.unit.publisher.reading import event_of
 from tests.unit.publisher.test_intake import Confirming
 
 EVENT = {
@@ -45,7 +47,9 @@ async def post(
     """Post a body; give the answer, and the patients of each message that was published."""
     publisher, settings = Confirming(), PublisherSettings(map=columns or {}, run="files")
     api = FastAPI()
-    api.include_router(events_router(Intake(publisher, settings), Bodies(LIMIT), most))
+    api.include_router(
+        events_router(Formats(settings), Intake(publisher, settings), Bodies(LIMIT), most)
+    )
     answer_problems(api, unavailable=NotConfirmed)
     transport = ASGITransport(let_in(api), client=("10.0.0.7", 1234))
     async with AsyncClient(transport=transport, base_url="http://service") as client:
@@ -255,7 +259,7 @@ def test_names_that_no_events_have_are_not_kept_for_the_next_request() -> None:
     mapping = FieldMapping(Columns({}))
     for start in range(3):
         wide = {f"{each:x}": None for each in range(start, start + 1_000)}
-        assert mapping.event_of(Record(0, wide | EVENT)).patient_id == "2"
+        assert event_of(mapping, Record(0, wide | EVENT)).patient_id == "2"
     assert mapping._shapes == {}
 
 
@@ -264,7 +268,9 @@ async def test_a_body_that_comes_too_slowly_is_answered_and_the_connection_close
     settings = PublisherSettings()
     api = FastAPI()
     bodies = Bodies(LIMIT, seconds=0.05)
-    api.include_router(events_router(Intake(Confirming(), settings), bodies, MOST))
+    api.include_router(
+        events_router(Formats(settings), Intake(Confirming(), settings), bodies, MOST)
+    )
 
     async def endless() -> AsyncIterator[bytes]:
         yield b"["
@@ -279,8 +285,9 @@ async def test_a_body_that_comes_too_slowly_is_answered_and_the_connection_close
 
 
 def test_the_openapi_document_has_each_status_of_a_refusal() -> None:
-    api = FastAPI()
-    api.include_router(events_router(Intake(Confirming(), PublisherSettings()), Bodies(1), MOST))
+    api, settings = FastAPI(), PublisherSettings()
+    intake = Intake(Confirming(), settings)
+    api.include_router(events_router(Formats(settings), intake, Bodies(1), MOST))
     answers = api.openapi()["paths"]["/events"]["post"]["responses"]
     refusal = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
     refused = {status for status, each in answers.items() if each.get("content") == refusal}

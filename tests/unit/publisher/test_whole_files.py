@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from contracts import MedicationEvent
+from contracts import MedicationEvent, Report
 from publisher_app.failures import UnreadableInput
+from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.rejects import rejects_path
@@ -40,14 +41,18 @@ class Keeping(Confirming):
 
     def __init__(self) -> None:
         super().__init__()
-        self.events: list[MedicationEvent] = []
+        self.reports: list[Report] = []
+
+    @property
+    def events(self) -> list[MedicationEvent]:
+        return [each for each in self.reports if isinstance(each, MedicationEvent)]
 
     async def publish(
-        self, events: Sequence[MedicationEvent], run: str | None, source: str | None = None
+        self, reports: Sequence[Report], run: str | None, source: str | None = None
     ) -> None:
         self.runs.add(run)
         self.sources.add(source)
-        self.events += events
+        self.reports += reports
 
 
 async def publish(
@@ -67,13 +72,14 @@ async def publish(
     file = folder / "events"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     publisher, outcome = Keeping(), FileOutcome()
-    intake = Intake(publisher, PublisherSettings(map=dict(columns or {})))
+    settings = PublisherSettings(map=dict(columns or {}))
+    formats, intake = Formats(settings), Intake(publisher, settings)
     try:
         with open_file(str(file), encoding, skip_lines, settled_seconds=0) as opened:
-            await publish_file(opened, intake, outcome, lambda _: then(file))
+            await publish_file(opened, formats, intake, outcome, lambda _: then(file))
         assert publisher.sources <= {"file events"}
     except UnreadableInput:
-        assert (publisher.events, outcome.published, rejects_beside(file)) == ([], 0, [])
+        assert (publisher.reports, outcome.published, rejects_beside(file)) == ([], 0, [])
         raise
     return Published(publisher.events, str(outcome), rejects_beside(file))
 
