@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from contracts import Action, MedicationEvent, read_message
 
 _MEDICATIONS = [f"Medication {number} 100 mg" for number in range(200)]
-_BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _EVENTS_A_PATIENT = 500
 _ORDERS_A_PATIENT = 25
 _FIRST_PATIENT = 10_000_000
@@ -33,7 +33,7 @@ def lines(count: int, *, event_ids: bool = True, beds: int | None = None) -> Ite
     for number, order in zip(range(count), orders, strict=False):
         action = "stop" if order in started else "start"
         started ^= {order}
-        time = _BEGIN + timedelta(seconds=number * 20)
+        time = BEGIN + timedelta(seconds=number * 20)
         event_id = f',"event_id":"emar-{number}"' if event_ids else ""
         yield (
             f'{{"patient_id":"{_FIRST_PATIENT + order % patients}",'
@@ -96,7 +96,7 @@ def one_history(count: int) -> list[MedicationEvent]:
 
 
 def _event(minute: int, action: Action) -> MedicationEvent:
-    return MedicationEvent("1", "Heparin", action, _BEGIN + timedelta(minutes=minute))
+    return MedicationEvent("1", "Heparin", action, BEGIN + timedelta(minutes=minute))
 
 
 def one_patient(count: int) -> list[MedicationEvent]:

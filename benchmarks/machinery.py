@@ -117,7 +117,9 @@ def finish(publisher: subprocess.Popen[str]) -> Published:
         peak = max(peak, peak_megabytes(publisher.pid))
         time.sleep(0.1)
     said, _ = publisher.communicate()
-    found = re.search(r"published (\d+), rejected 0 in ([\d.]+) s", said)
+    found = re.search(
+        r"published (\d+)(?: in \d+ versions of records)?, rejected 0 in ([\d.]+) s", said
+    )
     if publisher.returncode != 0 or found is None:
         raise RuntimeError(f"the publisher failed with status {publisher.returncode}: {said}")
     return Published(int(found[1]), float(found[2]), peak)

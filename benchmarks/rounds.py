@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import queries, reading, throughput
+from benchmarks import formats, queries, reading, throughput
 from benchmarks.lines import MILLISECONDS, PER_SECOND, Line
 from benchmarks.machinery import Bench
 from benchmarks.rules import rules
 
 _MESSAGES = 20_000
 _PEER_MESSAGES = 3_000
+_RESOURCES = 200_000
+_HL7_MESSAGES = 5_000
 _SECONDS = 10
 _HISTORY = 100_000
 
@@ -29,6 +31,8 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
     raw = throughput.raw_insert(bench, min(count, 1_000_000))
     backfill = throughput.backfill(bench, file, count)
     bare, published = throughput.publish_barely(bench, file), throughput.publish_alone(bench, file)
+    fhir = formats.resources(bench, _RESOURCES)
+    alone, together = (formats.hl7_messages(bench, each, _HL7_MESSAGES) for each in (1, 16))
     trip = queries.round_trip(bench, _SECONDS)
     seen = queries.seen_in_periods(bench, _SECONDS)
     answers = queries.answers(bench, file, count)
@@ -42,6 +46,15 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
         _times("publish to visible, p50", seen.p50, "round trip", trip.p50, 3.5),
         _times("publish to visible, p99", seen.p99, "round trip", trip.p99, 10),
         _rates("publisher, file to confirmed", published, "bare loop", bare, 0.5),
+        _rates("publisher, FHIR NDJSON", fhir.ours, "JSON Lines", fhir.yardstick, 0.5),
+        _rates("publisher, MLLP, 1 connection", alone.ours, "bare loop, 1", alone.yardstick, 0.7),
+        _rates(
+            "publisher, MLLP, 16 connections",
+            together.ours,
+            "bare loop, 16",
+            together.yardstick,
+            0.7,
+        ),
         _rates("`/periods`, 100 events", answers.periods, "bare route", answers.bare_route, 0.5),
         _rates(
             "the same during a backfill", answers.during_backfill, "without", answers.periods, 0.5
