@@ -20,7 +20,7 @@ from benchmarks.machinery import (
     stored,
     wait_until_stored,
 )
-from consumer_app.storage.backend import COLUMNS, INTO_TABLE, Row, row
+from consumer_app.storage.backend import COLUMNS, STORED_EVENTS, Row, row
 from consumer_app.storage.database import migrate, open_database, pragmas
 from consumer_app.storage.sqlite import SqliteBackend
 from consumer_app.storage.tables import microseconds
@@ -89,7 +89,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         some = rows[at : at + _ROWS_A_STATEMENT]
         marks = ", ".join([f"({', '.join('?' * len(COLUMNS))})"] * len(some))
         connection.execute(
-            f"INSERT OR ROLLBACK {INTO_TABLE} VALUES {marks} ON CONFLICT DO NOTHING",  # noqa: S608
+            f"INSERT OR ROLLBACK {STORED_EVENTS.into} VALUES {marks} ON CONFLICT DO NOTHING",  # noqa: S608
             [*chain.from_iterable(some)],
         )
 

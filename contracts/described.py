@@ -1,10 +1,11 @@
 """Structs that pydantic can describe and read: one class is the value and its schema."""
 
-from functools import cache
-from typing import Any, get_type_hints
+from functools import cache, reduce
+from operator import or_
+from typing import Any, get_args, get_type_hints
 
-from msgspec import Struct
-from msgspec.structs import fields
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import FieldInfo, fields
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
@@ -27,9 +28,21 @@ class Described(Struct, frozen=True):
 def _model_of(struct: type[Struct]) -> type[BaseModel]:
     hints = get_type_hints(struct, include_extras=True)
     declared: dict[str, Any] = {
-        field.name: (hints[field.name], ... if field.required else field.default)
-        for field in fields(struct)
+        field.name: (_without_unset(hints[field.name]), _default(field)) for field in fields(struct)
     }
     return create_model(
         struct.__name__, __doc__=struct.__doc__, __config__=ConfigDict(extra="ignore"), **declared
     )
+
+
+def _without_unset(hint: Any) -> Any:  # noqa: ANN401 - as get_type_hints
+    """Leave out that a field may be absent, for which JSON has no value."""
+    if UnsetType not in get_args(hint):
+        return hint
+    return reduce(or_, (kind for kind in get_args(hint) if kind is not UnsetType))
+
+
+def _default(field: FieldInfo) -> object:
+    if field.required:
+        return ...
+    return None if field.default is UNSET else field.default

@@ -36,6 +36,13 @@ VersionOfRecord = Annotated[
     written_like(IDENTIFIER_PATTERN),
     BeforeValidator(read_identifier),
 ]
+SupersededBy = Annotated[
+    str | None,
+    Field(
+        description="The record's highest version, which counts instead; null where this is it.",
+        examples=[None],
+    ),
+]
 RECORD_FIELDS = ("record_id", "record_version")
 """The names of the fields that say of which version of a record an event is."""
 

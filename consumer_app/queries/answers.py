@@ -12,7 +12,8 @@ from pydantic import Field
 
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.queries.places import write_place
-from consumer_app.rules.histories import FoldedHistory, Role, Verdict
+from consumer_app.recorded import FullEvent
+from consumer_app.rules.histories import Role, Verdict
 from consumer_app.rules.periods import (
     Anomaly,
     MedicationPeriods,
@@ -39,11 +40,7 @@ class PeriodAnswer(Described, frozen=True):
     ]
 
 
-class AnsweredEvent(MedicationEvent, frozen=True, omit_defaults=False):
-    """An event with all of its fields, those that are absent as null."""
-
-
-class AnomalyAnswer(AnsweredEvent, frozen=True, kw_only=True):
+class AnomalyAnswer(FullEvent, frozen=True, kw_only=True):
     """An event without effect on the periods, and the reason."""
 
     reason: Reason
@@ -60,16 +57,16 @@ class PeriodsAnswer(Described, frozen=True):
 class ExplainedPeriod(PeriodAnswer, frozen=True):
     """A period with the events that opened and closed it."""
 
-    opened_by: AnsweredEvent
-    closed_by: AnsweredEvent | None
+    opened_by: FullEvent
+    closed_by: FullEvent | None
 
 
-class ExplainedEvent(AnsweredEvent, frozen=True, kw_only=True):
+class ExplainedEvent(FullEvent, frozen=True, kw_only=True):
     """An event and what it did."""
 
     role: Annotated[Role, Field(description="What the event did to the periods.")]
     counterpart: Annotated[
-        AnsweredEvent | None,
+        FullEvent | None,
         Field(description="cancelled: the cancel; cancel: the event that it took away."),
     ] = None
 
@@ -116,12 +113,12 @@ def names_of_lists(*, explain: bool) -> Sequence[str]:
 
 def lists_of(
     found: MedicationPeriods, periods: Iterable[Period], *, explain: bool
-) -> Iterator[tuple[str, Iterable[PeriodAnswer | AnsweredEvent]]]:
+) -> Iterator[tuple[str, Iterable[PeriodAnswer | FullEvent]]]:
     """Yield the lists of an answer with their names, each in the order of time."""
     yield "periods", map(_explained_period if explain else _period, periods)
     yield "anomalies", map(_anomaly, found.anomalies)
     if explain:
-        yield "events", map(_explained_event, _verdicts(found.histories))
+        yield "events", map(_explained_event, found.verdicts())
 
 
 def write_lists(patient_id: str, lists: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes]:
@@ -159,14 +156,9 @@ def _explained_period(period: Period) -> ExplainedPeriod:
         period.medication_name,
         period.start,
         period.end,
-        opened_by=AnsweredEvent(*astuple(period.opened_by)),
+        opened_by=FullEvent(*astuple(period.opened_by)),
         closed_by=_event(period.closed_by),
     )
-
-
-def _verdicts(histories: Iterable[FoldedHistory]) -> list[Verdict]:
-    verdicts = [verdict for history in histories for verdict in history.verdicts()]
-    return sorted(verdicts, key=lambda verdict: verdict.event.event_time)
 
 
 def _explained_event(verdict: Verdict) -> ExplainedEvent:
@@ -178,5 +170,5 @@ def _anomaly(anomaly: Anomaly) -> AnomalyAnswer:
     return AnomalyAnswer(*astuple(anomaly.event), reason=anomaly.reason)
 
 
-def _event(event: MedicationEvent | None) -> AnsweredEvent | None:
-    return None if event is None else AnsweredEvent(*astuple(event))
+def _event(event: MedicationEvent | None) -> FullEvent | None:
+    return None if event is None else FullEvent(*astuple(event))

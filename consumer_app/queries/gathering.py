@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from consumer_app.queries.answers import (
     WRITTEN_AT_ONCE,
-    AnsweredEvent,
     PeriodAnswer,
     lists_of,
     names_of_lists,
@@ -13,6 +12,7 @@ from consumer_app.queries.answers import (
     write_lists,
 )
 from consumer_app.queries.parameters import PeriodsQuery
+from consumer_app.recorded import FullEvent
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.tables import microseconds
 from contracts import MedicationEvent
@@ -54,7 +54,7 @@ class GatheredAnswer:
 
     def _lists(
         self, events: Sequence[MedicationEvent]
-    ) -> Iterator[tuple[str, Iterable[PeriodAnswer | AnsweredEvent]]]:
+    ) -> Iterator[tuple[str, Iterable[PeriodAnswer | FullEvent]]]:
         found = medication_periods(events, self._query.merge_gap)
         return lists_of(found, self._query.chosen(found.periods), explain=self._query.explain)
 
@@ -64,6 +64,6 @@ class GatheredAnswer:
             yield b",".join(body for (body,) in rows)
 
 
-def _place(value: PeriodAnswer | AnsweredEvent) -> tuple[int, str]:
+def _place(value: PeriodAnswer | FullEvent) -> tuple[int, str]:
     time = value.start if isinstance(value, PeriodAnswer) else value.event_time
     return microseconds(time), value.medication_name

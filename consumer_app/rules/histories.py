@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from consumer_app.rules.records import identity
 from contracts import Action, MedicationEvent
 
 # To look a member up in its class makes a comparison with it take five times as long in Python
@@ -35,6 +36,7 @@ class Role(StrEnum):
     CANCELLED = "cancelled"
     CANCEL = "cancel"
     UNMATCHED = "unmatched"
+    SUPERSEDED = "superseded"
 
 
 class Verdict(NamedTuple):
@@ -111,7 +113,9 @@ def _distinct(events: list[MedicationEvent]) -> Iterator[MedicationEvent]:
     """Rule 1. The same event twice is one; events that differ have an order in any case."""
     for instant in _instants(events):
         if len(instant) > 1:
-            unique = {(_rank(event), event.event_id or ""): event for event in instant}
+            unique = {
+                (_rank(event), event.event_id or "", identity(event)): event for event in instant
+            }
             yield from (unique[key] for key in sorted(unique))
         else:
             yield instant[0]

@@ -1,4 +1,4 @@
-"""How events become medication periods: the six rules, as pure functions.
+"""How events become medication periods: the seven rules, as pure functions.
 
 1. Only event times order a history; the order of arrival never matters.
 2. Cancels count: each takes away the latest report before it that is not yet taken away.
@@ -6,6 +6,7 @@
 4. The periods of all orders of a medication join where they overlap.
 5. Periods with a small gap between them join only when asked.
 6. An event without effect is an anomaly with its reason; nothing is dropped in silence.
+7. Of a record only the events of its highest version count; the other rules go on from those.
 """
 
 from collections import defaultdict
@@ -19,7 +20,16 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from consumer_app.rules.histories import RANK, FoldedHistory, fold_history, histories
+from consumer_app.recorded import RecordedEvent
+from consumer_app.rules.histories import (
+    RANK,
+    FoldedHistory,
+    Role,
+    Verdict,
+    fold_history,
+    histories,
+)
+from consumer_app.rules.records import identity, part
 from contracts import Action, MedicationEvent
 
 
@@ -89,12 +99,20 @@ class Anomaly(NamedTuple):
 class MedicationPeriods(NamedTuple):
     """Periods by start and medication; anomalies by event time and medication.
 
-    ``histories`` tell what each event did: the periods and anomalies follow from it.
+    ``histories`` tell what each event did: the periods and anomalies follow from it. What is
+    ``superseded`` is in none of them.
     """
 
     periods: list[Period]
     anomalies: list[Anomaly]
     histories: list[FoldedHistory]
+    superseded: list[RecordedEvent]
+
+    def verdicts(self) -> list[Verdict]:
+        """Say of each event what it did, in the order of time."""
+        verdicts = [verdict for history in self.histories for verdict in history.verdicts()]
+        verdicts += (Verdict(event, Role.SUPERSEDED) for event in self.superseded)
+        return sorted(verdicts, key=lambda verdict: verdict.event.event_time)
 
 
 def medication_periods(
@@ -105,7 +123,8 @@ def medication_periods(
     ``merge_gap`` joins neighbouring periods of a medication whose gap is at most that long;
     without it only overlapping periods join. Costs n log n.
     """
-    folded = [fold_history(history) for history in histories(events)]
+    counting, superseded = part(events)
+    folded = [fold_history(history) for history in histories(counting)]
     by_medication: defaultdict[str, list[list[Period]]] = defaultdict(list)
     for history in folded:
         if periods := _periods(history):
@@ -114,7 +133,7 @@ def medication_periods(
     # Of periods that begin together the one that ends first is first already.
     joined.sort(key=_BY_START)
     anomalies = [anomaly for history in folded for anomaly in _anomalies(history)]
-    return MedicationPeriods(joined, sorted(anomalies, key=_anomaly_order), folded)
+    return MedicationPeriods(joined, sorted(anomalies, key=_anomaly_order), folded, superseded)
 
 
 def _periods(history: FoldedHistory) -> list[Period]:
@@ -158,7 +177,7 @@ def _anomalies(history: FoldedHistory) -> Iterator[Anomaly]:
         yield Anomaly(event, _REASONS[event.action])
 
 
-def _anomaly_order(anomaly: Anomaly) -> tuple[datetime, str, int, str, str]:
+def _anomaly_order(anomaly: Anomaly) -> tuple[datetime, str, int, str, str, tuple[str, str]]:
     event, _ = anomaly
     return (
         event.event_time,
@@ -166,4 +185,5 @@ def _anomaly_order(anomaly: Anomaly) -> tuple[datetime, str, int, str, str]:
         RANK[event.action],
         event.order_id or "",
         event.event_id or "",
+        identity(event),
     )

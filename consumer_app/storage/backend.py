@@ -5,37 +5,76 @@ of a SQLite connection. All other statements go through SQLAlchemy.
 """
 
 import sys
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from consumer_app.recorded import RecordedEvent
 from consumer_app.storage.errors import DatabaseUnavailable, TooManyEvents, UnreadableEvents
 from consumer_app.storage.tables import (
     CONSUMERS,
     EVENTS,
     KEY,
     NUMBER_OF_ACTION,
+    RECORD_EVENTS,
+    RECORD_VERSIONS,
     RUNS,
 )
-from contracts import MedicationEvent
+from contracts import NO_REPORTS, MedicationEvent, read_written_versions
 
-COLUMNS = (*KEY, "received_at", "run")
-INTO_TABLE = f"INTO {EVENTS} ({', '.join(COLUMNS)})"
-INSERT = f"INSERT {INTO_TABLE}"
-# A run counts as another one for what a retracted run brought and that is not deleted yet, too:
-# it is then as if the retracted one had never brought it.
-ON_CONFLICT = f"""
-    ON CONFLICT ({", ".join(KEY)}) DO UPDATE SET run = CASE
-        WHEN (SELECT retracted_at IS NULL FROM {RUNS} WHERE id = {EVENTS}.run) THEN -{EVENTS}.run
-        ELSE excluded.run
-    END
-    WHERE {EVENTS}.run > 0 AND {EVENTS}.run <> excluded.run
-"""  # noqa: S608 - words of ours alone
+
+class Stored(NamedTuple):
+    """A table of what runs bring: its name, its key, and all of its columns."""
+
+    table: str
+    key: Sequence[str]
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The key, and behind it when a row first arrived and by which run."""
+        return *self.key, "received_at", "run"
+
+    @property
+    def into(self) -> str:
+        """What an INSERT goes into."""
+        return f"INTO {self.table} ({', '.join(self.columns)})"
+
+    @property
+    def on_conflict(self) -> str:
+        """What is done where a row is there already: only its run may change.
+
+        A run counts as another one for what a retracted run brought and that is not deleted yet,
+        too: it is then as if the retracted one had never brought it.
+        """
+        run = f"{self.table}.run"
+        return f"""
+            ON CONFLICT ({", ".join(self.key)}) DO UPDATE SET run = CASE
+                WHEN (SELECT retracted_at IS NULL FROM {RUNS} WHERE id = {run}) THEN -{run}
+                ELSE excluded.run
+            END
+            WHERE {run} > 0 AND {run} <> excluded.run
+        """  # noqa: S608 - words of ours alone
+
+
+STORED_EVENTS = Stored(EVENTS.name, KEY)
+STORED_RECORD_EVENTS = Stored(RECORD_EVENTS.name, (*KEY, "record", "version"))
+STORED_VERSIONS = Stored(RECORD_VERSIONS.name, ("record", "version"))
+COLUMNS = STORED_EVENTS.columns
 ON_NEXT_COMMIT = f"""
     ON CONFLICT (id) DO UPDATE
     SET last_received_at = excluded.last_received_at, commits = {CONSUMERS}.commits + 1
 """  # noqa: S608 - ours too
 LAST_RECEIVED = f"SELECT max(last_received_at) FROM {CONSUMERS}"  # noqa: S608 - ours too
+
+# What is behind the newest version is superseded; where a retraction has taken all versions
+# already, so is what it has yet to take.
+SUPERSEDED_BY = f"""
+    nullif(coalesce((
+        SELECT max(newest.version) FROM {RECORD_VERSIONS} AS newest
+        WHERE newest.record = {RECORD_EVENTS}.record
+    ), ''), {RECORD_EVENTS}.version)
+"""  # noqa: S608 - ours too
 
 Row = tuple[Any, ...]
 """The values of COLUMNS, but of patient and medication their names instead of numbers."""
@@ -126,15 +165,96 @@ class Backend(Protocol):
         """Give up what is held open."""
 
 
-def one_of_many(values: Iterable[Any]) -> MedicationEvent:
+class VersionRows(NamedTuple):
+    """Versions of records as rows, each once, still with names where numbers will be."""
+
+    versions: Sequence[Row]
+    """The columns of STORED_VERSIONS."""
+    events: Sequence[Row]
+    """The columns of STORED_RECORD_EVENTS."""
+
+    def names(self) -> tuple[list[str], list[str], list[str]]:
+        """Name their patients, medications and records, each once."""
+        return (
+            [*dict.fromkeys(each[0] for each in self.events)],
+            [*dict.fromkeys(each[1] for each in self.events)],
+            [*dict.fromkeys(each[0] for each in self.versions)],
+        )
+
+    def numbered(
+        self,
+        patients: Mapping[str, int],
+        medications: Mapping[str, int],
+        records: Mapping[str, int],
+    ) -> "VersionRows":
+        """Put numbers where names are, and all in the order of the keys.
+
+        The events are sorted patient by patient: see ``consumer_app.storage.sqlite``.
+        """
+        place = STORED_RECORD_EVENTS.key.index("record")
+        of_patients: defaultdict[int, list[Row]] = defaultdict(list)
+        for patient, medication, *rest in self.events:
+            rest[place - 2] = records[rest[place - 2]]
+            number = patients[patient]
+            of_patients[number].append((number, medications[medication], *rest))
+        return VersionRows(
+            sorted((records[record], *rest) for record, *rest in self.versions),
+            [each for number in sorted(of_patients) for each in sorted(of_patients[number])],
+        )
+
+
+def version_rows(
+    received: Iterable[Received], numbers: RunNumbers, written: Callable[[datetime], object]
+) -> VersionRows:
+    """Make rows of all versions that were received, their times as the driver takes them."""
+    versions: list[Row] = []
+    events: list[Row] = []
+    for each in received:
+        if each.versions == NO_REPORTS:
+            continue
+        rest = written(each.at), numbers[each.run]
+        for version in read_written_versions(each.versions):
+            key = version.record_id, version.record_version
+            versions.append((*key, *rest))
+            for event in version.events:
+                time = written(event.event_time)
+                own = row(event, event.medication_name, time, *rest)[: len(KEY)]
+                events.append((*own, *key, *rest))
+    return VersionRows(
+        each_once(versions, STORED_VERSIONS), each_once(events, STORED_RECORD_EVENTS)
+    )
+
+
+def each_once(rows: Iterable[Row], of: Stored) -> Sequence[Row]:
+    """Make equal rows one, which more than one run has brought where theirs differ."""
+    size = len(of.key)
+    found: dict[Row, Row] = {}
+    for each in rows:
+        key, run = each[:size], each[-1]
+        first = found.setdefault(key, each)
+        if abs(first[-1]) != run:
+            found[key] = *first[:-1], -abs(first[-1])
+    return [*found.values()]
+
+
+def one_of_many(values: Iterable[Any], of_record: Sequence[Any]) -> MedicationEvent:
     """Make an event of its fields' values; what many have in common is kept once.
 
-    To keep what tells events apart like that would take more memory, not less.
+    ``of_record`` are those of a ``RecordedEvent``, or all None. To keep what tells events apart
+    like that would take more memory, not less.
     """
     *common, event_id = values
     kept: list[Any] = [sys.intern(v) if type(v) is str else v for v in common]
     kept.append(event_id)
-    return MedicationEvent(*kept)
+    return MedicationEvent(*kept) if of_record[0] is None else recorded_event(*kept, *of_record)
+
+
+def recorded_event(*values: Any) -> RecordedEvent:  # noqa: ANN401 - those of its fields
+    """Make an event of a record of its fields' values, in their order."""
+    *own, record_id, version, superseded_by = values
+    return RecordedEvent(
+        *own, record_id=record_id, record_version=version, superseded_by=superseded_by
+    )
 
 
 def row(

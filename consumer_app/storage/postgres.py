@@ -12,17 +12,24 @@ from consumer_app.storage.backend import (
     COLUMNS,
     EVENTS_A_PART,
     EVENTS_A_TRIP,
-    INSERT,
     LAST_RECEIVED,
     MOST_EVENTS,
-    ON_CONFLICT,
     ON_NEXT_COMMIT,
+    STORED_EVENTS,
+    STORED_RECORD_EVENTS,
+    STORED_VERSIONS,
+    SUPERSEDED_BY,
     Events,
     Found,
     Received,
     RunNumbers,
+    Stored,
+    VersionRows,
+    each_once,
     one_of_many,
+    recorded_event,
     row,
+    version_rows,
 )
 from consumer_app.storage.errors import TooManyEvents, UnreadableEvents, standby
 from consumer_app.storage.tables import (
@@ -35,6 +42,8 @@ from consumer_app.storage.tables import (
     NUMBERING,
     OPTIONAL,
     PATIENTS,
+    RECORD_EVENTS,
+    RECORDS,
     RUNS,
 )
 from contracts import FIELDS, MedicationEvent, read_written
@@ -44,12 +53,25 @@ _TYPES = {
     **dict.fromkeys(NUMBERED.values(), "int"),
     "event_time": "timestamptz",
     "action": "smallint",
+    "record": "int",
     "received_at": "timestamptz",
     "run": "int",
 }
-_ARRAYS = ", ".join(
-    f"${number}::{_TYPES.get(name, 'text')}[]" for number, name in enumerate(COLUMNS, start=1)
-)
+
+
+def _arrays(into: Stored) -> str:
+    """Write the columns of a table as parameters, from the first."""
+    return ", ".join(
+        f"${number}::{_TYPES.get(name, 'text')}[]"
+        for number, name in enumerate(into.columns, start=1)
+    )
+
+
+def _in_order(into: Stored) -> str:
+    """Two who write the same rows in the order of the key can't deadlock."""
+    return f"ORDER BY {', '.join(str(place) for place, _ in enumerate(into.key, start=1))}"
+
+
 _PATIENTS, _MEDICATIONS, _KNOWN_RUNS, _NUMBERS_OF_RUNS, _CONSUMER, _NOW = (
     f"${len(COLUMNS) + n}" for n in (1, 2, 3, 4, 5, 6)
 )
@@ -82,14 +104,14 @@ _WRITE = f"""
         (SELECT count(*) FROM found) = cardinality({_KNOWN_RUNS}) AS are_runs
         FROM patients, medications
     ), written AS (
-        {INSERT}
+        INSERT {STORED_EVENTS.into}
         SELECT
             (SELECT numbers FROM patients)[patient], (SELECT numbers FROM medications)[medication],
             {", ".join(COLUMNS[2:])}
-        FROM unnest({_ARRAYS}) AS given({", ".join(COLUMNS)})
+        FROM unnest({_arrays(STORED_EVENTS)}) AS given({", ".join(COLUMNS)})
         WHERE (SELECT are_names AND are_runs FROM known)
-        ORDER BY {", ".join(str(place) for place, _ in enumerate(KEY, start=1))}
-        {ON_CONFLICT}
+        {_in_order(STORED_EVENTS)}
+        {STORED_EVENTS.on_conflict}
     ), committed AS (
         INSERT INTO {CONSUMERS}
         SELECT {_CONSUMER}::text, {_NOW}::timestamptz, 1 FROM known WHERE are_names AND are_runs
@@ -100,7 +122,26 @@ _WRITE = f"""
 # All who do it take the names in one order, and so can't deadlock.
 _ADD_NAMES = tuple(
     f"INSERT INTO {table} ({name}) SELECT unnest($1::text[]) ON CONFLICT ({name}) DO NOTHING"
-    for table, name in ((PATIENTS, "patient_id"), (MEDICATIONS, "medication_name"))
+    for table, name in (
+        (PATIENTS, "patient_id"),
+        (MEDICATIONS, "medication_name"),
+        (RECORDS, "record_id"),
+    )
+)
+# Behind _WRITE in one transaction, whose locks see to the runs and the numbers.
+_NUMBERS = tuple(
+    f"SELECT {name}, number FROM unnest($1::text[]) AS named(name)"  # noqa: S608
+    f' JOIN {table} ON {name} = named.name COLLATE "C"'
+    for table, name in (
+        (PATIENTS, "patient_id"),
+        (MEDICATIONS, "medication_name"),
+        (RECORDS, "record_id"),
+    )
+)
+_WRITE_VERSIONS, _WRITE_RECORD_EVENTS = (
+    f"INSERT {into.into} SELECT * FROM unnest({_arrays(into)})"  # noqa: S608 - ours too
+    f" {_in_order(into)} {into.on_conflict}"
+    for into in (STORED_VERSIONS, STORED_RECORD_EVENTS)
 )
 # PostgreSQL's driver writes times at the ends of Python's as infinite ones, which come back without
 # their zone.
@@ -110,31 +151,46 @@ _READ_AS = {
 }
 _IN_EVENT = [name for name in FIELDS if name not in NUMBERED]
 _STORED = ", ".join(_READ_AS.get(name, name) for name in _IN_EVENT)
+_OF_RECORD = f"record_id, {RECORD_EVENTS}.version, {SUPERSEDED_BY}"
+_JOINED_RECORDS = f"{RECORD_EVENTS} JOIN {RECORDS} ON {RECORDS}.number = record"
 # In the row of no patient, as the time of its event, is when any consumer last stored anything.
 _NEWEST = ", ".join(f"({LAST_RECEIVED})" if name == "event_time" else "NULL" for name in FIELDS)
 _READ = f"""
-    SELECT {_NEWEST} UNION ALL (
-        SELECT patient_id, medication_name, {", ".join(_IN_EVENT)}
+    SELECT {_NEWEST}, NULL, NULL, NULL UNION ALL (
+        SELECT patient_id, medication_name, {", ".join(_IN_EVENT)}, record_id, version, superseded
         FROM (
             SELECT patient_id, event.*
             FROM unnest($1::text[]) AS asked(name)
             JOIN {PATIENTS} ON patient_id = asked.name COLLATE "C", LATERAL (
-                SELECT medication, {_STORED} FROM {EVENTS}
-                WHERE patient = {PATIENTS}.number
-                -- By the key: with a limit alone the whole table may seem the shorter way.
-                ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
-                LIMIT {MOST_EVENTS + 1}
-            ) AS event({", ".join(["medication", *_IN_EVENT])})
+                (
+                    SELECT medication, {_STORED}, NULL, NULL, NULL FROM {EVENTS}
+                    WHERE patient = {PATIENTS}.number
+                    -- By the key: with a limit alone the whole table may seem the shorter way.
+                    ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
+                    LIMIT {MOST_EVENTS + 1}
+                ) UNION ALL (
+                    SELECT medication, {_STORED}, {_OF_RECORD} FROM {_JOINED_RECORDS}
+                    WHERE patient = {PATIENTS}.number
+                    ORDER BY {", ".join(f"{RECORD_EVENTS}.{name}" for name in KEY[1:])}
+                    LIMIT {MOST_EVENTS + 1}
+                )
+            ) AS event({", ".join(["medication", *_IN_EVENT])}, record_id, version, superseded)
             LIMIT {EVENTS_A_TRIP + 1}
         ) AS found LEFT JOIN {MEDICATIONS} ON number = medication
     )
 """  # noqa: S608 - ours too
+_WALKED = f"(SELECT number FROM {PATIENTS} WHERE patient_id = $1)"  # noqa: S608 - ours too
 _WALK = f"""
-    SELECT $1::text, medication_name, {_STORED}
-    FROM {EVENTS} LEFT JOIN {MEDICATIONS} ON number = medication
-    WHERE patient = (SELECT number FROM {PATIENTS} WHERE patient_id = $1)
-    AND (cardinality($2::text[]) = 0 OR medication_name = ANY($2))
-    ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
+    SELECT $1::text, medication_name, {_STORED}, record_id, version, superseded
+    FROM (
+        SELECT {", ".join(KEY[1:])}, NULL AS record_id, NULL AS version, NULL AS superseded
+        FROM {EVENTS} WHERE patient = {_WALKED}
+        UNION ALL
+        SELECT {", ".join(KEY[1:])}, {_OF_RECORD}
+        FROM {_JOINED_RECORDS} WHERE patient = {_WALKED}
+    ) AS found LEFT JOIN {MEDICATIONS} ON number = medication
+    WHERE cardinality($2::text[]) = 0 OR medication_name = ANY($2)
+    ORDER BY {", ".join(KEY[1:])}
 """  # noqa: S608 - ours too
 _FEW_EVENTS = 1_024
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
@@ -162,22 +218,25 @@ class PostgresBackend:
 
     async def insert(self, received: Sequence[Received], numbers: RunNumbers) -> bool:
         if sum(each.size for each in received) <= _FEW_EVENTS:
-            columns, patients, medications = _columns(received, numbers)
+            made = _made(received, numbers)
         else:
             # It takes 50 ms, in which the event loop goes on.
             with no_collection():
-                made = await asyncio.to_thread(_columns, received, numbers)
-            columns, patients, medications = made
+                made = await asyncio.to_thread(_made, received, numbers)
+        (columns, patients, medications), of_records = made
         runs = {run: number for run, number in numbers.items() if run is not None}
         given = [*columns, patients, medications, [*runs], [*runs.values()], self._consumer]
         async with self._engine.connect() as connection:
             driver = await _driver(connection)
             while True:
                 with _standby_waited_for(driver):
-                    are_names, are_runs = await driver.fetchrow(_WRITE, *given, datetime.now(UTC))
+                    if of_records.versions:
+                        are_names, are_runs = await _write_with_versions(driver, given, of_records)
+                    else:
+                        are_names, are_runs = await _write(driver, given)
                 if are_names:
                     return bool(are_runs)
-                await _add_names(driver, patients, medications)
+                await _add_names(driver, patients, medications, of_records)
 
     async def read(self, patient_ids: Sequence[str]) -> Found:
         asked = list(dict.fromkeys(patient_ids))
@@ -187,6 +246,7 @@ class PostgresBackend:
         found: dict[str, list[MedicationEvent]] = {}
         unreadable: dict[str, UnreadableEvents] = {}
         for patient_id, medication_name, action, event_time, *others in rows:
+            *ids, record_id, version, superseded_by = others
             if patient_id is None:
                 last_received_at = event_time
                 continue
@@ -194,8 +254,12 @@ class PostgresBackend:
             if action not in _ACTIONS or medication_name is None:
                 unreadable[patient_id] = UnreadableEvents()
                 continue
-            values = (medication_name, _ACTIONS[action], event_time, *others)
-            events.append(MedicationEvent(patient_id, *values))
+            values = (patient_id, medication_name, _ACTIONS[action], event_time, *ids)
+            events.append(
+                MedicationEvent(*values)
+                if record_id is None
+                else recorded_event(*values, record_id, version, superseded_by)
+            )
         if len(rows) > EVENTS_A_TRIP:
             # Of the last one the rest may be missing, and of others all.
             asked = [patient_id for patient_id in found if patient_id != rows[-1][0]]
@@ -225,7 +289,9 @@ def _walked(row: Iterable[Any]) -> MedicationEvent:
     patient_id, medication_name, action, *others = row
     if action not in _ACTIONS or medication_name is None:
         raise UnreadableEvents
-    return one_of_many((patient_id, medication_name, _ACTIONS[action], *others))
+    *rest, record_id, version, superseded_by = others
+    values = (patient_id, medication_name, _ACTIONS[action], *rest)
+    return one_of_many(values, (record_id, version, superseded_by))
 
 
 def _unless_too_many(events: list[MedicationEvent]) -> Events:
@@ -257,6 +323,13 @@ def _standby_waited_for(driver: Any) -> Iterator[None]:  # noqa: ANN401 - asyncp
         raise OSError(cancelled[0])
 
 
+def _made(
+    received: Sequence[Received], numbers: RunNumbers
+) -> tuple[tuple[list[list[Any]], list[str], list[str]], VersionRows]:
+    """Make columns of events, and rows of versions of records."""
+    return _columns(received, numbers), version_rows(received, numbers, lambda time: time)
+
+
 def _columns(
     received: Iterable[Received], numbers: RunNumbers
 ) -> tuple[list[list[Any]], list[str], list[str]]:
@@ -271,7 +344,7 @@ def _columns(
     ]
     patients, medications = _places(each[0] for each in rows), _places(each[1] for each in rows)
     numbered = ((patients[each[0]], medications[each[1]], *each[2:]) for each in rows)
-    columns = [*map(list, zip(*_each_once(numbered), strict=True))] or [[]] * len(COLUMNS)
+    columns = _turned(each_once(numbered, STORED_EVENTS), STORED_EVENTS)
     return columns, [*patients], [*medications]
 
 
@@ -280,20 +353,64 @@ def _places(names: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(dict.fromkeys(names), start=1)}
 
 
-async def _add_names(driver: Any, *names: Iterable[str]) -> None:  # noqa: ANN401 - has no types
+async def _write(driver: Any, given: Sequence[Any]) -> tuple[bool, bool]:  # noqa: ANN401
+    """Write events; say whether all names have numbers and all runs are open: else nothing is."""
+    are_names, are_runs = await driver.fetchrow(_WRITE, *given, datetime.now(UTC))
+    return bool(are_names), bool(are_runs)
+
+
+async def _write_with_versions(
+    driver: Any,  # noqa: ANN401 - asyncpg has no types
+    given: Sequence[Any],
+    of_records: VersionRows,
+) -> tuple[bool, bool]:
+    """Write versions of records, too, in one transaction with the events."""
+    transaction = driver.transaction()
+    await transaction.start()
+    try:
+        are_names, are_runs = await _write(driver, given)
+        if are_names and are_runs:
+            are_names = await _write_versions(driver, of_records)
+    except BaseException:
+        await transaction.rollback()
+        raise
+    if are_names and are_runs:
+        await transaction.commit()
+    else:
+        await transaction.rollback()
+    return are_names, are_runs
+
+
+async def _write_versions(driver: Any, rows: VersionRows) -> bool:  # noqa: ANN401
+    names = rows.names()
+    found = [
+        dict(await driver.fetch(statement, each))
+        for statement, each in zip(_NUMBERS, names, strict=True)
+    ]
+    if any(len(each) < len(numbers) for each, numbers in zip(found, names, strict=True)):
+        return False
+    numbered = rows.numbered(*found)
+    await driver.execute(_WRITE_VERSIONS, *_turned(numbered.versions, STORED_VERSIONS))
+    await driver.execute(_WRITE_RECORD_EVENTS, *_turned(numbered.events, STORED_RECORD_EVENTS))
+    return True
+
+
+def _turned(rows: Iterable[Sequence[Any]], into: Stored) -> list[list[Any]]:
+    """Make columns of rows."""
+    return [*map(list, zip(*rows, strict=True))] or [[] for _ in into.columns]
+
+
+async def _add_names(
+    driver: Any,  # noqa: ANN401 - has no types
+    patients: Iterable[str],
+    medications: Iterable[str],
+    of_records: VersionRows,
+) -> None:
+    more_patients, more_medications, records = of_records.names()
+    added = {*patients, *more_patients}, {*medications, *more_medications}, records
     async with driver.transaction():
         # What stores the events waits for all that was written before.
         await driver.execute("SET LOCAL synchronous_commit = off")
-        for statement, added in zip(_ADD_NAMES, names, strict=True):
-            await driver.execute(statement, sorted(added))
-
-
-def _each_once(rows: Iterable[tuple[Any, ...]]) -> Iterable[list[Any]]:
-    """Make equal events one: see ``tables``."""
-    events: dict[tuple[Any, ...], list[Any]] = {}
-    for each in rows:
-        number = each[-1]
-        first = events.setdefault(each[: len(KEY)], [*each])
-        if abs(first[-1]) != number:
-            first[-1] = -abs(first[-1])
-    return events.values()
+        for statement, names in zip(_ADD_NAMES, added, strict=True):
+            if names:
+                await driver.execute(statement, sorted(names))

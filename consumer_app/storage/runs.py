@@ -8,17 +8,26 @@ from sqlalchemy import (
     ColumnElement,
     Delete,
     Select,
+    Table,
     Update,
     bindparam,
     delete,
     func,
     select,
     text,
+    union_all,
     update,
 )
 
-from consumer_app.storage.tables import EVENTS, RUN_SOURCES, RUNS
+from consumer_app.storage.tables import (
+    EVENTS,
+    RECORD_EVENTS,
+    RECORD_VERSIONS,
+    RUN_SOURCES,
+    RUNS,
+)
 
+_TABLES = (EVENTS, RECORD_EVENTS)
 _EVENTS_AT_ONCE = 10_000
 # Who may write to RabbitMQ could send any number.
 _MOST_SOURCES = 100
@@ -101,24 +110,37 @@ def late_arrival(name: str, events: int) -> Update:
 
 
 def end_of_span(after: int) -> Select[Any]:
-    """Select the patient with whom a span ends: none where it is the last."""
-    column = EVENTS.c.patient
-    return select(column).where(column > after).order_by(column).offset(_EVENTS_AT_ONCE).limit(1)
+    """Select the patient with whom a span ends: null where it is the last."""
+    ends = []
+    for table in _TABLES:
+        behind = select(table.c.patient).where(table.c.patient > after)
+        end = behind.order_by(table.c.patient).offset(_EVENTS_AT_ONCE).limit(1).subquery()
+        ends.append(select(end.c.patient))
+    found = union_all(*ends).subquery()
+    return select(func.min(found.c.patient).label("patient"))
 
 
 def counts(span: Span) -> Select[Any]:
     """Count events and patients by what stands for their run in the events."""
+    found = union_all(
+        *(select(table.c.run, table.c.patient).where(*_in(span, table)) for table in _TABLES)
+    ).subquery()
     events = func.count().label("events")
-    patients = func.count(EVENTS.c.patient.distinct()).label("patients")
-    return select(EVENTS.c.run, events, patients).where(*_in(span)).group_by(EVENTS.c.run)
+    patients = func.count(found.c.patient.distinct()).label("patients")
+    return select(found.c.run, events, patients).group_by(found.c.run)
 
 
-def deletion(run: Run, span: Span) -> Delete:
+def deletions(run: Run, span: Span) -> list[Delete]:
     """Delete what a run alone has brought."""
-    return delete(EVENTS).where(EVENTS.c.run == run.id, *_in(span))
+    return [delete(table).where(table.c.run == run.id, *_in(span, table)) for table in _TABLES]
 
 
-def _in(span: Span) -> list[ColumnElement[bool]]:
-    column = EVENTS.c.patient
+def deletion_of_versions(run: Run) -> Delete:
+    """Delete the versions of records that a run alone has brought."""
+    return delete(RECORD_VERSIONS).where(RECORD_VERSIONS.c.run == run.id)
+
+
+def _in(span: Span, table: Table) -> list[ColumnElement[bool]]:
+    column = table.c.patient
     behind = column > span.after
     return [behind] if span.last is None else [behind, column <= span.last]

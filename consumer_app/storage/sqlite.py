@@ -25,33 +25,38 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from consumer_app.storage.backend import (
-    COLUMNS,
     EVENTS_A_PART,
     EVENTS_A_TRIP,
-    INSERT,
-    INTO_TABLE,
     LAST_RECEIVED,
     MOST_EVENTS,
-    ON_CONFLICT,
     ON_NEXT_COMMIT,
+    STORED_EVENTS,
+    STORED_RECORD_EVENTS,
+    STORED_VERSIONS,
+    SUPERSEDED_BY,
     Events,
     Found,
     Received,
     Row,
     RunNumbers,
+    Stored,
+    VersionRows,
     one_of_many,
+    recorded_event,
     row,
+    version_rows,
 )
 from consumer_app.storage.errors import TooManyEvents, UnreadableEvents
 from consumer_app.storage.tables import (
     CONSUMERS,
     EVENTS,
-    KEY,
     MEDICATIONS,
     NUMBER_OF_ACTION,
     NUMBERED,
     OPTIONAL,
     PATIENTS,
+    RECORD_EVENTS,
+    RECORDS,
     RUNS,
     TIME_IN_WORDS,
     microseconds,
@@ -60,7 +65,6 @@ from consumer_app.storage.tables import (
 from contracts import FIELDS, MedicationEvent, read_written
 from runtime.collector import no_collection
 
-_VALUES = ", ".join("?" * len(COLUMNS))
 _NAMES_AT_ONCE = 1_000
 # SQLite takes up to 32,766 values in a statement. What is prepared once is used again.
 _BLOCKS = (1_024, 128)
@@ -78,13 +82,18 @@ _READ_AS = {
 }
 _IN_EVENT = [name for name in FIELDS if name not in NUMBERED]
 _STORED = f"json_group_array(json_array({', '.join(_READ_AS[name] for name in _IN_EVENT)}))"
+_OF_RECORD = f"record_id, {RECORD_EVENTS}.version, {SUPERSEDED_BY}"
+_JOINED_RECORDS = f"{RECORD_EVENTS} JOIN {RECORDS} ON {RECORDS}.number = record"
 # One row for all patients: see SqliteBackend. Those of whom there is too much have null, and those
-# who are not reached are not in it. Events are counted no further than they are read.
+# who are not reached are not in it. Events are counted no further than they are read. The events of
+# records are in a text of their own, of those patients who have any.
 _READ = f"""
     WITH asked AS MATERIALIZED (
         SELECT key AS place, value AS name, number, (
             SELECT count(*) FROM (
-                SELECT 1 FROM {EVENTS} WHERE patient = number LIMIT {MOST_EVENTS + 1}
+                SELECT 1 FROM {EVENTS} WHERE patient = number
+                UNION ALL SELECT 1 FROM {RECORD_EVENTS} WHERE patient = number
+                LIMIT {MOST_EVENTS + 1}
             )
         ) AS events
         FROM json_each(?) LEFT JOIN {PATIENTS} ON patient_id = value
@@ -100,24 +109,46 @@ _READ = f"""
             SELECT medication, {_STORED} AS stored
             FROM {EVENTS} WHERE patient = reached.number GROUP BY medication
         ) LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
-    ))) || '}}', ({LAST_RECEIVED})
+    ))) || '}}',
+    '{{' || group_concat(json_quote(name) || ':' || (
+        SELECT json_group_array(json_array(
+            name, medication_name, {", ".join(_READ_AS[name] for name in _IN_EVENT)}, {_OF_RECORD}
+        ))
+        FROM {_JOINED_RECORDS}
+        LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
+        WHERE patient = reached.number
+    )) FILTER (
+        WHERE events <= {MOST_EVENTS}
+        AND EXISTS (SELECT 1 FROM {RECORD_EVENTS} WHERE patient = reached.number)
+    ) || '}}',
+    ({LAST_RECEIVED})
     FROM reached WHERE so_far <= {EVENTS_A_TRIP}
 """  # noqa: S608 - words of ours alone
-_OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(?))"
+_OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(:names))"
+_WALKED = ", ".join(_READ_AS[name] for name in _IN_EVENT)
+_OF_PATIENT = f"patient = (SELECT number FROM {PATIENTS} WHERE patient_id = :patient)"  # noqa: S608
 _WALK = f"""
-    SELECT ?, medication_name, {", ".join(_READ_AS[name] for name in _IN_EVENT)}
+    SELECT :patient, medication_name, {_WALKED}, NULL, NULL, NULL, medication
     FROM {EVENTS} LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
-    WHERE patient = (SELECT number FROM {PATIENTS} WHERE patient_id = ?) {{}}
-    ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
+    WHERE {_OF_PATIENT} {{0}}
+    UNION ALL
+    SELECT :patient, medication_name, {_WALKED}, {_OF_RECORD}, medication
+    FROM {_JOINED_RECORDS} LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
+    WHERE {_OF_PATIENT} {{0}}
+    ORDER BY medication
 """  # noqa: S608 - ours too
 _HINTS = get_type_hints(MedicationEvent)
-_Rows: Any = list[tuple[*(_HINTS[name] for name in FIELDS)]]  # type: ignore[misc]
+_OfRecord: Any = (str | None, str | None, str | None)
+_Rows: Any = list[tuple[*(_HINTS[name] for name in FIELDS), *_OfRecord, int]]  # type: ignore[misc]
 _Events: Any = list[tuple[*(_HINTS[name] for name in _IN_EVENT)]]  # type: ignore[misc]
 _Patient: Any = list[tuple[str, _Events]] | None
+_Recorded: Any = list[tuple[*(_HINTS[name] for name in FIELDS), str, str, str | None]]  # type: ignore[misc]
 # Not strict: a number of seconds is a time.
 _read_patients = msgspec.json.Decoder(dict[str, _Patient], strict=False).decode
 _part_patients = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_patient = msgspec.json.Decoder(_Patient, strict=False).decode
+_part_recorded = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_read_recorded = msgspec.json.Decoder(_Recorded, strict=False).decode
 _read_numbers = msgspec.json.Decoder(dict[str, int]).decode
 
 Arguments = ParamSpec("Arguments")
@@ -155,19 +186,22 @@ class SqliteBackend:
 
     async def read(self, patient_ids: Sequence[str]) -> Found:
         with _unreadable_events():
-            [[found, last]] = await self._reader.run(_fetch, _READ, _json(patient_ids))
-        return Found(_events(found), _time(last))
+            [[found, recorded, last]] = await self._reader.run(_fetch, _READ, _json(patient_ids))
+        events = _events(found)
+        if recorded is not None:
+            _add_recorded(events, recorded)
+        return Found(events, _time(last))
 
     async def walk(
         self, patient_id: str, medication_names: Collection[str]
     ) -> AsyncGenerator[Sequence[MedicationEvent], None]:
-        named = [_json(medication_names)] if medication_names else []
-        statement = _WALK.format(_OF_MEDICATIONS if named else "")
-        cursor = await self._reader.run(_begin, statement, patient_id, patient_id, *named)
+        values = {"patient": patient_id, "names": _json(medication_names)}
+        statement = _WALK.format(_OF_MEDICATIONS if medication_names else "")
+        cursor = await self._reader.run(_begin, statement, values)
         try:
             with _unreadable_events():
                 while rows := await self._reader.run(_go_on, cursor):
-                    yield [*map(one_of_many, msgspec.convert(rows, _Rows, strict=False))]
+                    yield [*map(_walked, msgspec.convert(rows, _Rows, strict=False))]
         finally:
             # After an error there may be no connection, and none is opened for this.
             if self._reader.is_open:
@@ -214,6 +248,24 @@ def _events_of(patient_id: str, part: msgspec.Raw) -> Events:
         return UnreadableEvents()
 
 
+def _walked(values: Sequence[Any]) -> MedicationEvent:
+    return one_of_many(values[: len(FIELDS)], values[len(FIELDS) : -1])
+
+
+def _add_recorded(events: dict[str, Events], found: str) -> None:
+    """Add the events of records to those of their patients."""
+    for name, part in _part_recorded(found).items():
+        others = events[name]
+        if isinstance(others, Exception):
+            continue
+        try:
+            recorded = _read_recorded(part)
+        except msgspec.ValidationError:
+            events[name] = UnreadableEvents()
+        else:
+            events[name] = [*others, *starmap(recorded_event, recorded)]
+
+
 def _made(patient_id: str, medications: Any) -> Events:  # noqa: ANN401 - see _Patient
     if medications is None:
         return TooManyEvents()
@@ -232,12 +284,15 @@ def _insert(
     """Store events, and that they are, in one transaction; do nothing where a run is not open."""
     # Before the transaction: while they are read others can write.
     of_patients = _rows(received, numbers)
+    of_records = version_rows(received, numbers, microseconds)
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         runs = {each.run for each in received} - {None}
         if runs and not _are_open(connection, [numbers[run] for run in runs]):
             return False
-        _insert_rows(connection, _numbered(connection, of_patients))
+        _insert_rows(connection, STORED_EVENTS, _numbered(connection, of_patients))
+        if of_records.versions:
+            _insert_versions(connection, of_records)
         connection.execute(_COMMIT, commit)
     return True
 
@@ -273,6 +328,15 @@ def _numbered(
         yield from sorted((number, medications[each[1]], *each[2:]) for each in rows)
 
 
+def _insert_versions(connection: sqlite3.Connection, rows: VersionRows) -> None:
+    """Store versions of records, and their events, each in the order of its table's key."""
+    tables = (PATIENTS, MEDICATIONS, RECORDS)
+    names = zip(tables, rows.names(), strict=True)
+    numbered = rows.numbered(*(_numbers(connection, table, each) for table, each in names))
+    _insert_rows(connection, STORED_VERSIONS, iter(numbered.versions))
+    _insert_rows(connection, STORED_RECORD_EVENTS, iter(numbered.events))
+
+
 def _numbers(
     connection: sqlite3.Connection, table: Table, names: Iterable[str]
 ) -> Mapping[str, int]:
@@ -298,31 +362,35 @@ def _found(connection: sqlite3.Connection, finding: str, names: Iterable[str]) -
     return found
 
 
-def _insert_rows(connection: sqlite3.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
+def _insert_rows(
+    connection: sqlite3.Connection, into: Stored, rows: Iterator[tuple[Any, ...]]
+) -> None:
     while some := [*islice(rows, _BLOCKS[0])]:
         at = 0
         while size := len(some) - at:
             size = next((block for block in _BLOCKS if block <= size), size)
             values = [*chain.from_iterable(some[at : at + size])]
-            if connection.execute(_inserting(size), values).rowcount < size:
-                connection.execute(_inserting_again(size), values)
+            if connection.execute(_inserting(into, size), values).rowcount < size:
+                connection.execute(_inserting_again(into, size), values)
             at += size
 
 
 @cache
-def _inserting(rows: int) -> str:
+def _inserting(into: Stored, rows: int) -> str:
     # Unlike what may change a row, this keeps no copy of each page to undo the statement alone,
     # which would take the processor a third more. Nearly always it is all that there is to do.
-    return f"INSERT OR ROLLBACK {INTO_TABLE} VALUES {_marks(rows)} ON CONFLICT DO NOTHING"  # noqa: S608
+    values = _values(into, rows)
+    return f"INSERT OR ROLLBACK {into.into} {values} ON CONFLICT DO NOTHING"
 
 
 @cache
-def _inserting_again(rows: int) -> str:
-    return f"{INSERT} VALUES {_marks(rows)} {ON_CONFLICT}"
+def _inserting_again(into: Stored, rows: int) -> str:
+    return f"INSERT {into.into} {_values(into, rows)} {into.on_conflict}"
 
 
-def _marks(rows: int) -> str:
-    return ", ".join([f"({_VALUES})"] * rows)
+def _values(into: Stored, rows: int) -> str:
+    marks = ", ".join("?" * len(into.columns))
+    return f"VALUES {', '.join([f'({marks})'] * rows)}"
 
 
 def _are_open(connection: sqlite3.Connection, runs: Sequence[int]) -> bool:
@@ -338,7 +406,9 @@ def _fetch(
     return connection.execute(statement, values).fetchall()
 
 
-def _begin(connection: sqlite3.Connection, statement: str, *values: object) -> sqlite3.Cursor:
+def _begin(
+    connection: sqlite3.Connection, statement: str, values: Mapping[str, object]
+) -> sqlite3.Cursor:
     return connection.execute(statement, values)
 
 

@@ -1,7 +1,15 @@
 """The store of events: appends durably, reads a patient's events back."""
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from itertools import groupby
@@ -13,22 +21,29 @@ import stamina
 from pydantic import Field
 from sqlalchemy import (
     ColumnElement,
-    Delete,
+    FromClause,
     RowMapping,
+    ScalarSelect,
     Select,
+    Subquery,
+    Table,
     and_,
     delete,
     exists,
     func,
     literal,
+    or_,
     select,
     text,
     true,
     tuple_,
+    union,
+    union_all,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from consumer_app.recorded import FullEvent
 from consumer_app.storage import runs
 from consumer_app.storage.backend import Backend, Events, Found, Received
 from consumer_app.storage.batching import Batcher
@@ -48,22 +63,74 @@ from consumer_app.storage.tables import (
     NUMBERED,
     NUMBERING,
     PATIENTS,
+    RECORD_EVENTS,
+    RECORD_VERSIONS,
+    RECORDS,
+    OptionalText,
 )
 from consumer_app.storage.writing import Writer
-from contracts import FIELDS, CanonicalMessage, MedicationEvent, Report, canonical_reports
+from contracts import (
+    FIELDS,
+    RECORD_FIELDS,
+    CanonicalMessage,
+    MedicationEvent,
+    Report,
+    canonical_reports,
+)
 
-PAGE_ORDER = ("event_time", *(n for n in FIELDS if n not in {"patient_id", "event_time"}))
+PAGE_ORDER = (
+    "event_time",
+    *(name for name in FIELDS if name not in {"patient_id", "event_time"}),
+    *RECORD_FIELDS,
+)
 """The fields by which one patient's events are put in order, page by page."""
 
 Place = tuple[Any, ...]
 """The values of PAGE_ORDER: behind the event that has them a page ends."""
 
-_COLUMNS = {
-    "medication_name": MEDICATIONS.c.medication_name,
-    **{name: column for name, column in EVENTS.c.items() if name not in NUMBERED.values()},
-}
-_NAMED = EVENTS.outerjoin(MEDICATIONS, EVENTS.c.medication == MEDICATIONS.c.number)
-_ANSWERED = [_COLUMNS[name] for name in (*PAGE_ORDER, "received_at")]
+_NO_TEXT = literal("", OptionalText())
+_NEWEST_VERSION = RECORD_VERSIONS.alias("newest")
+_NEWEST_OF_RECORD = (
+    select(func.coalesce(func.max(_NEWEST_VERSION.c.version), ""))
+    .where(_NEWEST_VERSION.c.record == RECORD_EVENTS.c.record)
+    .scalar_subquery()
+)
+_ANSWERED = (*PAGE_ORDER, "received_at", "superseded_by")
+
+
+class _Kind(NamedTuple):
+    """One of the two tables of events, with what an answer takes of it."""
+
+    table: Table
+    named: FromClause
+    columns: Mapping[str, ColumnElement[Any]]
+
+
+def _kind(
+    table: Table, of_record: dict[str, ColumnElement[Any]], *joined: tuple[Table, str]
+) -> _Kind:
+    named: FromClause = table.outerjoin(MEDICATIONS, table.c.medication == MEDICATIONS.c.number)
+    for other, column in joined:
+        named = named.join(other, table.c[column] == other.c.number)
+    own = {name: column for name, column in table.c.items() if name not in NUMBERED.values()}
+    columns = {**own, "medication_name": MEDICATIONS.c.medication_name, **of_record}
+    return _Kind(table, named, columns)
+
+
+_EVENTS_ALONE = _kind(
+    EVENTS, {"record_id": _NO_TEXT, "record_version": _NO_TEXT, "superseded_by": _NO_TEXT}
+)
+_EVENTS_OF_RECORDS = _kind(
+    RECORD_EVENTS,
+    {
+        "record_id": RECORDS.c.record_id,
+        "record_version": RECORD_EVENTS.c.version,
+        "superseded_by": func.nullif(_NEWEST_OF_RECORD, RECORD_EVENTS.c.version),
+    },
+    (RECORDS, "record"),
+)
+_BOTH_KINDS = (_EVENTS_ALONE, _EVENTS_OF_RECORDS)
+_TABLES = (EVENTS, RECORD_EVENTS)
 _NEWEST = select(func.max(CONSUMERS.c.last_received_at).label("at"))
 _LAST_RECEIVED = _NEWEST.subquery()
 # Each consumer that is still there has its row again with its next commit.
@@ -71,6 +138,8 @@ _FORGET_CONSUMERS = delete(CONSUMERS).where(
     CONSUMERS.c.last_received_at < _NEWEST.scalar_subquery()
 )
 _PATIENTS_AT_ONCE = 1_000
+_RECORDS_AT_ONCE = 1_000
+_OF_RECORD = (*RECORD_FIELDS, "superseded_by")
 # Waits for what is being stored, and tells those who store behind it.
 _GIVE_NUMBERS_UP = update(NUMBERING).values({NUMBERING.c.given_up: NUMBERING.c.given_up + 1})
 
@@ -83,7 +152,14 @@ class HistoryKey(NamedTuple):
     order_id: str | None
 
 
-class ReceivedEvent(MedicationEvent, frozen=True, kw_only=True, omit_defaults=False):
+class HistorySize(NamedTuple):
+    """How many events a history has: those that stand for themselves, and those of records."""
+
+    alone: int
+    of_records: int = 0
+
+
+class ReceivedEvent(FullEvent, frozen=True, kw_only=True, omit_defaults=False):
     """An event as it is stored."""
 
     received_at: Annotated[datetime, Field(description="When it first arrived, in UTC.")]
@@ -245,13 +321,19 @@ class EventStore:
         self, most: int, patient_id: str, medication_names: Collection[str] = ()
     ) -> bool:
         """Say whether a patient has more events, of all medications or of those named."""
-        chosen = _is_patient(patient_id)
-        if medication_names:
-            named = MEDICATIONS.c.medication_name.in_(medication_names)
-            chosen &= EVENTS.c.medication.in_(select(MEDICATIONS.c.number).where(named))
-        # By the key: see what PostgreSQL does else, in its backend.
-        ordered = select(literal(1)).where(chosen).order_by(*(EVENTS.c[name] for name in KEY[1:]))
-        return bool(await self._read(ordered.offset(most).limit(1)))
+        found = []
+        for table in _TABLES:
+            chosen = _is_patient(table, patient_id)
+            if medication_names:
+                named = MEDICATIONS.c.medication_name.in_(medication_names)
+                chosen &= table.c.medication.in_(select(MEDICATIONS.c.number).where(named))
+            # By the key: see what PostgreSQL does else, in its backend.
+            key = (table.c[name] for name in KEY[1:])
+            one = literal(1).label("one")
+            ordered = select(one).where(chosen).order_by(*key).limit(most + 1).subquery()
+            found.append(select(ordered.c.one))
+        both = union_all(*found).subquery()
+        return bool(await self._read(select(both).offset(most).limit(1)))
 
     async def last_received_at(self) -> datetime | None:
         """Say when any consumer last stored what it had received; None if never."""
@@ -267,13 +349,10 @@ class EventStore:
         self, patient_id: str, limit: int, after: Place | None = None
     ) -> Reading[ReceivedEvent]:
         """Read up to ``limit`` of a patient's events in ``PAGE_ORDER``, from behind ``after``."""
-        columns = [_COLUMNS[name] for name in PAGE_ORDER]
-        chosen = select(*_ANSWERED).select_from(_NAMED).where(_is_patient(patient_id))
-        if after is not None:
-            pairs = zip(columns, after, strict=True)
-            key = (literal(value, column.type) for column, value in pairs)
-            chosen = chosen.where(tuple_(*columns) > tuple_(*key))
-        page = chosen.order_by(*columns).limit(limit).subquery()
+        pages = [_page(kind, patient_id, limit, after) for kind in _BOTH_KINDS]
+        both = union_all(*(select(page) for page in pages)).subquery()
+        order = [both.c[name] for name in PAGE_ORDER]
+        page = select(both).order_by(*order).limit(limit).subquery()
         # In one statement, and so of one time; the first column is there without any event, too.
         joined = _LAST_RECEIVED.outerjoin(page, true())
         statement = select(_LAST_RECEIVED.c.at, page).select_from(joined)
@@ -286,6 +365,9 @@ class EventStore:
                 continue
             if values["medication_name"] is None:
                 raise UnreadableEvents
+            if values["record_id"] is None:
+                for name in _OF_RECORD:
+                    del values[name]
             events.append(ReceivedEvent(patient_id=patient_id, **values))
         return Reading(events, last_received_at)
 
@@ -294,46 +376,41 @@ class EventStore:
 
         They are read in parts: a read that lasts keeps the database from reusing its log.
         """
-        number = EVENTS.c.patient
-        old = (
-            select(number)
-            .group_by(number)
-            .having(func.min(EVENTS.c.event_time) < before)
-            .order_by(number)
-            .limit(_PATIENTS_AT_ONCE)
-        )
         after = 0
-        while part := await self._read(_patients(old.where(number > after))):
+        while part := await self._read(_patients_before(before, after)):
             for row in part:
                 yield row[PATIENTS.c.patient_id]
             after = part[-1][PATIENTS.c.number]
 
-    async def delete(self, histories: Mapping[HistoryKey, int]) -> Collection[HistoryKey]:
-        """Delete histories that hold so many events; return which were deleted.
+    async def delete(self, histories: Mapping[HistoryKey, HistorySize]) -> Collection[HistoryKey]:
+        """Delete histories of that size; return which were deleted.
 
-        One that has grown meanwhile stays: what has come may have changed its periods.
+        One that has grown meanwhile stays: what has come may have changed its periods. The versions
+        of its records stay, too, so that none that comes late counts in their place.
         """
         with database_errors("written"):
             async with self._engine.begin() as connection:
                 return [
                     key
-                    for key, events in histories.items()
-                    if (await connection.execute(_deletion(key, events))).rowcount
+                    for key, size in histories.items()
+                    if await _delete_history(connection, key, size)
                 ]
 
     async def count(self, patient_id: str) -> int:
         """Count a patient's events."""
-        counting = select(func.count().label("events")).where(_is_patient(patient_id))
-        (row,) = await self._read(counting)
+        counts = (_count(table, _is_patient(table, patient_id)) for table in _TABLES)
+        (row,) = await self._read(select(_sum(counts).label("events")))
         events: int = row["events"]
         return events
 
     async def erase(self, patient_id: str) -> int:
         """Delete a patient's events and identifier; return how many events those were.
 
+        So are records that nobody else has an event of; of others the versions stay, without which
+        an older one would count again.
         It may be interrupted, and repeated. An event that comes later begins the patient anew.
         """
-        events = delete(EVENTS).where(_is_patient(patient_id))
+        events = delete(EVENTS).where(_is_patient(EVENTS, patient_id))
         with database_errors("written"):
             async with self._engine.begin() as connection:
                 erased = (await connection.execute(events)).rowcount
@@ -342,6 +419,7 @@ class EventStore:
             async with self._engine.begin() as connection:
                 await connection.execute(_GIVE_NUMBERS_UP)
                 erased += (await connection.execute(events)).rowcount
+                erased += await _erase_records(connection, patient_id)
                 await connection.execute(
                     delete(PATIENTS).where(PATIENTS.c.patient_id == patient_id)
                 )
@@ -392,7 +470,7 @@ class EventStore:
         after: int | None = 0
         while after is not None:
             found = await self._read(runs.end_of_span(after))
-            last = found[0][EVENTS.c.patient] if found else None
+            last = found[0]["patient"]
             yield Span(after, last)
             after = last
 
@@ -405,7 +483,18 @@ class EventStore:
         """Delete what a run alone has brought of a span; return how many events that were."""
         with database_errors("written"):
             async with self._engine.begin() as connection:
-                return (await connection.execute(runs.deletion(run, span))).rowcount
+                return sum(
+                    [
+                        (await connection.execute(deletion)).rowcount
+                        for deletion in runs.deletions(run, span)
+                    ]
+                )
+
+    async def delete_versions(self, run: Run) -> None:
+        """Delete the versions of records that a run alone has brought: lower ones count again."""
+        with database_errors("written"):
+            async with self._engine.begin() as connection:
+                await connection.execute(runs.deletion_of_versions(run))
 
     async def partitions(self) -> int:
         """Count the partitions of the table, in PostgreSQL."""
@@ -533,26 +622,85 @@ def _patients(numbers: Select[Any]) -> Select[Any]:
 
 
 def _has_events() -> ColumnElement[bool]:
-    return exists().where(EVENTS.c.patient == PATIENTS.c.number)
+    return or_(*(exists().where(table.c.patient == PATIENTS.c.number) for table in _TABLES))
 
 
-def _is_patient(patient_id: str) -> ColumnElement[bool]:
+def _is_patient(table: Table, patient_id: str) -> ColumnElement[bool]:
     number = select(PATIENTS.c.number).where(PATIENTS.c.patient_id == patient_id)
-    return EVENTS.c.patient == number.scalar_subquery()
+    return table.c.patient == number.scalar_subquery()
 
 
-def _deletion(history: HistoryKey, events: int) -> Delete:
-    count = select(func.count()).select_from(EVENTS).where(_is(history))
-    return delete(EVENTS).where(_is(history), count.scalar_subquery() == events)
+def _page(kind: _Kind, patient_id: str, limit: int, after: Place | None) -> Subquery:
+    """Select a page of the events of one kind."""
+    columns = [kind.columns[name] for name in PAGE_ORDER]
+    labelled = (kind.columns[name].label(name) for name in _ANSWERED)
+    chosen = select(*labelled).select_from(kind.named).where(_is_patient(kind.table, patient_id))
+    if after is not None:
+        pairs = zip(columns, after, strict=True)
+        key = (literal(value, column.type) for column, value in pairs)
+        chosen = chosen.where(tuple_(*columns) > tuple_(*key))
+    return chosen.order_by(*columns).limit(limit).subquery()
 
 
-def _is(history: HistoryKey) -> ColumnElement[bool]:
+def _patients_before(before: datetime, after: int) -> Select[Any]:
+    """Select patients behind a number who have an event before a time."""
+    old = []
+    for table in _TABLES:
+        number = table.c.patient
+        found = select(number).where(number > after).group_by(number)
+        having = found.having(func.min(table.c.event_time) < before)
+        old.append(select(having.order_by(number).limit(_PATIENTS_AT_ONCE).subquery()))
+    numbers = union(*old).subquery()
+    return _patients(select(numbers.c.patient)).limit(_PATIENTS_AT_ONCE)
+
+
+def _count(table: Table, chosen: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(table).where(chosen).scalar_subquery()
+
+
+def _sum(counts: Iterable[ScalarSelect[int]]) -> ColumnElement[int]:
+    first, second = counts
+    return first + second
+
+
+async def _delete_history(
+    connection: AsyncConnection, history: HistoryKey, size: HistorySize
+) -> bool:
+    """Delete a history from both tables, or from none where it is of another size."""
+    left = dict(zip(_TABLES, size, strict=True))
+    async with connection.begin_nested() as part:
+        for table in _TABLES:
+            expected = (_count(each, _is(each, history)) == n for each, n in left.items())
+            deletion = delete(table).where(_is(table, history), *expected)
+            if (await connection.execute(deletion)).rowcount != left[table]:
+                await part.rollback()
+                return False
+            left[table] = 0
+    return True
+
+
+async def _erase_records(connection: AsyncConnection, patient_id: str) -> int:
+    """Delete a patient's events of records, and the records that nobody has an event of then."""
+    theirs = _is_patient(RECORD_EVENTS, patient_id)
+    of_record = RECORD_EVENTS.c.record
+    records = [*await connection.scalars(select(of_record).where(theirs).distinct())]
+    erased = (await connection.execute(delete(RECORD_EVENTS).where(theirs))).rowcount
+    for at in range(0, len(records), _RECORDS_AT_ONCE):
+        some = records[at : at + _RECORDS_AT_ONCE]
+        others = select(of_record).where(of_record.in_(some))
+        for column in (RECORD_VERSIONS.c.record, RECORDS.c.number):
+            of_nobody = column.in_(some), column.not_in(others)
+            await connection.execute(delete(column.table).where(*of_nobody))
+    return erased
+
+
+def _is(table: Table, history: HistoryKey) -> ColumnElement[bool]:
     name = MEDICATIONS.c.medication_name
     number = select(MEDICATIONS.c.number).where(name == history.medication_name)
-    order = EVENTS.c.order_id
+    order = table.c.order_id
     return and_(
-        _is_patient(history.patient_id),
-        EVENTS.c.medication == number.scalar_subquery(),
+        _is_patient(table, history.patient_id),
+        table.c.medication == number.scalar_subquery(),
         # Bound as the column's, which turns an absent order into the key's "".
         order == literal(history.order_id, order.type),
     )

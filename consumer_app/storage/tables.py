@@ -1,7 +1,8 @@
 """The tables: events as they were reported, the runs that brought them, and who stores them.
 
 Patients and medications stand once each; in the events are their numbers, which are known to the
-storage alone. The view ``medication_event`` shows the events in words.
+storage alone. Events of records have tables of their own, so that others take no room for it. The
+view ``medication_event`` shows the events of both kinds in words.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -132,8 +133,18 @@ class Medication(SQLModel, table=True):
     medication_name: str = Field(sa_type=_Text, unique=True)
 
 
+class SourceRecord(SQLModel, table=True):
+    """Records of sources: an identifier, and the number that stands for it."""
+
+    __tablename__ = "record"
+
+    number: int | None = Field(default=None, primary_key=True)
+    record_id: str = Field(sa_type=_Text, unique=True)
+
+
 PATIENTS = SQLModel.metadata.tables["patient"]
 MEDICATIONS = SQLModel.metadata.tables["medication"]
+RECORDS = SQLModel.metadata.tables["record"]
 
 _TYPES: dict[Any, type[TypeEngine[Any]]] = {
     int: Integer,
@@ -165,6 +176,13 @@ class _Table(SQLModel):
     __table_args__: ClassVar = {"sqlite_with_rowid": False}
 
 
+class _TableOfRecords(SQLModel):
+    """Events of versions of records, likewise: whichever version counts, all of them stay."""
+
+    __tablename__ = "record_event"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+
 _kinds: dict[str, Any] = {
     NUMBERED.get(name, name): int if name in NUMBERED else _HINTS[name] for name in FIELDS_IN_KEY
 }
@@ -181,6 +199,38 @@ StoredEvent = create_model(
     run=(int, Field()),
 )
 EVENTS = SQLModel.metadata.tables["event"]
+
+
+RecordEvent = create_model(
+    "RecordEvent",
+    __base__=_TableOfRecords,
+    __cls_kwargs__={"table": True},
+    **_columns,
+    record=(int, Field(primary_key=True, sa_type=Integer)),
+    version=(str, Field(primary_key=True, sa_type=_Text)),
+    received_at=(datetime, Field(sa_type=UtcTime)),
+    run=(int, Field()),
+)
+RECORD_EVENTS = SQLModel.metadata.tables["record_event"]
+
+
+class VersionOfRecord(SQLModel, table=True):
+    """Versions of records, those without events too: of a record the highest counts.
+
+    Nothing but the retraction of its run, or the erasure of all whom a record was about, takes one
+    away: so an older version that comes late finds its place below.
+    """
+
+    __tablename__ = "record_version"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    record: int = Field(primary_key=True, sa_type=Integer)
+    version: str = Field(primary_key=True, sa_type=_Text)
+    received_at: datetime = Field(sa_type=UtcTime)
+    run: int = Field()
+
+
+RECORD_VERSIONS = SQLModel.metadata.tables["record_version"]
 
 
 class PublisherRun(SQLModel, table=True):

@@ -21,7 +21,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from consumer_app.dead_letters import Death, kept_headers
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.dead_letter_queue import DeadLetterQueue
-from contracts import MAX_EVENTS, checked_patient
+from contracts import MAX_EVENTS, checked_patient, is_of_record
 from contracts.elements import Elements, NotJson
 from contracts.topology import DEAD_LETTER_EXCHANGE
 
@@ -96,6 +96,25 @@ def _whose(element: bytes, patient_id: str) -> Whose:
         return Whose.NOBODY_KNOWS
     try:
         content = json.loads(element, object_pairs_hook=_once)
+        return _whose_version(content, patient_id) or _whose_event(content, patient_id)
+    except (ValueError, RecursionError):
+        return Whose.NOBODY_KNOWS
+
+
+def _whose_version(content: Any, patient_id: str) -> Whose | None:  # noqa: ANN401 - as below
+    """Tell whose events a version of a record holds, where it is one; of several nobody knows."""
+    events = content.get("events") if isinstance(content, dict) else None
+    if not isinstance(events, list) or not is_of_record(content) or "patient_id" in content:
+        return None
+    others = {name: value for name, value in content.items() if name != "events"}
+    found = {_whose_event(each, patient_id) for each in events}
+    if any(_is(patient_id, text) for text in _texts(others)):
+        found.add(Whose.NOBODY_KNOWS)
+    return found.pop() if len(found) == 1 else Whose.NOBODY_KNOWS if found else Whose.ANOTHERS
+
+
+def _whose_event(content: Any, patient_id: str) -> Whose:  # noqa: ANN401 - it may be anything
+    try:
         if checked_patient(content.pop("patient_id")) == patient_id:
             return Whose.THEIRS
         is_elsewhere = any(_is(patient_id, text) for text in _texts(content))

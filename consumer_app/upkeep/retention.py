@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import NamedTuple
 
+from consumer_app.recorded import RecordedEvent
 from consumer_app.rules.histories import histories
 from consumer_app.rules.periods import medication_periods
-from consumer_app.storage.store import EventStore, HistoryKey
+from consumer_app.storage.store import EventStore, HistoryKey, HistorySize
 from contracts import MedicationEvent
 
 
@@ -65,10 +66,10 @@ async def purge_histories(
     """
     async for patient_id in store.patients_before(before):
         separable, kept = expired(await store.events_of(patient_id), before, merge_gap)
-        found = {_key(history): len(history) for history in separable}
+        found = {_key(history): _size(history) for history in separable}
         deleted = found if dry_run else await store.delete(found)
         purged.histories += len(deleted)
-        purged.events += sum(found[key] for key in deleted)
+        purged.events += sum(sum(found[key]) for key in deleted)
         purged.kept += kept + len(found) - len(deleted)
     if not dry_run:
         await store.forget_patients()
@@ -122,6 +123,11 @@ def _separable(medication: Iterable[_History]) -> list[_History]:
         over = [history for history in over if not history.places & staying]
         staying.update(*(history.places for history in held))
     return over
+
+
+def _size(history: Sequence[MedicationEvent]) -> HistorySize:
+    of_records = sum(isinstance(event, RecordedEvent) for event in history)
+    return HistorySize(len(history) - of_records, of_records)
 
 
 def _key(history: Sequence[MedicationEvent]) -> HistoryKey:

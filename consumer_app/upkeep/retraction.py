@@ -1,8 +1,8 @@
 """Retraction: what a run of the publisher alone has brought is taken out again.
 
 First the run is marked, which waits for what is being stored of it, and lets nothing of it be
-stored from then on. Then its events go, span by span: of each patient all at once. An event that
-another run brings meanwhile becomes that run's.
+stored from then on. Then its versions of records go, so that those below count, and its events,
+span by span: of each patient all at once. What another run brings meanwhile becomes that run's.
 """
 
 from collections import Counter
@@ -58,6 +58,8 @@ async def retract_run(store: EventStore, run: Run, retracted: Retracted, *, dry_
     """
     if not dry_run:
         await store.retract(run)
+        # First: what they superseded counts again, and nothing of them does.
+        await store.delete_versions(run)
     async for span in store.spans():
         found = await store.counts(span)
         alone = found.get(run.id, _NOTHING)

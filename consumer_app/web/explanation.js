@@ -63,7 +63,7 @@ export class Explanation {
 function item(event, explained) {
   const line = element("li");
   line.className = event.role;
-  const what = element(event.role === "cancelled" ? "s" : "span");
+  const what = element(["cancelled", "superseded"].includes(event.role) ? "s" : "span");
   const at = element("time", time(Date.parse(event.event_time)));
   at.dateTime = event.event_time;
   at.title = event.event_time;
@@ -72,8 +72,8 @@ function item(event, explained) {
   return line;
 }
 
-function marks({ order_id, event_id }) {
-  return [["order", order_id], ["event", event_id]].filter(([, id]) => id)
+function marks({ order_id, event_id, record_id }) {
+  return [["order", order_id], ["event", event_id], ["record", record_id]].filter(([, id]) => id)
     .map(([name, id]) => Object.assign(element("span", `${name} ${id}`), { className: "mark" }));
 }
 

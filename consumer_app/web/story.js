@@ -53,6 +53,8 @@ const sentences = {
     `Does not count: cancelled by the report of ${timeOf(counterpart)}.`,
   cancel: ({ counterpart }) =>
     `Takes back the ${counterpart.action} of ${timeOf(counterpart)}.`,
+  superseded: ({ record_version, superseded_by }) => `Does not count: version ${record_version} of its `
+    + (superseded_by ? `record was replaced by ${superseded_by}.` : "record is taken out."),
   unmatched: ({ action }) => `Changes nothing: ${lower(unmatched[action])}`,
 };
 
@@ -70,6 +72,6 @@ function lower(sentence) {
 }
 
 function isSame(one, other) {
-  return Boolean(other) && ["action", "event_time", "order_id", "event_id"]
+  return Boolean(other) && ["action", "event_time", "order_id", "event_id", "record_id", "record_version"]
     .every((field) => one[field] === other[field]);
 }

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 from contracts import Report
 from publisher_app.failures import UnreadableInput
@@ -14,7 +15,6 @@ from publisher_app.formats.json_objects import json_objects
 from publisher_app.formats.mapping import FieldMapping
 from publisher_app.formats.records import MAX_CHARACTERS, Record
 from publisher_app.formats.text import BYTE_ORDER_MARK, Source, lines, reading
-from publisher_app.settings import PublisherSettings
 
 Notes = Counter[str]
 """What is worth telling of an input beside its rejects, in words without its content, counted."""
@@ -36,10 +36,18 @@ _JSON: dict[str, Callable[[Source, Columns], Iterator[Record]]] = {
 }
 
 
+class Reading(Protocol):
+    """What the settings say of how inputs are read: see ``publisher_app.settings``."""
+
+    map: dict[str, str]
+    timezone: ZoneInfo | None
+    time_format: list[str]
+
+
 class Formats:
     """The formats that are read, as the settings have it."""
 
-    def __init__(self, settings: PublisherSettings) -> None:
+    def __init__(self, settings: Reading) -> None:
         self.columns = Columns(settings.map)
         self._mapping = FieldMapping(self.columns, settings.timezone, settings.time_format)
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.database import migrate, open_database
-from consumer_app.storage.store import EventStore, HistoryKey
+from consumer_app.storage.store import EventStore, HistoryKey, HistorySize
 from contracts import MedicationEvent, explain_event
 from local.postgres import PrivatePostgres
 from tests.databases import KINDS, PostgresDatabase
@@ -72,7 +72,7 @@ async def test_a_deletion_that_reads_first_waits_for_another_program_that_writes
         _lock_for(1, file)
 
         key = HistoryKey("1", "Heparin", None)
-        assert await store.delete({key: 1}) == [key]
+        assert await store.delete({key: HistorySize(1)}) == [key]
         assert await stored(store) == []
 
 

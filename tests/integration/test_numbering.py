@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from consumer_app.storage.database import open_database
-from consumer_app.storage.store import EventStore, HistoryKey
+from consumer_app.storage.store import EventStore, HistoryKey, HistorySize
 from consumer_app.upkeep.retention import Purged, purge_histories
 from contracts import MedicationEvent, explain_event
 from local.postgres import PrivatePostgres
@@ -88,7 +88,7 @@ async def test_what_comes_of_a_patient_whose_number_was_given_up_is_found(url: s
     key = HistoryKey("p", "Heparin", None)
     async with EventStore.at(url) as store, EventStore.at(url) as other:
         await store.add([event("p")])
-        assert await other.delete({key: 1}) == [key]
+        assert await other.delete({key: HistorySize(1)}) == [key]
         assert await other.forget_patients() == 1
         await other.add([event("q")])
 
@@ -143,7 +143,7 @@ async def test_nothing_is_lost_while_numbers_are_given_up_and_given_out(
             for medication in medications:
                 await store.add([event("p", medication)])
                 if medication != medications[-1]:
-                    await other.delete({HistoryKey("p", medication, None): 1})
+                    await other.delete({HistoryKey("p", medication, None): HistorySize(1)})
 
         async def forget() -> None:
             while not coming.done():

@@ -10,7 +10,7 @@ from sqlalchemy import event as engine_event
 from consumer_app.storage.backend import MOST_EVENTS
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
 from consumer_app.storage.schema import Terms
-from consumer_app.storage.store import EventStore, HistoryKey
+from consumer_app.storage.store import EventStore, HistoryKey, HistorySize
 from contracts import MedicationEvent, explain_event
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, connect
@@ -113,7 +113,9 @@ async def test_an_operator_takes_out_what_a_run_and_a_history_hold(url: str) -> 
             await store.delete_run(run, span)
         assert await store.events_of(EVENT.patient_id) == []
         await store.add([EVENT])
-        await store.delete({HistoryKey(EVENT.patient_id, EVENT.medication_name, None): 1})
+        await store.delete(
+            {HistoryKey(EVENT.patient_id, EVENT.medication_name, None): HistorySize(1)}
+        )
         assert await store.forget_patients() == 1
 
 
@@ -123,7 +125,9 @@ async def test_who_only_answers_can_not_write(url: str) -> None:
     async with EventStore.at(url, read_only=True) as store:
         assert await store.events_of(EVENT.patient_id) == [EVENT]
         with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
-            await store.delete({HistoryKey(EVENT.patient_id, EVENT.medication_name, None): 1})
+            await store.delete(
+                {HistoryKey(EVENT.patient_id, EVENT.medication_name, None): HistorySize(1)}
+            )
 
 
 @pytest.mark.fault("PgBouncer killed and started again")
@@ -154,7 +158,9 @@ async def test_who_changes_tables_waits_for_no_lock_longer_than_without_it(
         await store.add([EVENT])
         await other.execute("BEGIN; LOCK TABLE event IN EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailable, match="lock timeout"):
-            await store.delete({HistoryKey(EVENT.patient_id, EVENT.medication_name, None): 1})
+            await store.delete(
+                {HistoryKey(EVENT.patient_id, EVENT.medication_name, None): HistorySize(1)}
+            )
         await other.close()
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from consumer_app.queries.routes import LAST_RECEIVED
 from consumer_app.replica_lag import ReplicaLag
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
-from consumer_app.storage.store import EventStore, HistoryKey
+from consumer_app.storage.store import EventStore, HistoryKey, HistorySize
 from local.postgres import PrivatePostgres, private_postgres
 from runtime.http.health import Remark
 from tests.databases import connect
@@ -373,7 +373,9 @@ async def test_what_only_answers_finds_the_host_it_asks_for_and_never_writes_the
         with pytest.raises(UnusableDatabase, match="a standby, or can only be read"):
             await store.prepare()
         with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
-            await store.delete({HistoryKey("of a run", EVENT.medication_name, EVENT.order_id): 1})
+            await store.delete(
+                {HistoryKey("of a run", EVENT.medication_name, EVENT.order_id): HistorySize(1)}
+            )
 
 
 async def _says(told: Callable[[], Awaitable[str]], words: str) -> bool:

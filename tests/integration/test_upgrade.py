@@ -246,7 +246,7 @@ async def test_the_way_back_is_put_back_by_the_command_that_restores(tmp_path: P
             await store.prepare()
         way_back.unlink()
         await store.prepare()
-    assert await execute(url, REVISION) == [("0007",)]
+    assert await execute(url, REVISION) == [("0008",)]
 
 
 async def test_a_view_that_would_fail_the_migration_at_its_end_is_named_before(
@@ -640,7 +640,7 @@ def test_a_migration_that_is_killed_anywhere_loses_nothing(database: Fill) -> No
     environment = {"DATABASE_URL": url, "DATABASE_BACKED_UP_BEFORE": "2.0.0"}
     run_module("consumer_app", ["database", "migrate"], environment).check_returncode()
 
-    assert found(REVISION) == [("0007",)]
+    assert found(REVISION) == [("0008",)]
     assert found(ALL) == [(25_000,)]
     assert found(IN_THE_OLD_FORM) == [(0,)]
 
@@ -758,7 +758,7 @@ def test_a_migration_that_is_killed_at_its_very_end_is_one_that_was_not(
     assert {*tmp_path.iterdir()} == {tmp_path / "events.db", way_back}
     assert mode_of(way_back) == 0o600
     assert asyncio.run(execute(f"{url}.before-2.0.0", both(EVENTS_OF_1_0_0))) == before
-    assert asyncio.run(execute(url, REVISION)) == [("0007",)]
+    assert asyncio.run(execute(url, REVISION)) == [("0008",)]
     assert asyncio.run(execute(url, ALL)) == [(20,)]
 
 

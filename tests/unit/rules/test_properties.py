@@ -141,7 +141,7 @@ def test_an_event_and_its_cancel_together_leave_the_answer_as_it_was(
 def test_each_event_is_used_or_cancelled_or_reported_exactly_once(
     events: list[MedicationEvent],
 ) -> None:
-    periods, anomalies, histories = medication_periods(events)
+    periods, anomalies, histories, _ = medication_periods(events)
     verdicts = verdicts_of(histories)
 
     assert Counter(verdict.event for verdict in verdicts) == Counter(set(events))

@@ -99,7 +99,7 @@ def test_one_medications_anomalies_never_hide_anothers_periods() -> None:
     sound = events("start 0, stop 1", medication="A")
     flawed = events("stop 0, cancel_start 0, start 1, start 2", medication="B")
 
-    periods, anomalies, _ = medication_periods(flawed + sound)
+    periods, anomalies, _, _ = medication_periods(flawed + sound)
 
     assert [each.medication_name for each in periods] == ["A", "B"]
     assert written_periods(periods) == "[0,1) [1,open)"

@@ -13,7 +13,7 @@ from consumer_app.storage.database import check, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
 from consumer_app.storage.opening import Following
 from consumer_app.storage.sqlite import SqliteBackend
-from consumer_app.storage.store import EventStore, HistoryKey
+from consumer_app.storage.store import EventStore, HistoryKey, HistorySize
 from tests.runs import event
 from tests.schemas import migrated_by_a_newer_program
 
@@ -97,7 +97,9 @@ async def test_it_leaves_every_byte_as_it_is(
     assert await reading.problem() is None
     assert await reading.replication() is None
     with pytest.raises(DatabaseUnavailable, match="readonly database"):
-        await reading.delete({HistoryKey("p0", EVENT.medication_name, EVENT.order_id): 1})
+        await reading.delete(
+            {HistoryKey("p0", EVENT.medication_name, EVENT.order_id): HistorySize(1)}
+        )
 
     assert contents(file.parent) == before
 

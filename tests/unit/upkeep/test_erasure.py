@@ -77,6 +77,26 @@ def test_a_list_is_taken_apart_whole_or_not_at_all(events: int, is_unclear: bool
     assert sift(body, "K 7") == Sifted(0 if is_unclear else events, rest, is_unclear)
 
 
+def of_record(*events: bytes) -> bytes:
+    return b'{"record_id": "r/1", "record_version": "1", "events": [%s]}' % b",".join(events)
+
+
+def test_a_version_of_a_record_goes_with_the_patient_whom_alone_it_is_about() -> None:
+    theirs, others = of_record(THEIRS, ALIKE), of_record(OTHERS, OTHERS)
+    assert sift(theirs, "K 7") == Sifted(1, None, is_unclear=False)
+    for each in (others, of_record()):
+        assert sift(each, "K 7") == Sifted(0, each, is_unclear=False)
+    listed = b"[" + theirs + b"," + others + b"]"
+    assert sift(listed, "K 7") == Sifted(1, b"[" + others + b"]", is_unclear=False)
+
+
+def test_a_version_with_events_of_several_patients_stays_and_is_told_of() -> None:
+    both = of_record(THEIRS, OTHERS)
+    assert sift(both, "K 7") == Sifted(0, both, is_unclear=True)
+    named = b'{"record_id": "K 7", "record_version": "1", "events": []}'
+    assert sift(named, "K 7") == Sifted(0, named, is_unclear=True)
+
+
 def test_an_identifier_that_is_part_of_another_is_another() -> None:
     assert sift(b'{"patient_id": "K 77"}', "K 7").erased == 0
 

@@ -1,0 +1,254 @@
+"""Versions of records in real databases, with others at work on them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
+from itertools import count, permutations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from consumer_app.recorded import RecordedEvent
+from consumer_app.rules.periods import medication_periods
+from consumer_app.storage.store import EventStore
+from consumer_app.upkeep.retention import Purged, purge_histories
+from consumer_app.upkeep.retraction import Retracted, find_run, retract_run
+from contracts import RecordVersion
+from local.postgres import PrivatePostgres
+from tests.databases import PostgresDatabase, SqliteFile
+from tests.records import (
+    BEGIN,
+    PATIENTS,
+    any_versions,
+    arrivals,
+    event,
+    expected_periods,
+    periods_of,
+    version,
+)
+
+LONG_AFTER = BEGIN + timedelta(365)
+_prefixes = count()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    if request.param == "sqlite":
+        return SqliteFile(tmp_path_factory.mktemp("records")).url
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    return PostgresDatabase(server).url
+
+
+@pytest.fixture
+def name() -> str:
+    """Give what begins all names in this test, so that tests share a database."""
+    return f"{next(_prefixes)}-"
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[EventStore]:
+    async with EventStore.at(url) as store:
+        yield store
+
+
+def named(versions: Sequence[RecordVersion], name: str) -> list[RecordVersion]:
+    """Let versions be of records and patients that no other test has."""
+    return [
+        RecordVersion(
+            name + each.record_id,
+            each.record_version,
+            [replace(event, patient_id=name + event.patient_id) for event in each.events],
+        )
+        for each in versions
+    ]
+
+
+async def periods(store: EventStore, patient: str) -> list[tuple[object, ...]]:
+    return periods_of(medication_periods((await store.read(patient)).events))
+
+
+async def versions_of(store: EventStore, patient: str) -> dict[str, str | None]:
+    """Give the versions that a patient's events are of, with what supersedes them."""
+    return {
+        each.record_version: each.superseded_by
+        for each in (await store.read(patient)).events
+        if isinstance(each, RecordedEvent)
+    }
+
+
+@given(data=st.data())
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_in_any_order_with_repeats_and_losses_the_highest_versions_alone_make_the_periods(
+    url: str, data: st.DataObject
+) -> None:
+    versions = data.draw(any_versions())
+    arrived = data.draw(arrivals(versions))
+    cuts = data.draw(st.lists(st.integers(0, len(arrived)), max_size=2).map(sorted))
+    name = f"{next(_prefixes)}-"
+
+    async def store_and_read() -> list[list[tuple[object, ...]]]:
+        async with EventStore.at(url) as store, EventStore.at(url) as other:
+            for consumer, part in zip([store, other, store], _parts(arrived, cuts), strict=False):
+                if part:
+                    await consumer.add(named(part, name))
+            return [await periods(store, name + patient) for patient in PATIENTS]
+
+    assert asyncio.run(store_and_read()) == [expected_periods(versions, each) for each in PATIENTS]
+
+
+def _parts(arrived: Sequence[RecordVersion], cuts: Sequence[int]) -> Iterator[list[RecordVersion]]:
+    for begin, end in zip([0, *cuts], [*cuts, len(arrived)], strict=True):
+        yield [*arrived[begin:end]]
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+async def test_consumers_that_store_versions_of_one_record_at_once_agree(
+    url: str, name: str, order: Sequence[int]
+) -> None:
+    versions = named(
+        [
+            version("r", "1", event("start", 0)),
+            version("r", "2", event("start", 1, patient="2")),
+            version("r", "3", event("start", 2), event("stop", 3)),
+        ],
+        name,
+    )
+    async with EventStore.at(url) as one, EventStore.at(url) as two, EventStore.at(url) as three:
+        stores = (one, two, three)
+        await asyncio.gather(*(stores[n].add([versions[place]]) for n, place in enumerate(order)))
+        assert await versions_of(one, f"{name}1") == {"1": "3", "3": None}
+        assert await versions_of(one, f"{name}2") == {"2": "3"}
+        assert len(await periods(two, f"{name}1")) == 1
+        assert await periods(three, f"{name}2") == []
+
+
+async def test_a_version_in_several_messages_is_all_that_was_reported_under_it(
+    store: EventStore, name: str
+) -> None:
+    for each in (event("stop", 2), event("start", 0)):
+        await store.add(named([version("r", "1", each)], name))
+    assert await periods(store, f"{name}1") == [("X", BEGIN, BEGIN + timedelta(hours=2))]
+
+
+async def test_pages_and_walks_show_the_events_of_both_kinds_once(
+    store: EventStore, name: str
+) -> None:
+    versions = named([version("r", n, event("start", 1), event("stop", 2)) for n in "12"], name)
+    alone = [replace(event("start", hour), patient_id=f"{name}1") for hour in (0, 1, 3)]
+    await store.add([*versions, *alone])
+
+    pages = [(await store.read_page(f"{name}1", 3)).events]
+    while len(pages[-1]) == 3:
+        last = pages[-1][-1]
+        place = (
+            last.event_time,
+            last.medication_name,
+            last.action,
+            last.order_id,
+            last.event_id,
+            last.record_id or "",
+            last.record_version or "",
+        )
+        pages.append((await store.read_page(f"{name}1", 3, place)).events)
+
+    shown = [(each.event_time.hour, each.record_version or "") for page in pages for each in page]
+    assert shown == [(0, ""), (1, ""), (1, "1"), (1, "2"), (2, "1"), (2, "2"), (3, "")]
+    [walked] = [part async for part in store.medications(f"{name}1")]
+    assert {*walked} == {*(await store.read(f"{name}1")).events}
+    assert await store.count(f"{name}1") == len(walked) == 7
+    assert await store.has_more_than(6, f"{name}1")
+    assert not await store.has_more_than(7, f"{name}1")
+
+
+async def test_where_a_run_is_retracted_the_version_below_counts_again(
+    store: EventStore, name: str
+) -> None:
+    first, second, taken_back = named(
+        [
+            version("r", "1", event("start", 0)),
+            version("r", "2", event("start", 1)),
+            version("s", "2"),
+        ],
+        name,
+    )
+    await store.add([first, *named([version("s", "1", event("start", 5))], name)], f"{name}good")
+    await store.add([second, taken_back], f"{name}wrong")
+    assert await versions_of(store, f"{name}1") == {"1": "2", "2": None}
+
+    await retract_run(
+        store, await find_run(store, f"{name}wrong"), retracted := Retracted(), dry_run=False
+    )
+
+    assert retracted.events == 1
+    assert await versions_of(store, f"{name}1") == {"1": None}
+    assert await periods(store, f"{name}1") == [("X", BEGIN, None)]
+
+
+async def test_what_another_run_has_brought_too_stays_when_one_is_retracted(
+    store: EventStore, name: str
+) -> None:
+    versions = named([version("r", "1", event("start", 0)), version("r", "2")], name)
+    await store.add(versions, f"{name}one")
+    await store.add(versions, f"{name}other")
+    run = await find_run(store, f"{name}one")
+    await retract_run(store, run, Retracted(), dry_run=False)
+    assert await versions_of(store, f"{name}1") == {"1": "2"}
+
+
+async def test_an_older_version_that_comes_after_a_purge_changes_nothing(
+    store: EventStore, name: str
+) -> None:
+    versions = [
+        version("r", "1", event("start", 0)),
+        version("r", "2", event("start", 1), event("stop", 2)),
+    ]
+    first, second = named(versions, name)
+    await store.add([second])
+    await purge_histories(store, LONG_AFTER, timedelta(0), purged := Purged(), dry_run=False)
+    assert purged.events >= 2
+    assert await store.count(f"{name}1") == 0
+
+    await store.add([first])
+    assert await versions_of(store, f"{name}1") == {"1": "2"}
+    assert await periods(store, f"{name}1") == []
+
+
+async def test_a_purge_takes_superseded_events_with_their_history_and_none_of_an_open_one(
+    store: EventStore, name: str
+) -> None:
+    versions = [
+        version("r", "1", event("start", 0)),
+        version("r", "2", event("start", 1), event("stop", 2)),
+        version("s", "1", event("start", 0, patient="2"), event("stop", 1, patient="2")),
+        version("s", "2", event("start", 0, patient="2")),
+    ]
+    await store.add(named(versions, name))
+    await purge_histories(store, LONG_AFTER, timedelta(0), Purged(), dry_run=False)
+    assert await store.count(f"{name}1") == 0
+    assert await store.count(f"{name}2") == 3
+
+
+async def test_who_is_erased_is_in_no_table_and_no_other_patients_older_version_comes_back(
+    store: EventStore, name: str
+) -> None:
+    moved = [
+        version("r", "1", event("start", 0)),
+        version("r", "2", event("start", 0, patient="2")),
+    ]
+    own = [version("s", "1", event("start", 0, patient="2")), version("s", "2")]
+    await store.add(named([*moved, *own], name))
+
+    assert await store.erase(f"{name}2") == 2
+    assert await versions_of(store, f"{name}1") == {"1": "2"}
+    assert await periods(store, f"{name}1") == []
+
+    assert await store.erase(f"{name}1") == 1
+    # Of nobody any more: with all that was known of the record, the first version is new again.
+    await store.add(named(moved[:1], name))
+    assert await versions_of(store, f"{name}1") == {"1": None}
