@@ -5,10 +5,17 @@ from typing import Annotated
 
 from msgspec import Meta
 from msgspec.structs import astuple
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from contracts.described import Described
-from contracts.event import FIELDS, MedicationEvent, explain_event, written_like
+from contracts.event import (
+    FIELDS,
+    Identifier,
+    MedicationEvent,
+    explain_event,
+    reasons,
+    written_like,
+)
 from contracts.text import IDENTIFIER_PATTERN, read_identifier
 
 MAX_RECORD_CHARACTERS = 256
@@ -80,6 +87,7 @@ Report = MedicationEvent | RecordVersion
 
 _RECORD_EVENT = TypeAdapter(RecordEvent)
 _VERSION = TypeAdapter(RecordVersion)
+_SOURCE = TypeAdapter(Identifier)
 
 
 def explain_report(fields: object) -> Report:
@@ -103,6 +111,19 @@ def explain_report(fields: object) -> Report:
 def explain_version(fields: Mapping[str, object]) -> RecordVersion:
     """Make a version of a record with its list of events likewise."""
     return _VERSION.validate_python(fields)
+
+
+def checked_source(name: object) -> str:
+    """Return the name of a source, which its records begin with, as it is written.
+
+    Raises:
+        ValueError: it can't be one.
+
+    """
+    try:
+        return _SOURCE.validate_python(name)
+    except ValidationError as error:
+        raise ValueError(reasons(error)) from None
 
 
 def is_of_record(fields: Mapping[str, object]) -> bool:

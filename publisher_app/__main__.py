@@ -6,24 +6,29 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from publisher_app.failures import Failure
+from publisher_app.formats.fhir.gathered import Gathered
 from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
 from publisher_app.publishing import EventPublisher
+from publisher_app.runs import STANDARD_INPUT
 from publisher_app.settings import (
     PublisherSettings,
+    read_as_of,
     read_columns,
     read_encoding,
     read_formats,
     read_run,
+    read_source,
     read_zone,
 )
 from runtime.broker import declare_all
@@ -35,8 +40,15 @@ from runtime.settings import load_settings
 ALL_PUBLISHED, SOME_REJECTED, FAILED = 0, 1, 2
 
 
-def main(
-    file: Annotated[str, typer.Argument(help="JSON or CSV, gzipped or not; - is standard input")],
+def main(  # noqa: PLR0913, PLR0917 - its options
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="JSON, CSV or FHIR, gzipped or not; - is standard input. What FHIR's resources "
+            "refer to may be in any of them.",
+        ),
+    ],
     map_: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="FIELD=COLUMN", help="Column of a field; repeatable."),
@@ -61,6 +73,20 @@ def main(
     rejects: Annotated[
         Path | None, typer.Option(help="Where rejected rows go.", show_default="beside FILE")
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="System that FHIR's resources come from, which their records begin with.",
+            show_default="fhir",
+        ),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="When what FHIR's `deleted` files name was: the export's time."
+        ),
+    ] = None,
     run: Annotated[
         str | None,
         typer.Option(
@@ -70,7 +96,7 @@ def main(
         ),
     ] = None,
 ) -> None:
-    """Publish a file of medication administration events.
+    """Publish files of medication administration events.
 
     Exit status: 0 all published, 1 some rows rejected, 2 the input could not be read or RabbitMQ
     not be reached. Running it again is always safe.
@@ -91,11 +117,13 @@ def main(
         "encoding": _checked("--encoding", read_encoding, encoding),
         "skip_lines": skip_lines,
         "rejects": rejects,
+        "source": _checked("--source", read_source, source),
+        "as_of": _checked("--as-of", read_as_of, as_of),
         "run": _checked("--run", read_run, run),
     }
     told = {name: value for name, value in given.items() if value is not None}
     settings = settings.model_copy(update=told)
-    raise typer.Exit(asyncio.run(_publish(file, settings)))
+    raise typer.Exit(asyncio.run(_publish(files, settings)))
 
 
 def declare() -> None:
@@ -121,27 +149,49 @@ def _checked(option: str, read: Callable[[object], object], value: object) -> ob
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-async def _publish(file: str, settings: PublisherSettings) -> int:
+async def _publish(files: Sequence[str], settings: PublisherSettings) -> int:
     _cancel_on_signals()
     spare_what_is_loaded()
-    outcome = FileOutcome(run=settings.run)
+    outcomes = [FileOutcome(run=settings.run)]
     try:
-        await _publish_file(file, settings, outcome)
+        with Gathered() as referred:
+            if len(files) > 1:
+                await asyncio.to_thread(_gather, files, settings, referred)
+            await _publish_files(files, settings, Formats(settings, referred), outcomes)
     except Failure as failure:
-        return _failed(str(failure), outcome)
+        return _failed(str(failure), outcomes[-1])
     except asyncio.CancelledError:
-        return _failed("interrupted", outcome)
-    print(outcome)
-    return SOME_REJECTED if outcome.rejected else ALL_PUBLISHED
+        return _failed("interrupted", outcomes[-1])
+    return SOME_REJECTED if any(each.rejected for each in outcomes) else ALL_PUBLISHED
 
 
-async def _publish_file(name: str, settings: PublisherSettings, outcome: FileOutcome) -> None:
+async def _publish_files(
+    files: Sequence[str],
+    settings: PublisherSettings,
+    formats: Formats,
+    outcomes: list[FileOutcome],
+) -> None:
+    """Publish files one behind another; the last of the ``outcomes`` is that of the one at work."""
     publisher = EventPublisher.of(settings)
-    opened = open_file(name, settings.encoding, settings.skip_lines)
-    with opened as file, progress() as report:
-        async with publisher.connected():
-            formats, intake = Formats(settings), Intake(publisher, settings)
-            await publish_file(file, formats, intake, outcome, report, settings.rejects)
+    intake = Intake(publisher, settings)
+    async with AsyncExitStack() as stack:
+        for number, name in enumerate(files):
+            outcome = outcomes[-1]
+            opened = open_file(name, settings.encoding, settings.skip_lines)
+            with opened as file, progress() as report:
+                if number == 0:
+                    await stack.enter_async_context(publisher.connected())
+                await publish_file(file, formats, intake, outcome, report, settings.rejects)
+            print(f"{name}: {outcome}" if len(files) > 1 else outcome)
+            outcomes.append(FileOutcome(run=settings.run))
+
+
+def _gather(files: Sequence[str], settings: PublisherSettings, referred: Gathered) -> None:
+    """Read what resources may refer to, before the first of them is published."""
+    for name in files:
+        if name != STANDARD_INPUT:
+            with open_file(name, settings.encoding, settings.skip_lines) as file:
+                file.gather(referred)
 
 
 def _cancel_on_signals() -> None:

@@ -78,7 +78,10 @@ class Intake:
                 raises, too.
 
         """
-        reports = list(_reports(recognised, reject, outcome))
+        await self.publish(list(_reports(recognised, reject, outcome)), outcome)
+
+    async def publish(self, reports: Sequence[Report], outcome: Outcome) -> None:
+        """Publish reports that are at hand, likewise."""
         await self._publish(in_batches(reports, self._batch_size), outcome)
 
     async def take_as_they_come(

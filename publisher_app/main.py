@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from publisher_app.access import ROUTES
 from publisher_app.failures import Failure
 from publisher_app.formats.recognition import Formats
+from publisher_app.inputs.fhir_http import fhir_router
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.inputs.http import events_router
 from publisher_app.intake import Intake
@@ -43,6 +44,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     )
     bodies = Bodies(settings.max_body_bytes, seconds=settings.body_timeout)
     api.include_router(events_router(formats, intake, bodies, settings.max_elements))
+    api.include_router(fhir_router(formats, intake, bodies, settings.max_elements))
     checks: dict[str, Check] = {
         "broker": partial(broker_problem, publisher.broker),
         "publishing": publisher.problem,

@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
+import msgspec
+
 from publisher_app.failures import RejectsNotWritten
 from publisher_app.formats.records import Record
 
@@ -35,6 +37,16 @@ def holds_rejects(path: Path) -> bool:
     """Tell whether a file begins as those that are written here."""
     with path.open("rb") as file:
         return file.read(len(_BEGINNING)) == _BEGINNING
+
+
+def shown(content: object) -> object:
+    """Give a record's content as JSON holds it: one that was not taken apart is now, if it can."""
+    if not isinstance(content, msgspec.Raw):
+        return content
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return bytes(content).decode(errors="surrogateescape")
 
 
 @contextmanager
@@ -71,7 +83,7 @@ class Rejects:
         reject = {
             "line": record.place,
             "reason": reason,
-            "row": record.content,
+            "row": shown(record.content),
             "run": self._run,
         }
         with _writing():

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from contracts import FIELDS, RECORD_FIELDS, checked_run
-from publisher_app.formats.times import check_format
+from contracts import FIELDS, RECORD_FIELDS, checked_run, checked_source
+from publisher_app.formats.times import check_format, read_time
 from runtime.settings import ServiceSettings
 
 _FIELDS = (*FIELDS, *RECORD_FIELDS)
@@ -58,6 +58,28 @@ def read_run(value: object) -> object:
 
     """
     return value if value is None else checked_run(value)
+
+
+def read_source(value: object) -> object:
+    """Read the name of a source.
+
+    Raises:
+        ValueError: it can't be one.
+
+    """
+    return value if value is None else checked_source(value)
+
+
+def read_as_of(value: object) -> object:
+    """Read a time with an offset; an empty one is none.
+
+    Raises:
+        ValueError: it is no such time.
+
+    """
+    if isinstance(value, str) and value:
+        read_time(value, None)
+    return value or None
 
 
 def read_encoding(value: object) -> object:
@@ -111,6 +133,11 @@ class PublisherSettings(ServiceSettings):
     """Lines that stand above the header of an input file, and are no part of it."""
     time_format: Annotated[list[str], NoDecode, BeforeValidator(read_formats)] = Field(default=[])
     """How times are written that are neither ISO 8601 nor HL7's digits."""
+    source: Annotated[str, BeforeValidator(read_source)] = "fhir"
+    """What the records of FHIR's resources, and other versions of records, begin with: the name of
+    the system that they come from. One for each, where several feed one store."""
+    as_of: Annotated[str | None, BeforeValidator(read_as_of)] = None
+    """When what a bulk export of FHIR calls deleted was: the export's time, with its offset."""
     rejects: Path | None = None
     """Where rejected rows go; by default beside the input."""
     run: Annotated[str | None, BeforeValidator(read_run)] = None

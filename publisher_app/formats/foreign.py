@@ -24,7 +24,7 @@ _TEXTS = (
     (re.compile(r"\s*<"), f"XML or HTML: {_EXPORT}"),
     (re.compile(r"[\s\x0b]*(MSH|FHS|BHS)[|^]"), f"HL7 v2: {_EXPORT}"),
 )
-FHIR = f"FHIR: {_EXPORT}"
+FHIR = "FHIR: post it to /fhir"
 
 
 def foreign_bytes(beginning: bytes) -> str | None:

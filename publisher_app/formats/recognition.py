@@ -9,8 +9,12 @@ from contracts import Report
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.delimited import delimited
-from publisher_app.formats.foreign import foreign_text
+from publisher_app.formats.fhir.options import FhirOptions
+from publisher_app.formats.fhir.reading import Resources, gather
+from publisher_app.formats.fhir.references import Gathering, Resolver
+from publisher_app.formats.foreign import FHIR, foreign_text
 from publisher_app.formats.json_arrays import json_array
+from publisher_app.formats.json_beginnings import Begun, begin_array, begin_object
 from publisher_app.formats.json_objects import json_objects
 from publisher_app.formats.mapping import FieldMapping
 from publisher_app.formats.records import MAX_CHARACTERS, Record
@@ -30,9 +34,12 @@ class Recognised(NamedTuple):
     reports_of: Callable[[Record, Notes], Iterable[Report]]
 
 
-_JSON: dict[str, Callable[[Source, Columns], Iterator[Record]]] = {
-    "[": json_array,
-    "{": json_objects,
+_Begin = Callable[[Source], Begun]
+_Read = Callable[[Source, Begun, Columns], Iterator[Record]]
+
+_JSON: dict[str, tuple[_Begin, _Read]] = {
+    "[": (begin_array, json_array),
+    "{": (begin_object, json_objects),
 }
 
 
@@ -42,14 +49,19 @@ class Reading(Protocol):
     map: dict[str, str]
     timezone: ZoneInfo | None
     time_format: list[str]
+    source: str
+    as_of: str | None
 
 
 class Formats:
     """The formats that are read, as the settings have it."""
 
-    def __init__(self, settings: Reading) -> None:
+    def __init__(self, settings: Reading, referred: Resolver | None = None) -> None:
+        """Take in ``referred`` what finds what FHIR's resources refer to in other inputs."""
         self.columns = Columns(settings.map)
         self._mapping = FieldMapping(self.columns, settings.timezone, settings.time_format)
+        self._fhir = fhir_options(settings)
+        self._referred = referred
 
     def recognise(self, text: IO[str], *, skip_lines: int = 0, live: bool = False) -> Recognised:
         """Find out in which format an input is; of a ``live`` one the next record may be far away.
@@ -58,16 +70,46 @@ class Formats:
             UnreadableInput: it is none that is read. The records raise it, too.
 
         """
-        records = records_of(text, self.columns, skip_lines=skip_lines)
-        return Recognised(self.columns.checked(records, live=live), self._mapping.reports_of)
+        source = _source(text, skip_lines)
+        if source is None:
+            return self.of_events(iter(()))
+        begun = _begin(source)
+        if begun.is_fhir:
+            resources = self.fhir()
+            records = resources.records(begun.read, source.rest, source.line)
+            return Recognised(records, resources.reports_of)
+        records = _read(source, begun, self.columns)
+        return self.of_events(self.columns.checked(records, live=live))
 
     def of_events(self, records: Iterator[Record]) -> Recognised:
         """Read records with the fields of events, such as JSON that was taken apart already."""
         return Recognised(records, self._mapping.reports_of)
 
+    def fhir(self) -> Resources:
+        """Give what reads the resources of one input."""
+        return Resources(self._fhir, self._referred)
+
+
+def gather_references(text: IO[str], into: Gathering) -> None:
+    """Keep what others may refer to, where a text is FHIR.
+
+    Raises:
+        UnreadableInput: it is none that is read.
+
+    """
+    if source := _source(text):
+        begun = _begin(source)
+        if begun.is_fhir:
+            gather(begun.read, source.rest, into)
+
+
+def fhir_options(settings: Reading) -> FhirOptions:
+    """Say how FHIR is read."""
+    return FhirOptions(source=settings.source, zone=settings.timezone, as_of=settings.as_of)
+
 
 def records_of(text: IO[str], columns: Columns, *, skip_lines: int = 0) -> Iterator[Record]:
-    """Take an input apart; its first character that is no space says in which format it is.
+    """Take an input of events apart; its first character that is no space says how.
 
     ``skip_lines`` are passed over before.
 
@@ -77,17 +119,29 @@ def records_of(text: IO[str], columns: Columns, *, skip_lines: int = 0) -> Itera
     """
     with reading():
         if source := _source(text, skip_lines):
-            yield from _JSON.get(source.first.lstrip()[0], delimited)(source, columns)
+            yield from _read(source, _begin(source), columns)
 
 
 def json_records_of(text: IO[str], columns: Columns) -> Iterator[Record]:
     """Take JSON apart, as ``records_of`` does."""
     with reading():
         if source := _source(text):
-            reader = _JSON.get(source.first.lstrip()[0])
-            if reader is None:
+            if source.first.lstrip()[0] not in _JSON:
                 raise UnreadableInput("is not JSON")
-            yield from reader(source, columns)
+            begun = _begin(source)
+            if begun.is_fhir:
+                raise UnreadableInput(f"it is {FHIR}")
+            yield from _read(source, begun, columns)
+
+
+def _begin(source: Source) -> Begun:
+    begin, _ = _JSON.get(source.first.lstrip()[0], (None, None))
+    return begin(source) if begin else Begun([source.first])
+
+
+def _read(source: Source, begun: Begun, columns: Columns) -> Iterator[Record]:
+    _, read = _JSON.get(source.first.lstrip()[0], (None, None))
+    return read(source, begun, columns) if read else delimited(source, columns)
 
 
 def _source(text: IO[str], skip_lines: int = 0) -> Source | None:

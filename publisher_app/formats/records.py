@@ -19,6 +19,8 @@ class Record(NamedTuple):
     place: int
     content: object
     problem: str | None = None
+    context: object = None
+    """What its format has to know of it, besides."""
 
 
 def may_be_deep(text: str) -> bool:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from publisher_app.failures import RejectsNotWritten, UnreadableInput
-from publisher_app.formats.recognition import Formats, Recognised
+from publisher_app.formats.fhir.references import Gathering
+from publisher_app.formats.recognition import Formats, Recognised, gather_references
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode, reading
 from publisher_app.inputs.growing import SETTLED_SECONDS, GrowingFile
@@ -85,6 +86,16 @@ class OpenFile:
                 self._text, skip_lines=self._skip_lines, live=self.size is None
             )
         return recognised._replace(records=self._records(recognised))
+
+    def gather(self, into: Gathering) -> None:
+        """Keep what others may refer to, where the file is FHIR.
+
+        Raises:
+            UnreadableInput: it can't be read.
+
+        """
+        with self._readable():
+            gather_references(self._text, into)
 
     def _records(self, recognised: Recognised) -> Iterator[Record]:
         with self._readable():

@@ -21,6 +21,7 @@ from runtime.http.app import HttpApp
 
 WITHOUT_DATA = {
     "/",
+    "/fhir/metadata",
     "/health/live",
     "/health/ready",
     "/health/receiving",
@@ -38,6 +39,10 @@ WITH_DATA = {
     ("GET", "/events"): "periods:read",
     ("POST", "/events/_search"): "periods:read",
     ("POST", "/events"): "events:write",
+    ("POST", "/fhir"): "events:write",
+    ("POST", "/fhir/MedicationAdministration"): "events:write",
+    ("PUT", "/fhir/MedicationAdministration/{key}"): "events:write",
+    ("DELETE", "/fhir/MedicationAdministration/{key}"): "events:write",
     ("POST", "/asyncapi/try"): "events:write",
 }
 
@@ -111,7 +116,7 @@ async def test_no_route_with_data_is_reached_without_a_token(
     service: Service, client: AsyncClient
 ) -> None:
     guarded = [each for each in asked(service.api) if each in WITH_DATA]
-    assert len(guarded) == (4 if service.routes is consumer_app.access.ROUTES else 2)
+    assert len(guarded) == (4 if service.routes is consumer_app.access.ROUTES else 6)
     for method, path in guarded:
         for each in {method, "HEAD"} if method == "GET" else {method}:
             answer = await client.request(each, path)

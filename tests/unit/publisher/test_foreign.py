@@ -86,10 +86,10 @@ def test_a_text_of_another_kind_is_named_with_what_to_do(name: str, text: str) -
 
 
 @pytest.mark.parametrize("text", FHIR_TEXTS.values(), ids=FHIR_TEXTS)
-def test_fhir_is_named_with_what_to_do(text: str) -> None:
+def test_fhir_among_posted_events_is_named_with_what_to_do(text: str) -> None:
     with pytest.raises(UnreadableInput) as caught:
-        rows(text)
-    assert str(caught.value) == "it is FHIR: write its events as CSV or JSON Lines"
+        list(json_records_of(io.StringIO(text, newline=""), Columns({})))
+    assert str(caught.value) == "it is FHIR: post it to /fhir"
 
 
 NAME = "Ätherisches Öl für Müller"

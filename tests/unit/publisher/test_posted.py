@@ -115,7 +115,7 @@ async def test_elements_of_an_object_s_list_are_rejected_by_their_place_in_it() 
         (ONE.encode("utf-16"), "it is UTF-16: save it as UTF-8"),
         (ONE.replace("\\u00c4", "Ä").encode("latin-1"), "it is not UTF-8: save it as UTF-8"),
         (b"<events/>", "it is XML or HTML: write its events as CSV or JSON Lines"),
-        (b'{"resourceType": "Bundle"}', "it is FHIR: write its events as CSV or JSON Lines"),
+        (b'{"resourceType": "Bundle"}', "it is FHIR: post it to /fhir"),
         (b"patient_id,action\n1,start\n", "is not JSON"),
         (json.dumps([EVENT]) + "]", "line 1: there is more behind the end of the array"),
         (json.dumps(EVENT, indent=1)[:-1], "line 6: is not JSON: Expecting ',' delimiter"),

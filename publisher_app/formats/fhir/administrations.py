@@ -1,0 +1,183 @@
+"""Administrations: a MedicationAdministration becomes a version of a record."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from hashlib import sha256
+
+from msgspec.structs import replace
+from pydantic import ValidationError
+
+from contracts import (
+    MAX_IDENTIFIER_CHARACTERS,
+    MAX_RECORD_CHARACTERS,
+    Action,
+    MedicationEvent,
+    RecordVersion,
+    explain_event,
+    read_plain_event,
+    reasons,
+)
+from publisher_app.formats.fhir.edges import TELLS_A_TIME, Edges, When, edges
+from publisher_app.formats.fhir.options import FhirOptions, Ranking
+from publisher_app.formats.fhir.references import Resolver, local, medication_of, patient_of
+from publisher_app.formats.fhir.resources import Administration
+from publisher_app.formats.fhir.versions import version_of, version_of_deletion
+from publisher_app.formats.mapping import NoEvent
+from publisher_app.formats.times import read_time
+
+UNKNOWN = "administrations of status unknown, left out"
+_DATE = "%Y-%m-%d"
+
+
+def version_reported(
+    resource: Administration,
+    full_url: str | None,
+    scope: Resolver,
+    options: FhirOptions,
+    ranked_by: Ranking,
+    notes: Counter[str],
+) -> RecordVersion | None:
+    """Make the version of a record that a resource is; None where it changes nothing.
+
+    Raises:
+        NoEvent: it can't be read; the text says why, and names no patient.
+
+    """
+    status = resource.what_was_done
+    if status == "unknown":
+        notes[UNKNOWN] += 1
+        return None
+    key = _key_of(resource, full_url)
+    when = _when(resource, options) if status in TELLS_A_TIME else When(None)
+    told = _edges(resource, status, when, options)
+    events = [*_events(resource, told, key, scope, options)]
+    if told.note:
+        notes[told.note] += 1
+    latest = max((each for each in (when.at, when.start, when.end) if each), default=None)
+    version = version_of(resource, ranked_by, latest, events)
+    return RecordVersion(record_id(options.source, key), version, events)
+
+
+def deletion_reported(
+    url: str,
+    last_modified: str | None,
+    etag: str | None,
+    options: FhirOptions,
+    ranked_by: Ranking | None,
+) -> RecordVersion:
+    """Make the version in which a resource is deleted.
+
+    Raises:
+        NoEvent: nothing tells which, or when.
+
+    """
+    kind, _, key = local(url).rpartition("/")
+    if kind != "MedicationAdministration" or not key:
+        raise NoEvent("request.url: is not MedicationAdministration/ID")
+    version = version_of_deletion(ranked_by, last_modified, etag, options.as_of)
+    return RecordVersion(record_id(options.source, key), version, [])
+
+
+def record_id(source: str, key: str) -> str:
+    """Name a record by its source; what is too long by its digest, as a cut would join two."""
+    whole = f"{source}/{key}"
+    return whole if len(whole) <= MAX_RECORD_CHARACTERS else f"{source}/{_digest(key)}"
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _key_of(resource: Administration, full_url: str | None) -> str:
+    """Give what names a resource at its source, whatever is corrected of it."""
+    if resource.id:
+        return resource.id
+    for each in resource.identifier:
+        if each.value:
+            return f"{each.system or ''}|{each.value}"
+    if full_url:
+        return full_url
+    raise NoEvent("id: is missing, and so are identifier and fullUrl")
+
+
+def _edges(resource: Administration, status: str | None, when: When, options: FhirOptions) -> Edges:
+    if not options.methods or status not in TELLS_A_TIME:
+        return edges(status, when)
+    method = resource.dosage.method if resource.dosage else None
+    words = [] if method is None else [method.text, *(each.code for each in method.coding)]
+    done = next((options.methods[each] for each in words if each and each in options.methods), None)
+    if done is None:
+        raise NoEvent("dosage.method: is none of the words that the profile names")
+    if done == "none":
+        return Edges()
+    at = when.at or when.start
+    if at is None:
+        raise NoEvent("effective: is missing")
+    return Edges(
+        at if done in ("start", "point") else None, at if done in ("stop", "point") else None
+    )
+
+
+def _events(
+    resource: Administration, told: Edges, key: str, scope: Resolver, options: FhirOptions
+) -> Iterator[MedicationEvent]:
+    first = told.start or told.stop
+    if first is None:
+        return
+    order = key
+    if options.methods and resource.request and resource.request.reference:
+        # Where each row of a record is a resource, what they have in common is the order.
+        order = local(resource.request.reference).rpartition("/")[2]
+    action = Action.START if told.start else Action.STOP
+    event = _event(
+        {
+            "patient_id": patient_of(resource, scope, options.patient_system),
+            "medication_name": medication_of(resource, scope),
+            "action": action.value,
+            "event_time": first.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "order_id": order if len(order) <= MAX_IDENTIFIER_CHARACTERS else _digest(order),
+        }
+    )
+    yield event
+    if told.start and told.stop:
+        yield replace(event, action=Action.STOP, event_time=told.stop.astimezone(UTC))
+
+
+def _event(fields: dict[str, str]) -> MedicationEvent:
+    if event := read_plain_event(fields):
+        return event
+    try:
+        return explain_event(fields)
+    except ValidationError as error:
+        raise NoEvent(reasons(error)) from None
+
+
+def _when(resource: Administration, options: FhirOptions) -> When:
+    if resource.at is not None:
+        begin, end = _time("effectiveDateTime", resource.at, options)
+        return When(begin, until=end)
+    if resource.period is None:
+        return When(None)
+    period = resource.period
+    start = None if period.start is None else _time("effectivePeriod", period.start, options)[0]
+    if period.end is None:
+        return When(None, start)
+    begin, end = _time("effectivePeriod", period.end, options)
+    return When(None, start, end or begin)
+
+
+def _time(field: str, text: str, options: FhirOptions) -> tuple[datetime, datetime | None]:
+    """Read a dateTime; of a date, where these are allowed, the day's beginning and end."""
+    try:
+        if options.dates and options.zone is not None and len(text) == len("2021-01-01"):
+            day = datetime.strptime(text, _DATE).date()  # noqa: DTZ007 - a date
+            midnights = (
+                datetime.combine(each, time(), options.zone) for each in (day, day + timedelta(1))
+            )
+            begin, end = midnights
+            return begin, end
+        return read_time(text, options.zone), None
+    except (ValueError, OverflowError) as error:
+        reason = str(error) if "strptime" not in str(error) and "format" not in str(error) else ""
+        raise NoEvent(f"{field}: {reason or 'is not a day that exists'}") from None

@@ -1,0 +1,316 @@
+"""Reading: resources, Bundles of any type, arrays and NDJSON are taken apart into records.
+
+A Bundle is held as text while it is taken apart, at most MOST_CHARACTERS; of NDJSON one line is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, NamedTuple, cast
+
+import msgspec
+
+from contracts import RecordVersion
+from publisher_app.failures import UnreadableInput
+from publisher_app.formats.fhir.administrations import deletion_reported, version_reported
+from publisher_app.formats.fhir.options import FhirOptions, Ranking
+from publisher_app.formats.fhir.references import (
+    REFERRED_TYPES,
+    Gathering,
+    Resolver,
+    Scope,
+)
+from publisher_app.formats.fhir.resources import (
+    Administration,
+    Bundle,
+    BundleEntry,
+    Head,
+    Referred,
+    Request,
+    Response,
+)
+from publisher_app.formats.fhir.versions import ranking_of
+from publisher_app.formats.mapping import NoEvent
+from publisher_app.formats.records import Record
+
+MOST_CHARACTERS = 64 * 1024 * 1024
+_MOST_NESTED = 10
+_PIECE = 1024 * 1024
+_TOO_LARGE = "is larger than 64 MB: write one resource a line (NDJSON)"
+_ONLY_REFERRED = ("include", "outcome")
+OTHERS = "resources of other types, left out"
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+_head = msgspec.json.Decoder(Head).decode
+_bundle = msgspec.json.Decoder(Bundle).decode
+_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_referred = msgspec.json.Decoder(Referred).decode
+_administration = msgspec.json.Decoder(Administration).decode
+
+
+class Entry(NamedTuple):
+    """What a record needs to be read, besides itself."""
+
+    scope: Resolver
+    full_url: str | None = None
+    request: Request | None = None
+    response: Response | None = None
+
+
+class Resources:
+    """Reads the resources of one input; each is a record."""
+
+    def __init__(self, options: FhirOptions, outer: Resolver | None = None) -> None:
+        """``outer`` finds what the inputs beside this one hold."""
+        self._options = options
+        self._outer = outer
+        self._ranked_by: Ranking | None = options.ranked_by
+
+    def records(self, read: Sequence[str], rest: IO[str], line: int) -> Iterator[Record]:
+        """Take a text apart, of which the beginning was ``read``, from its first line on.
+
+        Raises:
+            UnreadableInput: it is no JSON, or too large.
+
+        """
+        if is_one_a_line(read):
+            yield from self._one_a_line(read, rest, line)
+        else:
+            yield from self.records_of(_whole(read, rest), line)
+
+    def records_of(self, body: bytes, place: int) -> Iterator[Record]:
+        """Take one resource apart, or an array of them.
+
+        Raises:
+            UnreadableInput: it is neither.
+
+        """
+        resources = _resources(body)
+        scope = Scope(self._outer)
+        for each in resources:
+            _refer(each, None, scope)
+        for number, each in enumerate(resources):
+            yield from self._resource(each, place + number, Entry(scope))
+
+    def _one_a_line(self, read: Sequence[str], rest: IO[str], first: int) -> Iterator[Record]:
+        scope = Scope(self._outer)
+        for number, line in enumerate(_lines(read, rest), start=first):
+            if len(line) >= MOST_CHARACTERS:
+                yield Record(number, None, _TOO_LARGE)
+            elif line := line.strip():
+                body = msgspec.Raw(line.encode(errors="surrogateescape"))
+                _refer(body, None, scope)
+                yield from self._resource(body, number, Entry(scope))
+
+    def _resource(
+        self, body: msgspec.Raw, place: int, entry: Entry, depth: int = 0
+    ) -> Iterator[Record]:
+        try:
+            kind = _head(body).resource_type
+        except _UNREADABLE as error:
+            yield Record(place, _shown(body), f"is no resource: {error}")
+            return
+        if kind == "Bundle":
+            yield from self._bundle(body, place, entry.scope, depth + 1)
+        elif kind == "MedicationAdministration" or kind is None:
+            problem = None if kind else "has no resourceType"
+            yield Record(place, body, problem, entry)
+        elif kind not in REFERRED_TYPES:
+            yield Record(place, body)
+
+    def _bundle(
+        self, body: msgspec.Raw, place: int, outer: Resolver, depth: int
+    ) -> Iterator[Record]:
+        try:
+            entries = _bundle(body).entry
+        except _UNREADABLE as error:
+            yield Record(place, _shown(body), f"is no Bundle: {error}")
+            return
+        if depth > _MOST_NESTED:
+            yield Record(place, _shown(body), "is a Bundle in too many others")
+            return
+        scope = _scope_of(entries, outer)
+        for number, each in enumerate(entries):
+            yield from self._entry(each, place + number, scope, depth)
+
+    def _entry(
+        self, entry: BundleEntry, place: int, scope: Resolver, depth: int
+    ) -> Iterator[Record]:
+        context = Entry(scope, entry.full_url, entry.request, entry.response)
+        if entry.request is not None and entry.request.method == "DELETE":
+            if "MedicationAdministration" in entry.request.url:
+                shown = {"request": {"method": "DELETE", "url": entry.request.url}}
+                yield Record(place, shown, None, context)
+        elif entry.has_resource and not _only_refers(entry):
+            yield from self._resource(entry.resource, place, context, depth)
+
+    def by_entry(
+        self, body: bytes, most: int
+    ) -> tuple[str | None, Sequence[tuple[Request | None, Sequence[Record]]]]:
+        """Take a Bundle apart: its type, and of each entry what is asked and the records in it.
+
+        Raises:
+            UnreadableInput: it is none, or has more than so many entries.
+
+        """
+        try:
+            if _head(body).resource_type != "Bundle":
+                raise UnreadableInput("it is no Bundle")
+            bundle = _bundle(body)
+        except _UNREADABLE as error:
+            raise UnreadableInput(f"it is no Bundle: {error}") from None
+        if len(bundle.entry) > most:
+            raise UnreadableInput(f"it has more than {most:,} entries: send several Bundles")
+        scope = _scope_of(bundle.entry, self._outer)
+        return bundle.type, [
+            (each.request, [*self._entry(each, number, scope, 1)])
+            for number, each in enumerate(bundle.entry)
+        ]
+
+    def reports_of(self, record: Record, notes: Counter[str]) -> Iterator[RecordVersion]:
+        """Read the version of a record that a resource, or its deletion, is.
+
+        Raises:
+            NoEvent: it is none.
+
+        """
+        if record.problem is not None:
+            raise NoEvent(record.problem)
+        entry = record.context
+        if not isinstance(entry, Entry):
+            notes[OTHERS] += 1
+            return
+        if entry.request is not None and entry.request.method == "DELETE":
+            response = entry.response or Response()
+            yield deletion_reported(
+                entry.request.url,
+                response.last_modified,
+                response.etag,
+                self._options,
+                self._ranked_by,
+            )
+            return
+        resource = _decoded(cast("msgspec.Raw", record.content))
+        ranked_by = self._ranking(resource)
+        version = version_reported(
+            resource, entry.full_url, entry.scope, self._options, ranked_by, notes
+        )
+        if version is not None:
+            yield version
+
+    def _ranking(self, resource: Administration) -> Ranking:
+        """Say what a version is ranked by: unless it is told, as the first of the input."""
+        own = ranking_of(resource.meta)
+        ranked_by = self._ranked_by or own
+        if self._options.ranked_by is None and resource.what_was_done != "unknown":
+            if ranked_by != own:
+                raise NoEvent(
+                    f"can be ranked by its {own}, and the first of this input by its {ranked_by}: "
+                    "name what its source ranks by in its profile, ranked_by under [fhir]"
+                )
+            self._ranked_by = ranked_by
+        return ranked_by
+
+
+def _scope_of(entries: Iterable[BundleEntry], outer: Resolver | None) -> Scope:
+    scope = Scope(outer)
+    for each in entries:
+        if each.has_resource:
+            _refer(each.resource, each.full_url, scope)
+    return scope
+
+
+def is_one_a_line(read: Sequence[str]) -> bool:
+    """Say whether a text that begins so has one resource a line."""
+    first = "".join(read).lstrip().partition("\n")[0].rstrip()
+    return first.startswith("{") and first.endswith("}")
+
+
+def _lines(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
+    """Yield lines whole; of one that is too large only its beginning."""
+    pieces: list[str] = []
+    size = 0
+    for piece in _pieces(read, rest):
+        if size < MOST_CHARACTERS:
+            pieces.append(piece)
+            size += len(piece)
+        if piece.endswith("\n"):
+            yield "".join(pieces)
+            pieces, size = [], 0
+    if pieces:
+        yield "".join(pieces)
+
+
+def _pieces(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
+    yield from "".join(read).splitlines(keepends=True)
+    while piece := rest.readline(_PIECE):
+        yield piece
+
+
+def _decoded(content: msgspec.Raw) -> Administration:
+    try:
+        return _administration(content)
+    except _UNREADABLE as error:
+        raise NoEvent(f"is no MedicationAdministration: {error}") from None
+
+
+def gather(read: Sequence[str], rest: IO[str], into: Gathering) -> None:
+    """Keep the Patients and Medications of an input, for others that refer to them.
+
+    Raises:
+        UnreadableInput: it is no JSON, or too large.
+
+    """
+    if is_one_a_line(read):
+        for line in _lines(read, rest):
+            _refer_all(msgspec.Raw(line.strip().encode(errors="surrogateescape")), None, into)
+    else:
+        for each in _resources(_whole(read, rest)):
+            _refer_all(each, None, into)
+
+
+def _refer_all(body: msgspec.Raw, full_url: str | None, into: Gathering, depth: int = 0) -> None:
+    """Keep what is in a resource, or in a Bundle and those in it."""
+    try:
+        if _head(body).resource_type != "Bundle" or depth > _MOST_NESTED:
+            _refer(body, full_url, into)
+            return
+        entries = _bundle(body).entry
+    except _UNREADABLE:
+        return
+    for each in entries:
+        if each.has_resource:
+            _refer_all(each.resource, each.full_url, into, depth + 1)
+
+
+def _refer(body: msgspec.Raw, full_url: str | None, into: Gathering) -> None:
+    """Keep a Patient or a Medication for those that refer to it."""
+    try:
+        if _head(body).resource_type in REFERRED_TYPES:
+            into.add(_referred(body), full_url)
+    except _UNREADABLE:
+        return  # told of where its turn comes, if it is to be published
+
+
+def _whole(read: Sequence[str], rest: IO[str]) -> bytes:
+    whole = "".join(read) + rest.read(MOST_CHARACTERS)
+    if len(whole) > MOST_CHARACTERS:
+        raise UnreadableInput(f"it {_TOO_LARGE}")
+    return whole.encode(errors="surrogateescape")
+
+
+def _resources(body: bytes) -> Sequence[msgspec.Raw]:
+    try:
+        if body.lstrip().startswith(b"["):
+            return _list(body)
+        _head(body)
+    except _UNREADABLE as error:
+        raise UnreadableInput(f"it is not JSON: {error}") from None
+    return [msgspec.Raw(body)]
+
+
+def _only_refers(entry: BundleEntry) -> bool:
+    return entry.search is not None and entry.search.mode in _ONLY_REFERRED
+
+
+def _shown(body: msgspec.Raw) -> str:
+    return bytes(body).decode(errors="backslashreplace")

@@ -1,0 +1,300 @@
+"""FHIR's REST, as engines speak it: https://hl7.org/fhir/R4/http.html.
+
+Resources are taken, and not kept: only what their administrations report is published. An answer
+comes once RabbitMQ has confirmed it.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from contracts import Report
+from publisher_app.failures import Failure, UnreadableInput
+from publisher_app.formats.fhir.reading import Entry, Resources
+from publisher_app.formats.fhir.references import Scope
+from publisher_app.formats.fhir.resources import Head
+from publisher_app.formats.fhir.resources import Request as Asked
+from publisher_app.formats.fhir.resources import Response as Answered
+from publisher_app.formats.mapping import NoEvent
+from publisher_app.formats.recognition import Formats
+from publisher_app.formats.records import Record
+from publisher_app.intake import Intake, Outcome
+from runtime.http.bodies import Bodies, BodyRefused, BodyTooLong, NoRoom
+from runtime.version import VERSION
+
+KIND = "MedicationAdministration"
+_FHIR_JSON = "application/fhir+json"
+_TYPES = {_FHIR_JSON, "application/json"}
+_METHODS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
+_RETRY_SECONDS = 5
+_WRITTEN_ON = "2026-11-27"
+
+
+class Issue(NamedTuple):
+    """One thing that is wrong, or worth telling; by FHIR's code, and where it is."""
+
+    code: str
+    words: str
+    where: str | None = None
+    severity: str = "error"
+
+
+class _Refused(Exception):
+    """A request is not taken: nothing of it is published."""
+
+    def __init__(self, status: int, issues: Sequence[Issue]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.issues = issues
+
+
+def fhir_router(formats: Formats, intake: Intake, bodies: Bodies, max_elements: int) -> APIRouter:
+    """Make the routes that take FHIR; a Bundle holds up to ``max_elements`` entries."""
+    router = APIRouter(prefix="/fhir", tags=["FHIR"], responses=_RESPONSES)
+    rest = _Rest(formats, intake, bodies, max_elements)
+    one = f"/{KIND}/{{key}}"
+    router.add_api_route("", rest.take_bundle, methods=["POST"], openapi_extra=_BUNDLE)
+    router.add_api_route(
+        f"/{KIND}", rest.create, methods=["POST"], status_code=201, openapi_extra=_RESOURCE
+    )
+    router.add_api_route(one, rest.update, methods=["PUT"], openapi_extra=_RESOURCE)
+    router.add_api_route(one, rest.delete, methods=["DELETE"], status_code=204)
+    router.add_api_route("/metadata", rest.metadata, methods=["GET"])
+    return router
+
+
+class _Rest:
+    """FHIR's interactions; each answers once RabbitMQ has confirmed."""
+
+    def __init__(self, formats: Formats, intake: Intake, bodies: Bodies, max_elements: int) -> None:
+        self._formats = formats
+        self._intake = intake
+        self._bodies = bodies
+        self._max_elements = max_elements
+
+    async def take_bundle(self, request: Request) -> Response:
+        """Publish what a Bundle of type transaction or batch reports.
+
+        Of a transaction with one bad entry nothing is published (400); a batch is answered entry by
+        entry. Patients and Medications are there for those that refer to them.
+        """
+        return await self._answered(request, self._take_bundle)
+
+    async def create(self, request: Request) -> Response:
+        """Publish what a MedicationAdministration reports; it needs an id or an identifier."""
+
+        async def act(body: bytes) -> Response:
+            key = await self._take(body, Asked("POST", KIND))
+            headers = {"Location": f"{KIND}/{quote(key)}"} if key else {}
+            return Response(body, HTTPStatus.CREATED, headers, _FHIR_JSON)
+
+        return await self._answered(request, act)
+
+    async def update(self, request: Request, key: str) -> Response:
+        """Publish the version that a MedicationAdministration has now."""
+
+        async def act(body: bytes) -> Response:
+            await self._take(body, Asked("PUT", f"{KIND}/{key}"))
+            return Response(body, media_type=_FHIR_JSON)
+
+        return await self._answered(request, act)
+
+    async def delete(self, request: Request, key: str) -> Response:
+        """Take a MedicationAdministration back, as of the request's `Date`, else of now.
+
+        Later versions of it count again: those whose `meta.lastUpdated` is later.
+        """
+
+        async def act(_: bytes) -> Response:
+            asked, when = Asked("DELETE", f"{KIND}/{key}"), _date_of(request.headers.get("date"))
+            entry = Entry(Scope(), None, asked, Answered(when))
+            await self._publish(_reported(self._formats.fhir(), Record(0, None, None, entry)))
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+
+        return await self._answered(request, act, has_body=False)
+
+    async def metadata(self) -> Response:
+        """Say what is understood: a CapabilityStatement."""
+        return _answer(HTTPStatus.OK, _CAPABILITIES)
+
+    async def _answered(
+        self,
+        request: Request,
+        act: Callable[[bytes], Awaitable[Response]],
+        *,
+        has_body: bool = True,
+    ) -> Response:
+        try:
+            return await self._act(request, act, has_body=has_body)
+        except _Refused as refused:
+            return _outcome(refused.status, refused.issues)
+        except BodyTooLong:
+            words = f"the body is longer than {self._bodies.limit:,} bytes"
+            return _outcome(BodyTooLong.status, [Issue("too-long", words)])
+        except NoRoom as error:
+            headers = {"Retry-After": str(_RETRY_SECONDS)}
+            return _outcome(NoRoom.status, [Issue("throttled", str(error))], headers)
+        except BodyRefused as error:
+            return _outcome(error.status, [Issue("structure", f"the body: {error}")])
+        except Failure as failure:
+            words = f"{failure}; repeating the request is safe"
+            return _outcome(HTTPStatus.SERVICE_UNAVAILABLE, [Issue("transient", words)])
+
+    async def _act(
+        self, request: Request, act: Callable[[bytes], Awaitable[Response]], *, has_body: bool
+    ) -> Response:
+        if not has_body:
+            return await act(b"")
+        _check_type(request.headers.get("content-type", ""))
+        async with self._bodies.of(request) as body:
+            return await act(body)
+
+    async def _publish(self, reports: Sequence[Report]) -> None:
+        await self._intake.publish(reports, Outcome())
+
+    async def _take(self, body: bytes, asked: Asked) -> str | None:
+        """Publish what one resource reports; return its id."""
+        try:
+            head = msgspec.json.decode(body, type=Head)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("structure", f"{error}")]) from None
+        if head.resource_type != KIND:
+            words = f"a {KIND} is taken here" if head.resource_type else "resourceType: is missing"
+            raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("invalid", words, "resourceType")])
+        _check_id(head.id, asked)
+        record = Record(0, msgspec.Raw(body), None, Entry(Scope(), None, asked))
+        await self._publish(_reported(self._formats.fhir(), record))
+        return head.id
+
+    async def _take_bundle(self, body: bytes) -> Response:
+        resources = self._formats.fhir()
+        try:
+            kind, entries = resources.by_entry(body, self._max_elements)
+        except UnreadableInput as error:
+            raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("structure", str(error))]) from None
+        if kind not in ("transaction", "batch"):
+            words = f"a Bundle of type transaction or batch is taken here, or a {KIND} at {KIND}"
+            raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("value", words, "Bundle.type")])
+        reports: list[Report] = []
+        told: list[dict[str, Any]] = []
+        issues: list[Issue] = []
+        for number, (asked, records) in enumerate(entries):
+            try:
+                reports += _of_entry(resources, asked, records)
+                told.append({"status": _METHODS[asked.method]} if asked else {})
+            except NoEvent as problem:
+                issues.append(Issue("invalid", str(problem), f"Bundle.entry[{number}]"))
+                told.append({"status": "400 Bad Request", "outcome": _issues(issues[-1:])})
+        if kind == "transaction" and issues:
+            raise _Refused(HTTPStatus.BAD_REQUEST, issues)
+        await self._publish(reports)
+        answers = [{"response": response} for response in told]
+        bundle = {"resourceType": "Bundle", "type": f"{kind}-response", "entry": answers}
+        return _answer(HTTPStatus.OK, bundle)
+
+
+def _check_id(key: str | None, asked: Asked) -> None:
+    """See that an address and the resource that is put there have one id."""
+    if asked.method == "PUT" and asked.url.rpartition("/")[2] != key:
+        words = "id: is another one than that of the address"
+        raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("invariant", words, f"{KIND}.id")])
+
+
+def _reported(resources: Resources, record: Record) -> list[Report]:
+    try:
+        return [*resources.reports_of(record, Counter())]
+    except NoEvent as problem:
+        issue = Issue("invalid", str(problem), KIND)
+        raise _Refused(HTTPStatus.BAD_REQUEST, [issue]) from None
+
+
+def _of_entry(resources: Resources, asked: Asked | None, records: Iterable[Record]) -> list[Report]:
+    if asked is None or not asked.method:
+        raise NoEvent("request: is missing")
+    if asked.method not in _METHODS:
+        raise NoEvent("request.method: POST, PUT and DELETE are taken")
+    return [report for record in records for report in resources.reports_of(record, Counter())]
+
+
+def _check_type(content_type: str) -> None:
+    if content_type.partition(";")[0].strip().lower() not in _TYPES:
+        words = f"the header Content-Type must be {_FHIR_JSON}: XML is not read"
+        raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, [Issue("not-supported", words)])
+
+
+def _date_of(header: str | None) -> str:
+    try:
+        date = parsedate_to_datetime(header) if header else datetime.now(UTC)
+    except ValueError:
+        words = "the header Date is no date: write it like Fri, 27 Nov 2026 14:00:00 GMT"
+        raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("value", words)]) from None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).isoformat()
+
+
+def _outcome(
+    status: int, issues: Iterable[Issue], headers: dict[str, str] | None = None
+) -> Response:
+    return _answer(status, _issues(issues), headers)
+
+
+def _issues(issues: Iterable[Issue]) -> dict[str, Any]:
+    told = [
+        {"severity": each.severity, "code": each.code, "diagnostics": each.words}
+        | ({"expression": [each.where]} if each.where else {})
+        for each in issues
+    ]
+    return {"resourceType": "OperationOutcome", "issue": told}
+
+
+def _answer(status: int, content: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, _FHIR_JSON)
+
+
+_CAPABILITIES = {
+    "resourceType": "CapabilityStatement",
+    "status": "active",
+    "date": _WRITTEN_ON,
+    "kind": "instance",
+    "software": {"name": "medication-periods publisher", "version": VERSION},
+    "implementation": {"description": "Takes MedicationAdministrations, and keeps none"},
+    "fhirVersion": "4.0.1",
+    "format": ["json"],
+    "rest": [
+        {
+            "mode": "server",
+            "resource": [
+                {
+                    "type": KIND,
+                    "interaction": [{"code": "create"}, {"code": "update"}, {"code": "delete"}],
+                    "updateCreate": True,
+                }
+            ],
+            "interaction": [{"code": "transaction"}, {"code": "batch"}],
+        }
+    ],
+}
+
+
+def _content(what: str) -> dict[str, Any]:
+    schema = {"type": "object", "description": what}
+    content = {each: {"schema": schema} for each in sorted(_TYPES)}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+_BUNDLE = _content("A Bundle of type transaction or batch.")
+_RESOURCE = _content("A MedicationAdministration, of DSTU2 to R6.")
+_OUTCOME = {"content": {_FHIR_JSON: {"schema": {"type": "object"}}}}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"description": "It can't be read: nothing is published", **_OUTCOME},
+    408: {"description": "The body has not come in time", **_OUTCOME},
+    413: {"description": "The body is too long, or has too many entries", **_OUTCOME},
+    415: {"description": "It is said to be no JSON, or is packed oddly", **_OUTCOME},
+    503: {"description": "RabbitMQ has not confirmed: repeat it", **_OUTCOME},
+}
