@@ -42,16 +42,22 @@ from tests.unit.test_handlers import (
     eventually,
     test_an_empty_list_is_taken_and_nothing_becomes_of_it,
     test_of_a_mixed_message_the_good_is_stored_and_the_whole_is_a_dead_letter,
+    test_of_good_and_bad_versions_the_good_are_stored_and_the_message_is_a_dead_letter,
+    test_of_the_versions_in_messages_the_highest_counts,
     test_the_events_of_a_message_are_stored,
     test_what_holds_no_event_is_a_dead_letter_as_it_came,
     until_a_dead_letter,
+    until_of_records,
     until_stored,
+    whole,
 )
 
 __all__ = [
     "consumer",
     "test_an_empty_list_is_taken_and_nothing_becomes_of_it",
     "test_of_a_mixed_message_the_good_is_stored_and_the_whole_is_a_dead_letter",
+    "test_of_good_and_bad_versions_the_good_are_stored_and_the_message_is_a_dead_letter",
+    "test_of_the_versions_in_messages_the_highest_counts",
     "test_the_events_of_a_message_are_stored",
     "test_what_holds_no_event_is_a_dead_letter_as_it_came",
 ]
@@ -68,6 +74,13 @@ async def test_a_message_whose_events_are_not_stored_comes_again(consumer: Consu
     consumer.store.fails = 2
     await consumer.receive(START, STOP)
     await until_stored(consumer, START, STOP)
+    assert consumer.dead_letters == []
+
+
+async def test_versions_that_are_not_stored_come_again(consumer: Consumer) -> None:
+    consumer.store.fails = 2
+    await consumer.receive([whole("1", START)])
+    await until_of_records(consumer, (START, None))
     assert consumer.dead_letters == []
 
 

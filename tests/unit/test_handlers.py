@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from consumer_app.dead_letters import (
     kept_headers,
 )
 from consumer_app.handlers import handle_events
+from consumer_app.recorded import RecordedEvent
 from consumer_app.storage.store import EventStore
 from consumer_app.trial import Trial
 from contracts import CanonicalMessage, MedicationEvent, explain_event
@@ -149,6 +150,50 @@ async def test_of_a_mixed_message_the_good_is_stored_and_the_whole_is_a_dead_let
     assert letter.body == mixed
     assert death.reason.startswith("element 1: medication_name: Field required; ")
     assert death.origin == EVENTS_EXCHANGE.name
+
+
+def whole(version: str, *events: object) -> dict[str, object]:
+    return {"record_id": "r/1", "record_version": version, "events": events}
+
+
+async def until_of_records(
+    consumer: Consumer, *expected: tuple[dict[str, str], str | None]
+) -> None:
+    """Wait for these events of records, each with the version that supersedes it."""
+    wanted = {(event["action"], superseded_by) for event, superseded_by in expected}
+
+    async def stored() -> bool:
+        events = await consumer.stored()
+        found = {(e.action, e.superseded_by) for e in events if isinstance(e, RecordedEvent)}
+        return found == wanted
+
+    await eventually(stored)
+
+
+@pytest.mark.parametrize("order", [("1", "2"), ("2", "1")])
+async def test_of_the_versions_in_messages_the_highest_counts(
+    consumer: Consumer, order: Sequence[str]
+) -> None:
+    wholes = {"1": whole("1", START), "2": whole("2", STOP)}
+    for version in order:
+        await consumer.receive([wholes[version]])
+
+    await until_of_records(consumer, (START, "2"), (STOP, None))
+    assert consumer.dead_letters == []
+
+
+async def test_of_good_and_bad_versions_the_good_are_stored_and_the_message_is_a_dead_letter(
+    consumer: Consumer,
+) -> None:
+    bad = {**whole("2", START, {"patient_id": "2"}), "record_id": "r/2"}
+    mixed = json.dumps([whole("1", START), bad]).encode()
+    await consumer.receive(mixed)
+
+    await until_a_dead_letter(consumer)
+    await until_of_records(consumer, (START, None))
+    (letter,) = consumer.dead_letters
+    assert letter.body == mixed
+    assert "element 1" in Death.of(letter.headers).reason
 
 
 @pytest.mark.parametrize("body", [b"not json", b"", b"\xff", b'"start"'])
