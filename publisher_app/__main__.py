@@ -45,7 +45,7 @@ def main(  # noqa: PLR0913, PLR0917 - its options
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="JSON, CSV or FHIR, gzipped or not; - is standard input. What FHIR's resources "
+            help="JSON, CSV, FHIR or HL7 v2, gzipped or not; - is standard input. What resources "
             "refer to may be in any of them.",
         ),
     ],
@@ -77,8 +77,8 @@ def main(  # noqa: PLR0913, PLR0917 - its options
         str | None,
         typer.Option(
             metavar="NAME",
-            help="System that FHIR's resources come from, which their records begin with.",
-            show_default="fhir",
+            help="System that resources and messages come from, which their records begin with.",
+            show_default="fhir, hl7",
         ),
     ] = None,
     as_of: Annotated[

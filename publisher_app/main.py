@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
 from fastapi import FastAPI
@@ -13,6 +13,7 @@ from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.fhir_http import fhir_router
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.inputs.http import events_router
+from publisher_app.inputs.mllp import Listening, MllpListener, Tls
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
 from publisher_app.publishing import OPERATIONS, EventPublisher, logger
@@ -25,6 +26,7 @@ from runtime.http.health import Check, health_router
 from runtime.http.problems import answer_problems
 from runtime.http.try_it_out import ADDRESS, offer_try_it_out
 from runtime.logs import configure_logs
+from runtime.processes import can_not_start
 from runtime.settings import load_settings
 from runtime.version import VERSION
 
@@ -66,7 +68,14 @@ def make_app(settings: PublisherSettings) -> HttpApp:
                 await _publish_file(settings.input, settings, formats, intake)
 
         task = asyncio.create_task(publish_at_start())
-        yield
+        async with AsyncExitStack() as stack:
+            if settings.mllp_port is not None:
+                listener = mllp_listener(settings, formats, publisher)
+                try:
+                    await stack.enter_async_context(listener.open())
+                except OSError as error:
+                    can_not_start(f"PUBLISHER_MLLP_PORT: {error}")
+            yield
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
@@ -83,6 +92,18 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     )
     app.after_startup(mark_started)
     return app
+
+
+def mllp_listener(
+    settings: PublisherSettings, formats: Formats, publisher: EventPublisher
+) -> MllpListener:
+    """Make the listener for HL7 v2 that the settings describe."""
+    certificate, key = settings.mllp_tls_certificate, settings.mllp_tls_key
+    tls = None
+    if certificate is not None and key is not None:
+        tls = Tls(certificate, key, settings.mllp_tls_client_authority)
+    listening = Listening(settings.mllp_port or 0, settings.mllp_allow, tls)
+    return MllpListener(formats, publisher, listening)
 
 
 async def _publish_file(

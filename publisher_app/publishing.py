@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Self, TypeVar
 
@@ -44,6 +44,7 @@ _ANSWERS = (DeliveryError, AMQPChannelError)
 # Not for ever: no request comes to show that all is well again while the service is not ready.
 _TOLD_SECONDS = 30.0
 _FAREWELL_TIMEOUT_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS = 0.1
 
 
 class EventPublisher:
@@ -131,13 +132,23 @@ class EventPublisher:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._give_up_after):
                 for body in bodies_of(reports):
-                    async for attempt in stamina.retry_context(
-                        was_not_confirmed, attempts=None, timeout=None
-                    ):
-                        with attempt:
-                            await self._publish_once(body, headers, again=attempt.num > 1)
+                    try:
+                        # To prepare for another try takes longer than the first one itself.
+                        await self._publish_once(body, headers, again=False)
+                    except NotConfirmed as error:
+                        if not was_not_confirmed(error):
+                            raise
+                        await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+                        await self._publish_again(body, headers, was_not_confirmed)
                 return
         raise last
+
+    async def _publish_again(
+        self, body: bytes, headers: dict[str, str], may_be_tried: Callable[[Exception], bool]
+    ) -> None:
+        async for attempt in stamina.retry_context(may_be_tried, attempts=None, timeout=None):
+            with attempt:
+                await self._publish_once(body, headers, again=True)
 
     async def _publish_once(self, body: bytes, headers: dict[str, str], *, again: bool) -> None:
         try:

@@ -1,15 +1,18 @@
 """The publisher's settings."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contracts import FIELDS, RECORD_FIELDS, checked_run, checked_source
 from publisher_app.formats.times import check_format, read_time
 from runtime.settings import ServiceSettings
+
+Network = IPv4Network | IPv6Network
 
 _FIELDS = (*FIELDS, *RECORD_FIELDS)
 
@@ -67,7 +70,7 @@ def read_source(value: object) -> object:
         ValueError: it can't be one.
 
     """
-    return value if value is None else checked_source(value)
+    return checked_source(value) if value else None
 
 
 def read_as_of(value: object) -> object:
@@ -80,6 +83,28 @@ def read_as_of(value: object) -> object:
     if isinstance(value, str) and value:
         read_time(value, None)
     return value or None
+
+
+def none_if_empty(value: object) -> object:
+    """Take what is set to nothing as not set."""
+    return None if value == "" else value
+
+
+def read_networks(value: object) -> object:
+    """Read addresses and networks, such as ``10.0.0.7,10.1.0.0/16``, parted by commas.
+
+    Raises:
+        ValueError: one is none.
+
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        return value
+    try:
+        return [ip_network(str(each).strip()) for each in parts if str(each).strip()]
+    except ValueError:
+        words = "is no address or network: write it like 10.0.0.7 or 10.1.0.0/16"
+        raise ValueError(words) from None
 
 
 def read_encoding(value: object) -> object:
@@ -133,9 +158,10 @@ class PublisherSettings(ServiceSettings):
     """Lines that stand above the header of an input file, and are no part of it."""
     time_format: Annotated[list[str], NoDecode, BeforeValidator(read_formats)] = Field(default=[])
     """How times are written that are neither ISO 8601 nor HL7's digits."""
-    source: Annotated[str, BeforeValidator(read_source)] = "fhir"
-    """What the records of FHIR's resources, and other versions of records, begin with: the name of
-    the system that they come from. One for each, where several feed one store."""
+    source: Annotated[str | None, BeforeValidator(read_source)] = None
+    """What the records of FHIR's resources and HL7's messages begin with: the name of the system
+    that they come from, by default ``fhir`` and ``hl7``. One for each, where several feed one
+    store."""
     as_of: Annotated[str | None, BeforeValidator(read_as_of)] = None
     """When what a bulk export of FHIR calls deleted was: the export's time, with its offset."""
     rejects: Path | None = None
@@ -155,6 +181,33 @@ class PublisherSettings(ServiceSettings):
     """Elements that one HTTP request may hold, whether they are events or not."""
     body_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """Seconds within which the body of an HTTP request must have come."""
+    mllp_port: Annotated[
+        Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(none_if_empty)
+    ] = None
+    """The port on which HL7 v2 is taken by MLLP; without one it is not."""
+    mllp_allow: Annotated[list[Network], NoDecode, BeforeValidator(read_networks)] = Field(
+        default=[]
+    )
+    """The addresses of its senders, or their networks. Without any, this machine's alone, unless
+    client certificates are asked for."""
+    mllp_tls_certificate: Annotated[Path | None, BeforeValidator(none_if_empty)] = None
+    """With its key it makes MLLP encrypted; a new certificate is taken within a minute."""
+    mllp_tls_key: Annotated[Path | None, BeforeValidator(none_if_empty)] = None
+    mllp_tls_client_authority: Annotated[Path | None, BeforeValidator(none_if_empty)] = None
+    """Senders by MLLP need a certificate of this authority."""
     try_it_out: bool = False
     """Whether the AsyncAPI page can publish messages."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _check_mllp(self) -> Self:
+        certificate, key = self.mllp_tls_certificate, self.mllp_tls_key
+        if (certificate is None) != (key is None):
+            raise ValueError(
+                "PUBLISHER_MLLP_TLS_CERTIFICATE and PUBLISHER_MLLP_TLS_KEY need each other"
+            )
+        if self.mllp_tls_client_authority is not None and certificate is None:
+            raise ValueError(
+                "PUBLISHER_MLLP_TLS_CLIENT_AUTHORITY needs PUBLISHER_MLLP_TLS_CERTIFICATE"
+            )
+        return self

@@ -46,7 +46,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from consumer_app.recorded import FullEvent
 from consumer_app.storage import runs
 from consumer_app.storage.backend import Backend, Events, Found, Received
-from consumer_app.storage.batching import Batcher
 from consumer_app.storage.database import USUAL_CACHE_BYTES, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, database_errors
 from consumer_app.storage.opening import Following, Migrating, Opening
@@ -77,6 +76,7 @@ from contracts import (
     Report,
     canonical_reports,
 )
+from runtime.batching import Batcher
 
 PAGE_ORDER = (
     "event_time",

@@ -20,10 +20,8 @@ _ZIP = b"PK\x03\x04"
 _WORKBOOK = re.compile(rb"\[Content_Types\]\.xml|xl/|opendocument\.spreadsheet")
 _TAR, _TAR_AT = b"ustar", 257
 
-_TEXTS = (
-    (re.compile(r"\s*<"), f"XML or HTML: {_EXPORT}"),
-    (re.compile(r"[\s\x0b]*(MSH|FHS|BHS)[|^]"), f"HL7 v2: {_EXPORT}"),
-)
+_TEXTS = ((re.compile(r"\s*<"), f"XML or HTML: {_EXPORT}"),)
+HL7 = "HL7 v2: send it by MLLP, or publish it as a file"
 FHIR = "FHIR: post it to /fhir"
 
 

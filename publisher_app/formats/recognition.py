@@ -12,7 +12,9 @@ from publisher_app.formats.delimited import delimited
 from publisher_app.formats.fhir.options import FhirOptions
 from publisher_app.formats.fhir.reading import Resources, gather
 from publisher_app.formats.fhir.references import Gathering, Resolver
-from publisher_app.formats.foreign import FHIR, foreign_text
+from publisher_app.formats.foreign import FHIR, HL7, foreign_text
+from publisher_app.formats.hl7.options import Hl7Options
+from publisher_app.formats.hl7.reading import Messages, begins_as_hl7
 from publisher_app.formats.json_arrays import json_array
 from publisher_app.formats.json_beginnings import Begun, begin_array, begin_object
 from publisher_app.formats.json_objects import json_objects
@@ -49,7 +51,7 @@ class Reading(Protocol):
     map: dict[str, str]
     timezone: ZoneInfo | None
     time_format: list[str]
-    source: str
+    source: str | None
     as_of: str | None
 
 
@@ -61,6 +63,7 @@ class Formats:
         self.columns = Columns(settings.map)
         self._mapping = FieldMapping(self.columns, settings.timezone, settings.time_format)
         self._fhir = fhir_options(settings)
+        self.hl7 = hl7_options(settings)
         self._referred = referred
 
     def recognise(self, text: IO[str], *, skip_lines: int = 0, live: bool = False) -> Recognised:
@@ -73,6 +76,10 @@ class Formats:
         source = _source(text, skip_lines)
         if source is None:
             return self.of_events(iter(()))
+        if begins_as_hl7(source.first):
+            messages = Messages(self.hl7)
+            records = messages.records([source.first], source.rest, source.line)
+            return Recognised(records, messages.reports_of)
         begun = _begin(source)
         if begun.is_fhir:
             resources = self.fhir()
@@ -105,7 +112,14 @@ def gather_references(text: IO[str], into: Gathering) -> None:
 
 def fhir_options(settings: Reading) -> FhirOptions:
     """Say how FHIR is read."""
-    return FhirOptions(source=settings.source, zone=settings.timezone, as_of=settings.as_of)
+    options = FhirOptions(zone=settings.timezone, as_of=settings.as_of)
+    return options._replace(source=settings.source) if settings.source else options
+
+
+def hl7_options(settings: Reading) -> Hl7Options:
+    """Say how HL7 v2 is read."""
+    options = Hl7Options(zone=settings.timezone)
+    return options._replace(source=settings.source) if settings.source else options
 
 
 def records_of(text: IO[str], columns: Columns, *, skip_lines: int = 0) -> Iterator[Record]:
@@ -126,6 +140,8 @@ def json_records_of(text: IO[str], columns: Columns) -> Iterator[Record]:
     """Take JSON apart, as ``records_of`` does."""
     with reading():
         if source := _source(text):
+            if begins_as_hl7(source.first):
+                raise UnreadableInput(f"it is {HL7}")
             if source.first.lstrip()[0] not in _JSON:
                 raise UnreadableInput("is not JSON")
             begun = _begin(source)

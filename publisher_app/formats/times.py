@@ -17,6 +17,7 @@ _HL7 = re.compile(
     r"(?P<day>(?:18|19|20|21|22)\d{6})(?P<time>\d{4}(\d\d(\.\d+)?)?)" + _OFFSET, re.ASCII
 )
 
+_ENDS = {"Z", *(f"{sign}{hour:02}:00" for sign in "+-" for hour in range(15))}
 _EXAMPLE = "write it like 2021-01-01T02:00:00Z"
 _NO_NUMBER = f"is a number alone, which may count seconds or days from any day: {_EXAMPLE}"
 _DAY_ALONE = re.compile(r"\d{4}-\d\d-\d\d|(19|20)\d{6}|\d\d?[./]\d\d?[./](\d\d){1,2}", re.ASCII)
@@ -34,7 +35,9 @@ def read_time(value: object, zone: ZoneInfo | None, formats: Sequence[str] = ())
 
     """
     text = value if isinstance(value, str) else ""
-    time = _iso_8601(text)  # as nearly all are, without a space too many
+    if quick := _rfc_3339(text):
+        return quick
+    time = _iso_8601(text)  # as most others are, without a space too many
     if time is None:
         text = " ".join(text.split())
         time = _iso_8601(text) or _formatted(text, formats)
@@ -77,6 +80,21 @@ def _leaves_iso_8601_alone(text: str, time: datetime) -> bool:
     except ValueError:
         return False
     return read is None or read.replace(tzinfo=UTC) == time
+
+
+def _rfc_3339(text: str) -> datetime | None:
+    """Read a time as most are written, in a fifth of the time; None where it is not so written."""
+    end = text[19:]
+    if end[:1] == ".":
+        end = end[1:].lstrip("0123456789")
+    is_so_written = text[4:5] == text[7:8] == "-" and text[10:11] == "T" and end in _ENDS
+    # Some Pythons read an hour 24 as the next day's midnight.
+    if not is_so_written or text[11:13] == "24":
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _iso_8601(text: str) -> datetime | None:

@@ -86,7 +86,7 @@ ROOMS = {
     "publisher_app/intake": {"batches", "failures", "formats", "publishing", "repeats", "settings"},
     "publisher_app/publishing": {"failures", "settings"},
     "publisher_app/repeats": {"formats", "seen"},
-    "publisher_app/inputs": {"failures", "formats", "intake", "rejects", "runs"},
+    "publisher_app/inputs": {"failures", "formats", "intake", "publishing", "rejects", "runs"},
     "consumer_app/recorded": set(),
     "consumer_app/rules": {"recorded"},
     "consumer_app/storage": {"recorded"},

@@ -3,21 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from hashlib import sha256
 
 from msgspec.structs import replace
-from pydantic import ValidationError
 
-from contracts import (
-    MAX_IDENTIFIER_CHARACTERS,
-    MAX_RECORD_CHARACTERS,
-    Action,
-    MedicationEvent,
-    RecordVersion,
-    explain_event,
-    read_plain_event,
-    reasons,
-)
+from contracts import Action, MedicationEvent, RecordVersion
+from publisher_app.formats.events import made_event, order_id, record_id
 from publisher_app.formats.fhir.edges import TELLS_A_TIME, Edges, When, edges
 from publisher_app.formats.fhir.options import FhirOptions, Ranking
 from publisher_app.formats.fhir.references import Resolver, local, medication_of, patient_of
@@ -79,16 +69,6 @@ def deletion_reported(
     return RecordVersion(record_id(options.source, key), version, [])
 
 
-def record_id(source: str, key: str) -> str:
-    """Name a record by its source; what is too long by its digest, as a cut would join two."""
-    whole = f"{source}/{key}"
-    return whole if len(whole) <= MAX_RECORD_CHARACTERS else f"{source}/{_digest(key)}"
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
 def _key_of(resource: Administration, full_url: str | None) -> str:
     """Give what names a resource at its source, whatever is corrected of it."""
     if resource.id:
@@ -130,27 +110,18 @@ def _events(
         # Where each row of a record is a resource, what they have in common is the order.
         order = local(resource.request.reference).rpartition("/")[2]
     action = Action.START if told.start else Action.STOP
-    event = _event(
+    event = made_event(
         {
             "patient_id": patient_of(resource, scope, options.patient_system),
             "medication_name": medication_of(resource, scope),
             "action": action.value,
             "event_time": first.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "order_id": order if len(order) <= MAX_IDENTIFIER_CHARACTERS else _digest(order),
+            "order_id": order_id(order),
         }
     )
     yield event
     if told.start and told.stop:
         yield replace(event, action=Action.STOP, event_time=told.stop.astimezone(UTC))
-
-
-def _event(fields: dict[str, str]) -> MedicationEvent:
-    if event := read_plain_event(fields):
-        return event
-    try:
-        return explain_event(fields)
-    except ValidationError as error:
-        raise NoEvent(reasons(error)) from None
 
 
 def _when(resource: Administration, options: FhirOptions) -> When:

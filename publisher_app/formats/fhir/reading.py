@@ -3,6 +3,7 @@
 A Bundle is held as text while it is taken apart, at most MOST_CHARACTERS; of NDJSON one line is.
 """
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, NamedTuple, cast
@@ -93,13 +94,15 @@ class Resources:
 
     def _one_a_line(self, read: Sequence[str], rest: IO[str], first: int) -> Iterator[Record]:
         scope = Scope(self._outer)
+        entry = Entry(scope)
         for number, line in enumerate(_lines(read, rest), start=first):
             if len(line) >= MOST_CHARACTERS:
                 yield Record(number, None, _TOO_LARGE)
             elif line := line.strip():
                 body = msgspec.Raw(line.encode(errors="surrogateescape"))
-                _refer(body, None, scope)
-                yield from self._resource(body, number, Entry(scope))
+                if any(each in line for each in REFERRED_TYPES):
+                    _refer(body, None, scope)
+                yield from self._resource(body, number, entry)
 
     def _resource(
         self, body: msgspec.Raw, place: int, entry: Entry, depth: int = 0
@@ -230,6 +233,9 @@ def _lines(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
     pieces: list[str] = []
     size = 0
     for piece in _pieces(read, rest):
+        if not pieces and piece.endswith("\n"):
+            yield piece
+            continue
         if size < MOST_CHARACTERS:
             pieces.append(piece)
             size += len(piece)
@@ -241,9 +247,8 @@ def _lines(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
 
 
 def _pieces(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
-    yield from "".join(read).splitlines(keepends=True)
-    while piece := rest.readline(_PIECE):
-        yield piece
+    yield from io.StringIO("".join(read), newline="")
+    yield from iter(lambda: rest.readline(_PIECE), "")
 
 
 def _decoded(content: msgspec.Raw) -> Administration:

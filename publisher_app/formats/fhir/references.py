@@ -87,7 +87,7 @@ def named_twice(name: str) -> NoEvent:
 
 def local(reference: str) -> str:
     """Leave out of a reference its server and version: ``Patient/7``."""
-    if reference.startswith(_URN):
+    if reference.count("/") == 1 or reference.startswith(_URN):  # as most are
         return reference
     return "/".join(_HISTORY.sub("", reference).split("/")[-2:])
 
@@ -134,9 +134,9 @@ def _kind_of(subject: Reference) -> str | None:
     reference = subject.reference or ""
     if reference.startswith((_URN, "#")):
         return subject.type
-    before_id = local(reference.partition("?")[0] if "?" in reference else reference).split("/")
-    named = before_id[0] if len(before_id) > 1 or "?" in reference else None
-    return named or subject.type
+    address, question, _ = reference.partition("?")
+    kind, slash, _ = local(address).partition("/")
+    return kind if slash or question else subject.type
 
 
 def _known(patient: Referred | None, system: str | None, *, takes_id: bool) -> str:

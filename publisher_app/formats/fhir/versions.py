@@ -1,13 +1,13 @@
 """Versions: which of two versions of a resource is the later one, whichever arrives first."""
 
-from datetime import UTC, datetime
-from hashlib import blake2b
+from datetime import datetime
 
-from contracts import MedicationEvent, write_message
+from contracts import MedicationEvent
 from publisher_app.formats.fhir.options import Ranking
 from publisher_app.formats.fhir.resources import Administration, Meta
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.times import read_time
+from publisher_app.formats.versions import digest_of, written_time
 
 _RANKS = {
     "in-progress": 0,
@@ -43,12 +43,12 @@ def version_of(
 
     """
     meta = resource.meta
-    digest = blake2b(write_message(events), digest_size=8).hexdigest()
+    digest = digest_of(events)
     number = _number(meta.version_id)
     if ranked_by == "status":
         # Below all that is ranked by time, in case the source begins to tell it.
         status = resource.what_was_done or ""
-        time = "" if latest is None else written(latest)
+        time = "" if latest is None else written_time(latest)
         return f"-{_RANKS.get(status, 0)}-{status}/{time}/{digest}"
     if ranked_by == "versionId":
         if not number:
@@ -56,7 +56,7 @@ def version_of(
         return f"{number}/{digest}"
     if not meta.last_updated:
         raise NoEvent("meta.lastUpdated: is missing, and the others are ranked by it")
-    return f"{written(_time(meta.last_updated))}/{number}/{digest}"
+    return f"{written_time(_time(meta.last_updated))}/{number}/{digest}"
 
 
 def version_of_deletion(
@@ -77,12 +77,7 @@ def version_of_deletion(
     if time is None:
         raise NoEvent("is a deletion without its time: say when with --as-of (PUBLISHER_AS_OF)")
     # Behind what was changed at the same moment.
-    return f"{written(_time(time))}/{number or '~'}/deleted"
-
-
-def written(time: datetime) -> str:
-    """Write a time so that texts sort as times do."""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return f"{written_time(_time(time))}/{number or '~'}/deleted"
 
 
 def _time(text: str) -> datetime:

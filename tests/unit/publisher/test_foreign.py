@@ -53,7 +53,6 @@ BINARY = {
 }
 TEXTS = {
     "XML or HTML": '<?xml version="1.0"?>\n<Bundle xmlns="http://hl7.org/fhir"/>',
-    "HL7 v2": "MSH|^~\\&|PUMP|ICU|||20210101||RAS^O17|1|P|2.5\rPID|||4711\r",
 }
 FHIR_TEXTS = {
     "lines": f"{json.dumps(FHIR)}\n{json.dumps(FHIR)}\n",
@@ -90,6 +89,13 @@ def test_fhir_among_posted_events_is_named_with_what_to_do(text: str) -> None:
     with pytest.raises(UnreadableInput) as caught:
         list(json_records_of(io.StringIO(text, newline=""), Columns({})))
     assert str(caught.value) == "it is FHIR: post it to /fhir"
+
+
+def test_hl7_among_posted_events_is_named_with_what_to_do() -> None:
+    text = "MSH|^~\\&|PUMP|ICU|||20210101||RAS^O17|1|P|2.5\rPID|||4711\r"
+    with pytest.raises(UnreadableInput) as caught:
+        list(json_records_of(io.StringIO(text, newline=""), Columns({})))
+    assert str(caught.value) == "it is HL7 v2: send it by MLLP, or publish it as a file"
 
 
 NAME = "Ätherisches Öl für Müller"

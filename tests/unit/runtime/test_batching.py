@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from consumer_app.storage.batching import Batcher
+from runtime.batching import Batcher
 
 
 class Work:

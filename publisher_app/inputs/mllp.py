@@ -1,0 +1,258 @@
+"""MLLP: HL7 v2 over TCP, one message in flight on each connection.
+
+https://www.hl7.org/documentcenter/public/wg/inm/mllp_transport_specification.PDF. A message is
+answered once RabbitMQ has confirmed what it reports. Where no confirmation comes there is no answer
+at all, and the connection is closed: senders repeat what was not answered, and go on after errors.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+from contracts import MAX_EVENTS, RecordVersion, legible
+from publisher_app.failures import Failure
+from publisher_app.formats.hl7.acknowledgements import acknowledgement
+from publisher_app.formats.hl7.administrations import Administrations
+from publisher_app.formats.hl7.errors import DATA_TYPE, Wrong
+from publisher_app.formats.hl7.messages import MOST_CHARACTERS, Segment, header_of, read_message
+from publisher_app.formats.mapping import NoEvent
+from publisher_app.formats.recognition import Formats, Notes
+from publisher_app.publishing import EventPublisher
+from runtime.batching import Batcher
+
+logger = logging.getLogger(__name__)
+
+_VT, _END = b"\x0b", b"\x1c\r"
+_LOCAL = ("127.0.0.1", "::1")
+_EVERYWHERE = None
+_MOST_CONNECTIONS = 200
+_FRAME_SECONDS = 60.0
+_RENEWAL_SECONDS = 60.0
+_FAREWELL_SECONDS = 10.0
+_MOST_TOLD = 64
+_BETWEEN_FRAMES = b"\r\n"
+
+Network = IPv4Network | IPv6Network
+
+
+class Tls(NamedTuple):
+    """The certificate of a listener, and the authority of its clients' where they need one."""
+
+    certificate: Path
+    key: Path
+    client_authority: Path | None = None
+
+
+class Listening(NamedTuple):
+    """Where is listened, and to whom."""
+
+    port: int
+    allowed: Sequence[Network] = ()
+    """The addresses of senders; without any, this machine's, unless clients have certificates."""
+    tls: Tls | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines may connect."""
+        return bool(self.allowed) or (
+            self.tls is not None and self.tls.client_authority is not None
+        )
+
+
+class MllpListener:
+    """Takes messages over MLLP, as long as it is open."""
+
+    def __init__(self, formats: Formats, publisher: EventPublisher, listening: Listening) -> None:
+        self._formats = formats
+        self._publisher = publisher
+        # What comes on other connections meanwhile goes out together.
+        self._publishing = Batcher(self._publish, most=MAX_EVENTS)
+        self._listening = listening
+        self._connections: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._closing = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Listen for as long as the context lasts; what is in flight at its end is finished.
+
+        Raises:
+            OSError: the port is taken, or the certificates can't be read.
+
+        """
+        context = None if self._listening.tls is None else _context(self._listening.tls)
+        server = await asyncio.start_server(
+            self._accept,
+            _EVERYWHERE if self._listening.is_open else _LOCAL,
+            self._listening.port,
+            ssl=context,
+            limit=MOST_CHARACTERS + len(_VT + _END),
+        )
+        renewing = asyncio.create_task(_renew(context, self._listening.tls))
+        logger.info("listening for HL7 v2 by MLLP on port %d", self._listening.port)
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            self._closing = True
+            server.close()
+            await self._finish()
+
+    async def _finish(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                while self._in_flight:
+                    self._idle.clear()
+                    await self._idle.wait()
+        for each in self._connections:
+            each.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._connections.add(task)
+        try:
+            address = writer.get_extra_info("peername")[0]
+            if self._may_send(address):
+                await self._serve(reader, writer)
+        except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
+            pass  # it has gone, or we are: what was confirmed is
+        finally:
+            self._connections.discard(task)
+            writer.close()
+            with suppress(OSError, ssl.SSLError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+    def _may_send(self, address: str) -> bool:
+        if len(self._connections) > _MOST_CONNECTIONS:
+            logger.warning("MLLP: a connection too many is refused: %d are open", _MOST_CONNECTIONS)
+            return False
+        if not self._listening.allowed:
+            return True
+        sender = ip_address(address.partition("%")[0])
+        sender = getattr(sender, "ipv4_mapped", None) or sender
+        if any(sender in network for network in self._listening.allowed):
+            return True
+        logger.warning("MLLP: %s is refused: PUBLISHER_MLLP_ALLOW does not name it", sender)
+        return False
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not self._closing and (content := await _frame(reader)) is not None:
+            self._in_flight += 1
+            try:
+                answer = await self._take(content)
+                if answer is not None:
+                    writer.write(_VT + answer + _END)
+                    await writer.drain()
+            except Failure as failure:
+                logger.warning("MLLP: no answer is given, and the connection closed: %s", failure)
+                return
+            finally:
+                self._in_flight -= 1
+                self._idle.set()
+
+    async def _take(self, content: bytes) -> bytes | None:
+        """Publish what a message reports; give the answer, if it asks for any.
+
+        Raises:
+            Failure: it was not confirmed.
+
+        """
+        header = header_of(content)
+        reports, problem = self._read(content)
+        if reports:
+            size = sum(each.size for each in reports)
+            if failure := await self._publishing.submit(reports, size):
+                raise failure
+        answer = acknowledgement(header, problem, datetime.now(UTC))
+        _tell(header, sum(len(each.events) for each in reports), problem, answer)
+        return answer
+
+    async def _publish(self, reports: Sequence[RecordVersion]) -> Failure | None:
+        """Publish what several connections have brought; all of them are told of a failure."""
+        try:
+            await self._publisher.publish(reports, None)
+        except Failure as failure:
+            return failure
+        return None
+
+    def _read(self, content: bytes) -> tuple[list[RecordVersion], Wrong | None]:
+        reports: list[RecordVersion] = []
+        options = self._formats.hl7
+        try:
+            message = read_message(content, options.charset)
+            # The good ones of a message are published, too: senders do not repeat it.
+            reports.extend(Administrations(message, options, Notes()).versions())
+        except Wrong as problem:
+            return reports, problem
+        except NoEvent as problem:
+            return reports, Wrong(DATA_TYPE, "RXA", str(problem))
+        return reports, None
+
+
+async def _frame(reader: asyncio.StreamReader) -> bytes | None:
+    """Read a message; None where there is none any more, or what comes is none."""
+    beginning = _BETWEEN_FRAMES[:1]
+    while beginning and beginning in _BETWEEN_FRAMES:
+        beginning = await reader.read(1)
+    if not beginning:
+        return None
+    if beginning != _VT:
+        logger.warning("MLLP: a connection is closed: what it sends does not begin with VT")
+        return None
+    try:
+        async with asyncio.timeout(_FRAME_SECONDS):
+            frame = await reader.readuntil(_END)
+    except TimeoutError:
+        logger.warning("MLLP: a connection is closed: its message has not ended in time")
+        return None
+    except asyncio.LimitOverrunError:
+        logger.warning("MLLP: a connection is closed: its message is longer than 1 MiB")
+        return None
+    except asyncio.IncompleteReadError:
+        logger.warning("MLLP: a connection was closed within a message")
+        return None
+    return frame.removesuffix(_END)
+
+
+def _tell(header: Segment | None, events: int, problem: Wrong | None, answer: bytes | None) -> None:
+    """Log what became of a message, without what it says of a patient."""
+    kind, control = "no message", ""
+    if header is not None:
+        kind = legible("^".join(filter(None, (header.text(9), header.text(9, 2)))))[:_MOST_TOLD]
+        control = legible(header.text(10))[:_MOST_TOLD]
+    said = "none" if answer is None else answer.partition(b"MSA")[2][1:3].decode()
+    told = f"MLLP: {kind} {control}: {events} events, answer {said}"
+    if problem is None:
+        logger.info("%s", told)
+    else:
+        logger.warning("%s: %s", told, problem)
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(tls.certificate, tls.key)
+    if tls.client_authority is not None:
+        context.load_verify_locations(tls.client_authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def _renew(context: ssl.SSLContext | None, tls: Tls | None) -> None:
+    """Take a new certificate for the connections to come, without a restart."""
+    while context is not None and tls is not None:
+        await asyncio.sleep(_RENEWAL_SECONDS)
+        try:
+            context.load_cert_chain(tls.certificate, tls.key)
+        except (OSError, ssl.SSLError) as error:
+            logger.warning("MLLP: the certificate can't be read, the former one stays: %s", error)

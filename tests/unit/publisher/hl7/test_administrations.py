@@ -1,0 +1,273 @@
+"""What an administration says of starts and stops, of whom, of what, and in which version."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from publisher_app.formats.hl7.options import Hl7Options
+from tests.unit.publisher.hl7.messages import (
+    HEADER,
+    ORDER,
+    PATIENT,
+    header,
+    message,
+    read,
+    rxa,
+    usual,
+)
+
+WORDS = Hl7Options(words={"New Bag": "start", "Stopped": "stop", "Given": "point", "Held": "none"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "edges"),
+    [
+        ({}, ["start 08:00", "stop 10:00"]),
+        ({"rxa_20": "PA"}, ["start 08:00", "stop 10:00"]),
+        ({"rxa_20": "", "rxa_21": ""}, ["start 08:00", "stop 10:00"]),
+        ({"rxa_21": "U"}, ["start 08:00", "stop 10:00"]),
+        ({"rxa_4": ""}, ["start 08:00", "stop 08:00"]),
+        ({"rxa_4": '""'}, ["start 08:00", "stop 08:00"]),
+        ({"rxa_20": "RE"}, []),
+        ({"rxa_20": "NA"}, []),
+        ({"rxa_21": "D"}, []),
+        ({"rxa_21": "D", "rxa_3": "", "rxa_5": ""}, []),
+    ],
+)
+def test_the_times_and_codes_say_what_began_and_ended(
+    fields: dict[str, str], edges: list[str]
+) -> None:
+    found = read(usual(rxa(**fields)))
+    assert found.problem is None
+    assert found.edges == edges
+
+
+def test_a_pump_without_an_end_goes_on() -> None:
+    assert read(usual(rxa(rxa_4="")), Hl7Options(is_pump=True)).edges == ["start 08:00"]
+
+
+@pytest.mark.parametrize(
+    ("word", "edges"),
+    [
+        ("New Bag", ["start 08:00"]),
+        ("Stopped", ["stop 08:00"]),
+        ("Given", ["start 08:00", "stop 08:00"]),
+        ("Held", []),
+    ],
+)
+def test_words_of_a_profile_say_what_was_done_and_the_order_is_that_of_all_of_them(
+    word: str, edges: list[str]
+) -> None:
+    found = read(usual(rxa(rxa_20=word)), WORDS)
+    assert found.edges == edges
+    [version] = found.versions
+    assert version.record_id == f"hl7/PUMPS/ICU/334^PHARMACY/1/{word}/20210101080000+0000"
+    assert {each.order_id for each in version.events} <= {"334^PHARMACY"}
+
+
+def test_each_administration_of_an_order_is_a_record_and_an_order_of_its_own() -> None:
+    found = read(usual(rxa(rxa_2="1"), rxa(rxa_2="2")))
+    assert [each.record_id for each in found.versions] == [
+        "hl7/PUMPS/ICU/334^PHARMACY/1",
+        "hl7/PUMPS/ICU/334^PHARMACY/2",
+    ]
+    assert [each.events[0].order_id for each in found.versions] == [
+        "334^PHARMACY/1",
+        "334^PHARMACY/2",
+    ]
+
+
+def test_two_drugs_of_one_administration_are_one_version_with_all_their_events() -> None:
+    [version] = read(usual(rxa(), rxa(rxa_5="9^Sodium"))).versions
+    assert [each.medication_name for each in version.events] == ["Heparin"] * 2 + ["Sodium"] * 2
+
+
+def test_where_each_is_the_first_the_start_may_be_part_of_the_record() -> None:
+    both = usual(rxa(), rxa(rxa_3="20210101090000+0000"))
+    assert len(read(both).versions) == 1
+    assert len(read(both, Hl7Options(by_start=True)).versions) == 2
+
+
+def test_of_a_message_with_a_bad_administration_the_good_ones_are_published() -> None:
+    found = read(usual(rxa(rxa_2="1", rxa_3="20210101"), rxa(rxa_2="2")))
+    assert [each.record_id for each in found.versions] == ["hl7/PUMPS/ICU/334^PHARMACY/2"]
+    assert (found.problem and found.problem.code) == 102
+
+
+def test_of_a_record_with_a_bad_administration_nothing_is() -> None:
+    found = read(usual(rxa(), rxa(rxa_5="")))
+    assert found.versions == []
+    assert str(found.problem) == "RXA-5: is missing"
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "patient"),
+    [
+        ("1^^^A^PI~2^^^B^MR", "2"),
+        ("1^^^A^PI~2^^^B^PI", "1"),
+        ("~2", "2"),
+        ("1\\T\\2", "1&2"),
+    ],
+)
+def test_a_patient_is_known_by_the_record_number_else_by_the_first(
+    identifiers: str, patient: str
+) -> None:
+    content = message(HEADER, f"PID|1||{identifiers}", ORDER, rxa())
+    assert read(content).versions[0].events[0].patient_id == patient
+
+
+def test_where_an_authority_is_named_no_other_identifier_is_taken() -> None:
+    content = message(HEADER, "PID|1||1^^^A^MR~2^^^B&1.2.3&ISO^PI", ORDER, rxa())
+    for authority in ("B", "1.2.3"):
+        found = read(content, Hl7Options(authority=authority))
+        assert found.versions[0].events[0].patient_id == "2"
+    problem = read(content, Hl7Options(authority="C")).problem
+    assert (problem and problem.code) == 101
+
+
+@pytest.mark.parametrize(
+    ("drug", "name"),
+    [
+        ("1^Heparin^RX^2^Alternative^L", "Heparin"),
+        ("1^^RX^2^Alternative^L", "Alternative"),
+        ("1^^RX", "RX|1"),
+        ("1", "1"),
+        ("1^Heparin \\T\\ Co", "Heparin & Co"),
+        ("1^Heparin & Co", "Heparin & Co"),
+    ],
+)
+def test_a_drug_has_the_best_name_that_it_is_given(drug: str, name: str) -> None:
+    assert read(usual(rxa(rxa_5=drug))).versions[0].events[0].medication_name == name
+
+
+def test_the_placers_number_stands_in_for_the_fillers() -> None:
+    content = message(HEADER, PATIENT, "ORC|RE|77^WARD", rxa())
+    assert read(content).versions[0].record_id == "hl7/PUMPS/ICU/77^WARD/1"
+
+
+def versions_in_order(*contents: bytes) -> bool:
+    versions = [read(each).versions[0].record_version for each in contents]
+    return versions == sorted(versions) and len({*versions}) == len(versions)
+
+
+def test_a_version_is_ranked_by_when_it_was_entered_then_by_when_it_was_sent() -> None:
+    def sent(hour: int, **fields: str) -> bytes:
+        return message(header(msh_7=f"202101011{hour}0000+0000"), PATIENT, ORDER, rxa(**fields))
+
+    assert versions_in_order(
+        sent(9, rxa_22="20210101120000+0000"),
+        sent(3, rxa_22="20210101150000+0200"),
+        sent(4, rxa_22="20210101130000+0000"),
+        sent(8),
+        sent(9),
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "problem"),
+    [
+        (message(HEADER, ORDER, rxa()), 101, "PID: is missing"),
+        (message(HEADER, PATIENT, PATIENT, ORDER, rxa()), 101, "PID: is there more than once"),
+        (message(HEADER, "PID|1", ORDER, rxa()), 101, "PID-3: is missing"),
+        (
+            message(HEADER, PATIENT, "ORC|RE", rxa()),
+            101,
+            "ORC-3: is missing, and so is ORC-2: patients would share a record",
+        ),
+        (message(HEADER, PATIENT, ORDER), 100, "RXA: is missing"),
+        (usual(rxa(rxa_21="X")), 103, "RXA-21: is none of A, U and D"),
+        (
+            usual(rxa(rxa_20="Hung")),
+            103,
+            "RXA-20: is neither of HL7's codes nor a word of the profile",
+        ),
+        (usual(rxa(rxa_4="20210101070000+0000")), 103, "RXA-4: is before RXA-3"),
+        (usual(rxa(rxa_3="")), 101, "RXA-3: is missing"),
+        (
+            usual(rxa(rxa_3="20210101")),
+            102,
+            "RXA-3: is a day without the time of day: write it like 20210101020000+0000",
+        ),
+        (
+            message(header(msh_7=""), PATIENT, ORDER, rxa()),
+            101,
+            "MSH-7: is missing, and so is RXA-22: nothing ranks it",
+        ),
+        (
+            message(header(msh_9="RDE^O11"), PATIENT, ORDER, rxa()),
+            200,
+            "MSH-9: is no RAS: administrations are read, and no others",
+        ),
+        (
+            message(header(msh_9="RAS^O01"), PATIENT, ORDER, rxa()),
+            201,
+            "MSH-9.2: is not O17, as RAS stands under in 2.5",
+        ),
+        (
+            message(header(msh_11="T"), PATIENT, ORDER, rxa()),
+            202,
+            "MSH-11: is none that is taken: P",
+        ),
+        (
+            message(header(msh_12="2.9"), PATIENT, ORDER, rxa()),
+            203,
+            "MSH-12: is none of 2.3 to 2.8.2",
+        ),
+    ],
+)
+def test_what_can_not_be_taken_is_told_by_place_and_code(
+    content: bytes, code: int, problem: str
+) -> None:
+    found = read(content)
+    assert found.versions == []
+    assert found.problem is not None
+    assert (found.problem.code, str(found.problem)) == (code, problem)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [
+        ("2.3", "RAS^O01"),
+        ("2.3.1", "RAS^O01"),
+        ("2.4", "RAS^O17"),
+        ("2.8.2", "RAS^O17"),
+        ("2.5", "RAS"),
+    ],
+)
+def test_each_release_has_its_own_name_for_it(version: str, kind: str) -> None:
+    content = message(header(msh_12=version, msh_9=kind), PATIENT, ORDER, rxa())
+    assert read(content).problem is None
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "at"),
+    [
+        ("20210101080000+0200", None, "06:00:00"),
+        ("202101010800Z", None, "08:00:00"),
+        ("2021010108+0000", None, "08:00:00"),
+        ("20210101080000.5+0000", None, "08:00:00.500000"),
+        ("20210101080000", "Europe/Berlin", "07:00:00"),
+        ("20210101080000", None, "03:00:00"),
+    ],
+)
+def test_a_time_is_read_by_its_offset_the_zone_or_the_offset_of_the_header(
+    written: str, zone: str | None, at: str
+) -> None:
+    content = message(
+        header(msh_7="20210101120000+0500"), PATIENT, ORDER, rxa(rxa_3=written, rxa_4="")
+    )
+    found = read(content, Hl7Options(zone=ZoneInfo(zone) if zone else None))
+    assert str(found.versions[0].events[0].event_time.time()) == at
+    by_header = {"times without an offset, read by that of MSH-7": 1} if at == "03:00:00" else {}
+    assert found.notes == by_header
+
+
+def test_without_any_offset_a_time_is_rejected() -> None:
+    content = message(header(msh_7="20210101120000"), PATIENT, ORDER, rxa())
+    assert str(read(content).problem).startswith("MSH-7: has no offset")
+
+
+def test_an_order_that_is_cancelled_is_told() -> None:
+    found = read(message(HEADER, PATIENT, ORDER.replace("RE", "CA"), rxa()))
+    assert found.edges == ["start 08:00", "stop 10:00"]
+    assert sum(found.notes.values()) == 1

@@ -1,0 +1,107 @@
+"""Messages are parted by the delimiters that they name, and read in their own character set."""
+
+import warnings
+
+import hl7
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher_app.formats.hl7.errors import Wrong
+from publisher_app.formats.hl7.messages import header_of, read_message
+from tests.unit.publisher.hl7.messages import ORDER, PATIENT, header, message, read, rxa, usual
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_a_segment_ends_in_any_way(end: str) -> None:
+    content = usual().decode().replace("\r", end).encode()
+    assert read(content).versions == read(usual()).versions
+
+
+def test_a_message_names_its_own_delimiters() -> None:
+    swapped = usual().decode().translate(str.maketrans("|^~\\&", "#!*?%")).encode()
+    [event, _] = read(swapped).versions[0].events
+    assert (event.patient_id, event.medication_name) == ("4711", "Heparin")
+
+
+@pytest.mark.parametrize(
+    ("charset", "encoding", "name"),
+    [
+        ("", "utf-8", "Müller"),
+        ("UNICODE UTF-8", "utf-8", "Müller"),
+        ("8859/1", "latin-1", "Müller"),
+        ("8859/15", "iso8859-15", "€"),
+        ("ISO IR87", "iso2022_jp", "ヘパリン"),
+        ("~ISO IR87", "iso2022_jp", "ヘパリン"),
+        ("GB 18030-2000", "gb18030", "肝素"),
+    ],
+)
+def test_a_message_is_read_in_the_character_set_that_it_names(
+    charset: str, encoding: str, name: str
+) -> None:
+    segments = (header(msh_18=charset), PATIENT, ORDER, rxa(rxa_5=f"1^{name}"))
+    content = "".join(f"{each}\r" for each in segments).encode(encoding)
+    assert read(content).versions[0].events[0].medication_name == name
+
+
+def test_what_is_not_in_its_character_set_or_in_one_that_is_not_known_is_refused() -> None:
+    latin = usual(rxa(rxa_5="1^M\xfcller")).decode().encode("latin-1")
+    assert str(read(latin).problem) == "MSH-18: the message is not utf-8"
+    unknown = message(header(msh_18="EBCDIC"), PATIENT, ORDER, rxa())
+    assert str(read(unknown).problem) == "MSH-18: names a character set that is not known"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"a\F\b", "a|b"),
+        (r"a\S\b", "a^b"),
+        (r"a\R\b", "a~b"),
+        (r"a\E\b", "a\\b"),
+        (r"a\.br\b", "a b"),
+        (r"\H\a\N\b", "ab"),
+        (r"a\XC3BC\b", "aüb"),
+        (r"100\ open", "100\\ open"),
+    ],
+)
+def test_escapes_are_what_they_mean(written: str, meant: str) -> None:
+    assert read(usual(rxa(rxa_5=f"1^{written}"))).versions[0].events[0].medication_name == meant
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PID|1", b"MSH", b"MSH|", b"MSH|^", b"MSH|^^~\\&|", b"MSHA^~", b"\xff" * 50]
+)
+def test_what_does_not_begin_as_a_message_is_none(content: bytes) -> None:
+    with pytest.raises(Wrong) as caught:
+        read_message(content)
+    assert caught.value.code in (100, 101, 102)
+    assert header_of(content) is None
+
+
+texts = st.text(
+    st.characters(codec="ascii", min_codepoint=32, exclude_characters="|^~\\&"), max_size=8
+)
+
+
+@given(st.lists(st.lists(texts, min_size=1, max_size=4), min_size=1, max_size=12))
+def test_fields_and_components_are_those_that_another_parser_finds(
+    fields: list[list[str]],
+) -> None:
+    line = "ZZZ|" + "|".join("^".join(components) for components in fields)
+    content = message(header(), line)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = hl7.parse(content.decode())
+    segment = read_message(content).segments[1]
+    for number, components in enumerate(fields, start=1):
+        for place, text in enumerate(components, start=1):
+            assert segment.text(number, place) == text
+        assert segment.raw(number) == str(theirs.segment("ZZZ")(number))
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode), st.integers(0, 200))
+def test_no_bytes_end_in_anything_but_versions_and_a_reason(noise: bytes, place: int) -> None:
+    whole = usual(rxa(), rxa(rxa_2="2"))
+    for content in (noise, whole[:place] + noise + whole[place:], whole[:place] + noise):
+        found = read(content)
+        assert "4711" not in str(found.problem or "")

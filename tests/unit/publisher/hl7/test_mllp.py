@@ -1,0 +1,263 @@
+"""MLLP: one message in flight on a connection, answered once it is confirmed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+
+import pytest
+from faststream.rabbit import RabbitBroker
+
+from contracts import RecordVersion, Report
+from publisher_app.failures import NotConfirmed
+from publisher_app.formats.recognition import Formats
+from publisher_app.inputs import mllp
+from publisher_app.inputs.mllp import Listening, MllpListener
+from publisher_app.publishing import EventPublisher
+from publisher_app.settings import PublisherSettings
+from tests.unit.publisher.hl7.messages import ORDER, PATIENT, header, message, rxa, usual
+
+FRAME, END = b"\x0b%s\x1c\r", b"\x1c\r"
+
+
+class Holding(EventPublisher):
+    """Confirms when it is let to, or never, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(RabbitBroker(), give_up_after=1)
+        self.versions: list[RecordVersion] = []
+        self.is_away = False
+        self.lets = asyncio.Event()
+        self.lets.set()
+        self.waiting = asyncio.Event()
+
+    async def publish(
+        self, reports: Sequence[Report], run: str | None, source: str | None = None
+    ) -> None:
+        assert (run, source) == (None, None)
+        self.waiting.set()
+        await self.lets.wait()
+        if self.is_away:
+            raise NotConfirmed("RabbitMQ has not confirmed")
+        self.versions += [each for each in reports if isinstance(each, RecordVersion)]
+
+
+@asynccontextmanager
+async def listening(
+    publisher: Holding, port: int, allowed: Sequence[str] = ()
+) -> AsyncIterator[None]:
+    settings = PublisherSettings()
+    where = Listening(port, [*map(ip_network, allowed)])
+    async with MllpListener(Formats(settings), publisher, where).open():
+        yield
+
+
+class Sender:
+    """A client that sends frames, and reads the answers."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, content: bytes) -> None:
+        self.writer.write(content)
+
+    async def answer(self) -> str:
+        """Give the code that is answered; nothing where the connection is closed instead."""
+        try:
+            frame = await asyncio.wait_for(self.reader.readuntil(END), 10)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return ""
+        assert frame.startswith(b"\x0b")
+        return frame.partition(b"MSA|")[2][:2].decode()
+
+
+@pytest.fixture
+def publisher() -> Holding:
+    return Holding()
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Sender]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    yield Sender(reader, writer)
+    writer.close()
+
+
+async def test_a_message_is_answered_once_it_is_confirmed_and_not_before(
+    publisher: Holding, unused_tcp_port: int
+) -> None:
+    publisher.lets.clear()
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        sender.send(FRAME % usual())
+        await publisher.waiting.wait()
+        answering = asyncio.create_task(sender.answer())
+        assert await asyncio.wait([answering], timeout=0.05) == (set(), {answering})
+        publisher.lets.set()
+        assert await answering == "AA"
+        sender.send(FRAME % usual(rxa(rxa_2="2")))
+        assert await sender.answer() == "AA"
+    assert [each.record_id[-1] for each in publisher.versions] == ["1", "2"]
+
+
+async def test_without_a_confirmation_there_is_no_answer_and_the_connection_is_closed(
+    publisher: Holding, unused_tcp_port: int
+) -> None:
+    publisher.is_away = True
+    async with listening(publisher, unused_tcp_port):
+        async with connected(unused_tcp_port) as sender:
+            sender.send(FRAME % usual())
+            assert await sender.answer() == ""
+        publisher.is_away = False
+        async with connected(unused_tcp_port) as sender:
+            sender.send(FRAME % usual())
+            assert await sender.answer() == "AA"
+    assert len(publisher.versions) == 1
+
+
+async def test_a_frame_may_come_in_any_pieces_and_line_ends_between_frames_are_nothing(
+    publisher: Holding, unused_tcp_port: int
+) -> None:
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        for byte in FRAME % usual() + b"\r\n":
+            sender.send(bytes([byte]))
+            await sender.writer.drain()
+        assert await sender.answer() == "AA"
+        sender.send(FRAME % usual() + FRAME % usual())
+        assert [await sender.answer(), await sender.answer()] == ["AA", "AA"]
+
+
+@pytest.mark.parametrize(
+    ("content", "answered", "published"),
+    [
+        (message(header(msh_9="ADT^A01"), PATIENT), "AR", 0),
+        (message(header(), ORDER, rxa()), "AE", 0),
+        (usual(rxa(rxa_2="1"), rxa(rxa_2="2", rxa_5="")), "AE", 1),
+        (message(header(msh_10=""), PATIENT, ORDER, rxa()), "AE", 1),
+        (b"no message at all", "AR", 0),
+        (b"", "AR", 0),
+        (b"MSH|^~\\&|\xff\xfe", "AE", 0),
+    ],
+)
+async def test_what_can_not_be_taken_is_answered_too_so_that_the_sender_goes_on(
+    publisher: Holding, unused_tcp_port: int, content: bytes, answered: str, published: int
+) -> None:
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        sender.send(FRAME % content)
+        assert await sender.answer() == answered
+        sender.send(FRAME % usual(rxa(rxa_2="9")))
+        assert await sender.answer() == "AA"
+    assert len(publisher.versions) == published + 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "what it sends does not begin with VT"),
+        (b"\x0b" + b"x" * (2**20 + 100), "its message is longer than 1 MiB"),
+    ],
+)
+async def test_what_is_no_frame_closes_the_connection(
+    publisher: Holding,
+    unused_tcp_port: int,
+    content: bytes,
+    told: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        sender.send(content)
+        assert await sender.answer() == ""
+    assert f"MLLP: a connection is closed: {told}" in caplog.messages
+
+
+async def test_a_message_that_does_not_end_closes_the_connection(
+    publisher: Holding,
+    unused_tcp_port: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mllp, "_FRAME_SECONDS", 0.05)
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        sender.send(b"\x0bMSH|")
+        assert await sender.answer() == ""
+    assert "MLLP: a connection is closed: its message has not ended in time" in caplog.messages
+
+
+async def test_only_the_addresses_that_are_named_may_send(
+    publisher: Holding, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        listening(publisher, unused_tcp_port, ["10.0.0.0/8", "192.0.2.1/32"]),
+        connected(unused_tcp_port) as sender,
+    ):
+        sender.send(FRAME % usual())
+        assert await sender.answer() == ""
+    assert "MLLP: 127.0.0.1 is refused: PUBLISHER_MLLP_ALLOW does not name it" in caplog.messages
+    assert publisher.versions == []
+    async with (
+        listening(publisher, unused_tcp_port, ["127.0.0.0/8"]),
+        connected(unused_tcp_port) as sender,
+    ):
+        sender.send(FRAME % usual())
+        assert await sender.answer() == "AA"
+
+
+async def test_many_connections_are_served_side_by_side(
+    publisher: Holding, unused_tcp_port: int
+) -> None:
+    publisher.lets.clear()
+
+    async def send(number: int) -> str:
+        async with connected(unused_tcp_port) as sender:
+            sender.send(FRAME % usual(rxa(rxa_2=str(number))))
+            return await sender.answer()
+
+    async with listening(publisher, unused_tcp_port):
+        sending = [asyncio.create_task(send(number)) for number in range(16)]
+        await publisher.waiting.wait()
+        publisher.lets.set()
+        assert await asyncio.gather(*sending) == ["AA"] * 16
+    assert len({each.record_id for each in publisher.versions}) == 16
+
+
+async def test_at_the_end_what_is_in_flight_is_finished_and_idle_connections_are_closed(
+    publisher: Holding, unused_tcp_port: int
+) -> None:
+    publisher.lets.clear()
+    async with connected_after(publisher, unused_tcp_port) as (idle, busy):
+        assert await busy.answer() == "AA"
+        assert await idle.answer() == ""
+
+
+@asynccontextmanager
+async def connected_after(publisher: Holding, port: int) -> AsyncIterator[tuple[Sender, Sender]]:
+    """Connect twice, send a message by one, and end the listener while it is in flight."""
+    context = listening(publisher, port)
+    await context.__aenter__()
+    async with connected(port) as idle, connected(port) as busy:
+        busy.send(FRAME % usual())
+        await publisher.waiting.wait()
+        ending = asyncio.create_task(context.__aexit__(None, None, None))
+        await asyncio.sleep(0)
+        publisher.lets.set()
+        yield idle, busy
+        await ending
+
+
+async def test_the_log_tells_of_a_message_without_the_patient(
+    publisher: Holding, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+            sender.send(FRAME % usual())
+            await sender.answer()
+            sender.send(FRAME % usual(rxa(rxa_20="Hung"), rxa(rxa_2="3")))
+            await sender.answer()
+    told = [each for each in caplog.messages if each.startswith("MLLP: RAS")]
+    assert told == [
+        "MLLP: RAS^O17 42: 2 events, answer AA",
+        "MLLP: RAS^O17 42: 2 events, answer AE: RXA-20: is neither of HL7's codes nor a word of "
+        "the profile",
+    ]
+    assert "4711" not in caplog.text
+    assert "Heparin" not in caplog.text
