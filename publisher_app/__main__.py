@@ -13,8 +13,10 @@ from typing import Annotated
 
 import typer
 
+from publisher_app.check import check_file
 from publisher_app.failures import Failure
 from publisher_app.formats.fhir.gathered import Gathered
+from publisher_app.formats.profiles import shipped_names
 from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
@@ -27,6 +29,7 @@ from publisher_app.settings import (
     read_columns,
     read_encoding,
     read_formats,
+    read_profile_named,
     read_run,
     read_source,
     read_zone,
@@ -73,6 +76,20 @@ def main(  # noqa: PLR0913, PLR0917 - its options
     rejects: Annotated[
         Path | None, typer.Option(help="Where rejected rows go.", show_default="beside FILE")
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="How the source's tables, resources or messages are read: a TOML file, or one of "
+            f"{', '.join(shipped_names())}.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Publish nothing: read all of it, and show here what is found in it."
+        ),
+    ] = False,
     source: Annotated[
         str | None,
         typer.Option(
@@ -117,12 +134,15 @@ def main(  # noqa: PLR0913, PLR0917 - its options
         "encoding": _checked("--encoding", read_encoding, encoding),
         "skip_lines": skip_lines,
         "rejects": rejects,
+        "profile": _checked("--profile", read_profile_named, profile),
         "source": _checked("--source", read_source, source),
         "as_of": _checked("--as-of", read_as_of, as_of),
         "run": _checked("--run", read_run, run),
     }
     told = {name: value for name, value in given.items() if value is not None}
     settings = settings.model_copy(update=told)
+    if check:
+        raise typer.Exit(_check(files, settings))
     raise typer.Exit(asyncio.run(_publish(files, settings)))
 
 
@@ -177,7 +197,7 @@ async def _publish_files(
     async with AsyncExitStack() as stack:
         for number, name in enumerate(files):
             outcome = outcomes[-1]
-            opened = open_file(name, settings.encoding, settings.skip_lines)
+            opened = open_file(name, *_text_of(settings))
             with opened as file, progress() as report:
                 if number == 0:
                     await stack.enter_async_context(publisher.connected())
@@ -186,11 +206,35 @@ async def _publish_files(
             outcomes.append(FileOutcome(run=settings.run))
 
 
+def _check(files: Sequence[str], settings: PublisherSettings) -> int:
+    rejected = False
+    try:
+        with Gathered() as referred:
+            if len(files) > 1:
+                _gather(files, settings, referred)
+            for name in files:
+                with open_file(name, *_text_of(settings)) as file:
+                    found = check_file(file, Formats(settings, referred))
+                print(found)
+                rejected |= found.rejected > 0
+    except Failure as failure:
+        print(failure, file=sys.stderr)
+        return FAILED
+    return SOME_REJECTED if rejected else ALL_PUBLISHED
+
+
+def _text_of(settings: PublisherSettings) -> tuple[str | None, int]:
+    """Say how a file's bytes are text: as the settings have it, else the profile."""
+    table = settings.profile.table if settings.profile else None
+    encoding = settings.encoding or (table.encoding if table else None)
+    return encoding, settings.skip_lines or (table.skip_lines if table else 0)
+
+
 def _gather(files: Sequence[str], settings: PublisherSettings, referred: Gathered) -> None:
     """Read what resources may refer to, before the first of them is published."""
     for name in files:
         if name != STANDARD_INPUT:
-            with open_file(name, settings.encoding, settings.skip_lines) as file:
+            with open_file(name, *_text_of(settings)) as file:
                 file.gather(referred)
 
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contracts import FIELDS, RECORD_FIELDS, checked_run, checked_source
+from publisher_app.formats.profiles import Profile, read_profile
 from publisher_app.formats.times import check_format, read_time
 from runtime.settings import ServiceSettings
 
@@ -71,6 +72,16 @@ def read_source(value: object) -> object:
 
     """
     return checked_source(value) if value else None
+
+
+def read_profile_named(value: object) -> object:
+    """Read a profile: a file, or one that is shipped.
+
+    Raises:
+        ValueError: it can't be used.
+
+    """
+    return read_profile(value) if isinstance(value, str) and value else value or None
 
 
 def read_as_of(value: object) -> object:
@@ -158,6 +169,9 @@ class PublisherSettings(ServiceSettings):
     """Lines that stand above the header of an input file, and are no part of it."""
     time_format: Annotated[list[str], NoDecode, BeforeValidator(read_formats)] = Field(default=[])
     """How times are written that are neither ISO 8601 nor HL7's digits."""
+    profile: Annotated[Profile | None, NoDecode, BeforeValidator(read_profile_named)] = None
+    """How the tables, resources and messages of a source are read: a file, or the name of one that
+    is shipped (docs/formats.md). Posted events are read by their own names all the same."""
     source: Annotated[str | None, BeforeValidator(read_source)] = None
     """What the records of FHIR's resources and HL7's messages begin with: the name of the system
     that they come from, by default ``fhir`` and ``hl7``. One for each, where several feed one

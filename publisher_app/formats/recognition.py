@@ -19,7 +19,9 @@ from publisher_app.formats.json_arrays import json_array
 from publisher_app.formats.json_beginnings import Begun, begin_array, begin_object
 from publisher_app.formats.json_objects import json_objects
 from publisher_app.formats.mapping import FieldMapping
+from publisher_app.formats.profiles import Profile
 from publisher_app.formats.records import MAX_CHARACTERS, Record
+from publisher_app.formats.tables import TableReader
 from publisher_app.formats.text import BYTE_ORDER_MARK, Source, lines, reading
 
 Notes = Counter[str]
@@ -51,6 +53,7 @@ class Reading(Protocol):
     map: dict[str, str]
     timezone: ZoneInfo | None
     time_format: list[str]
+    profile: Profile | None
     source: str | None
     as_of: str | None
 
@@ -64,6 +67,7 @@ class Formats:
         self._mapping = FieldMapping(self.columns, settings.timezone, settings.time_format)
         self._fhir = fhir_options(settings)
         self.hl7 = hl7_options(settings)
+        self._table = _table_reader(settings)
         self._referred = referred
 
     def recognise(self, text: IO[str], *, skip_lines: int = 0, live: bool = False) -> Recognised:
@@ -85,8 +89,15 @@ class Formats:
             resources = self.fhir()
             records = resources.records(begun.read, source.rest, source.line)
             return Recognised(records, resources.reports_of)
+        if self._table is not None:
+            records = _read(source, begun, self._table.columns)
+            return Recognised(records, self._table.reports_of)
         records = _read(source, begun, self.columns)
         return self.of_events(self.columns.checked(records, live=live))
+
+    def with_word(self, record: Record, reason: str) -> str:
+        """Name the word of action that a profile lacks, for who completes it."""
+        return reason if self._table is None else self._table.with_word(record, reason)
 
     def of_events(self, records: Iterator[Record]) -> Recognised:
         """Read records with the fields of events, such as JSON that was taken apart already."""
@@ -113,13 +124,31 @@ def gather_references(text: IO[str], into: Gathering) -> None:
 def fhir_options(settings: Reading) -> FhirOptions:
     """Say how FHIR is read."""
     options = FhirOptions(zone=settings.timezone, as_of=settings.as_of)
-    return options._replace(source=settings.source) if settings.source else options
+    if settings.profile is not None:
+        options = options._replace(**settings.profile.fhir)
+    source = _source_of(settings)
+    return options._replace(source=source) if source else options
 
 
 def hl7_options(settings: Reading) -> Hl7Options:
     """Say how HL7 v2 is read."""
     options = Hl7Options(zone=settings.timezone)
-    return options._replace(source=settings.source) if settings.source else options
+    if settings.profile is not None:
+        options = options._replace(**settings.profile.hl7)
+    source = _source_of(settings)
+    return options._replace(source=source) if source else options
+
+
+def _source_of(settings: Reading) -> str | None:
+    return settings.source or (settings.profile.source if settings.profile else None)
+
+
+def _table_reader(settings: Reading) -> TableReader | None:
+    profile = settings.profile
+    if profile is None or profile.table is None:
+        return None
+    named = profile._replace(source=_source_of(settings))
+    return TableReader(named, profile.table, settings.timezone, settings.as_of)
 
 
 def records_of(text: IO[str], columns: Columns, *, skip_lines: int = 0) -> Iterator[Record]:

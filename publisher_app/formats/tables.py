@@ -1,0 +1,244 @@
+"""Tables: rows become events, or versions of records, as a profile says."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from contracts import Action, MedicationEvent, RecordVersion, Report, legible
+from publisher_app.failures import UnreadableInput
+from publisher_app.formats.columns import Columns
+from publisher_app.formats.events import made_event, order_id, record_id
+from publisher_app.formats.mapping import NoEvent
+from publisher_app.formats.profiles import Profile, Table, alternatives, columns_of
+from publisher_app.formats.records import Record
+from publisher_app.formats.times import read_time
+from publisher_app.formats.versions import digest_of, written_time
+
+NO_EDGE = "rows that report neither a start nor a stop"
+IGNORED = "rows that the profile ignores"
+_DATE_LENGTH = len("2021-01-01")
+_DIGITS = 20
+_UNKNOWN_WORD = "action: is none of the words that the profile names"
+_MOST_OF_A_WORD = 40
+
+Row = Mapping[str, Any]
+
+
+class ProfileColumns(Columns):
+    """Knows the columns that a profile names; others may be there."""
+
+    def __init__(self, needed: Sequence[str]) -> None:
+        super().__init__({})
+        self._needed = needed
+
+    def is_header(self, names: Sequence[str]) -> bool:
+        return not {*self._needed} - {*names}
+
+    def knows_any_of(self, names: Collection[str]) -> bool:
+        return not {*self._needed}.isdisjoint(names)
+
+    def check_header(self, names: Sequence[str]) -> None:
+        missing = [each for each in self._needed if each not in names]
+        if missing:
+            raise UnreadableInput(f"it has no column {', '.join(missing)}, which the profile names")
+        twice = [each for each in self._needed if list(names).count(each) > 1]
+        if twice:
+            raise UnreadableInput(f"the column {twice[0]} is there more than once")
+
+
+class TableReader:
+    """Reads the rows of a source."""
+
+    def __init__(
+        self, profile: Profile, table: Table, zone: ZoneInfo | None, as_of: str | None
+    ) -> None:
+        self.columns = ProfileColumns(columns_of(table))
+        self._profile = profile
+        self._table = table
+        self._zone = profile.zone or zone
+        self._as_of = as_of
+        self._origin = read_time(table.times.origin, None)
+        self._columns_of = {f: alternatives(each) for f, each in table.columns.items()}
+        self._edges = self._of_events if table.rows == "events" else self._of_interval
+
+    def reports_of(self, record: Record, notes: Counter[str]) -> Sequence[Report]:
+        """Read what a row reports.
+
+        Raises:
+            NoEvent: it can't be read.
+
+        """
+        if record.problem is not None:
+            raise NoEvent(record.problem)
+        row = record.content
+        if not isinstance(row, dict):
+            raise NoEvent("is not an object with the columns of the profile")
+        if any(_text(row, name) in values for name, values in self._table.ignore.items()):
+            notes[IGNORED] += 1
+            return ()
+        word = self._word(row)
+        events = [] if word in ("none", "void") else self._edges(row, word)
+        if not events:
+            notes[NO_EDGE] += 1
+        if self._table.record is None:
+            return events
+        return (self._version(row, events),)
+
+    def _word(self, row: Row) -> str:
+        """Say what a row's word of action means; without any, an interval."""
+        if "action" not in self._table.columns:
+            return "interval"
+        word = self._table.actions.get(self._given("action", row))
+        if word is None:
+            raise NoEvent(_UNKNOWN_WORD)
+        return word
+
+    def with_word(self, record: Record, reason: str) -> str:
+        """Add the word that is not known to the reason why a row is rejected."""
+        if reason != _UNKNOWN_WORD or not isinstance(record.content, dict):
+            return reason
+        return f"{reason}: {legible(self._given('action', record.content))[:_MOST_OF_A_WORD]!r}"
+
+    def _of_events(self, row: Row, word: str) -> list[MedicationEvent]:
+        at, _ = self._time("event_time", row)
+        if word == "point":
+            start = self._event(row, Action.START, at, self._order(row, at, at))
+            return [start, replace(start, action=Action.STOP)]
+        return [self._event(row, Action(word), at, self._order(row, at, None))]
+
+    def _of_interval(self, row: Row, _word: str) -> list[MedicationEvent]:
+        start = self._time("start", row)[0]
+        stop = self._stop(row)
+        if stop is not None and stop < start:
+            raise NoEvent("stop: is before start")
+        event = self._event(row, Action.START, start, self._order(row, start, stop))
+        if stop is None:
+            return [event]
+        return [event, replace(event, action=Action.STOP, event_time=stop)]
+
+    def _stop(self, row: Row) -> datetime | None:
+        if not self._given("stop", row):
+            return None
+        begin, end = self._time("stop", row)
+        is_within = self._table.times.dates == "end inclusive"
+        return end if end is not None and is_within else begin
+
+    def _event(self, row: Row, action: Action, at: datetime, order: str | None) -> MedicationEvent:
+        fields = {
+            "patient_id": self._named("patient_id", row),
+            "medication_name": self._named("medication_name", row),
+            "action": action.value,
+            "event_time": at.isoformat().replace("+00:00", "Z"),
+        }
+        if order:
+            fields["order_id"] = order_id(order)
+        if event_id := self._named("event_id", row):
+            fields["event_id"] = event_id
+        return made_event(fields)
+
+    def _order(self, row: Row, start: datetime, stop: datetime | None) -> str | None:
+        """Give the order; an interval without one is an order of its own: others may overlap it."""
+        if order := self._named("order_id", row):
+            return order
+        if self._table.rows == "events":
+            return None
+        own = (
+            self._named("patient_id", row),
+            self._named("medication_name", row),
+            written_time(start),
+            "" if stop is None else written_time(stop),
+        )
+        key = self._key(row) if self._table.record else "\n".join(own)
+        return f"row-{blake2b(key.encode(errors='surrogatepass'), digest_size=8).hexdigest()}"
+
+    def _version(self, row: Row, events: list[MedicationEvent]) -> RecordVersion:
+        version = f"{self._rank(row)}/{digest_of(events)}"
+        return RecordVersion(record_id(self._profile.source or "", self._key(row)), version, events)
+
+    def _key(self, row: Row) -> str:
+        record = self._table.record
+        parts = [] if record is None else [_text(row, name) for name in record.id]
+        if not all(parts):
+            raise NoEvent("record: a column that names it is empty")
+        return "/".join(parts)
+
+    def _rank(self, row: Row) -> str:
+        record = self._table.record
+        if record is None:
+            return ""
+        if record.version.written_as == "as-of":
+            if self._as_of is None:
+                raise NoEvent("record: say when the export was with --as-of (PUBLISHER_AS_OF)")
+            return written_time(read_time(self._as_of, None))
+        name = record.version.column or ""
+        text = _text(row, name)
+        if not text:
+            raise NoEvent(f"{name}: is empty, and ranks the versions of a record")
+        if record.version.written_as == "time":
+            return written_time(self._read(name, text)[0])
+        if record.version.written_as == "number":
+            if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+                raise NoEvent(f"{name}: is no number, as the profile says")
+            return text.zfill(_DIGITS)
+        return text
+
+    def _named(self, field: str, row: Row) -> str:
+        """Give a field's text, looked up where the profile says so."""
+        text = self._given(field, row)
+        names = self._profile.names.get(field)
+        if names is None or not text:
+            return text
+        found = names.get(text)
+        if not found:
+            raise NoEvent(f"{field}: is not in the look-up file")
+        return found
+
+    def _given(self, field: str, row: Row) -> str:
+        """Give the text of the first of a field's columns that is not empty."""
+        for parts in self._columns_of.get(field, ()):
+            texts = [text for name in parts if (text := _text(row, name))]
+            if texts:
+                return " ".join(texts)
+        return ""
+
+    def _time(self, field: str, row: Row) -> tuple[datetime, datetime | None]:
+        text = self._given(field, row)
+        if not text:
+            raise NoEvent(f"{field}: is empty")
+        return self._read(field, text)
+
+    def _read(self, field: str, text: str) -> tuple[datetime, datetime | None]:
+        """Read a time in UTC; of a date, where these are allowed, its day's beginning and end."""
+        times = self._table.times
+        try:
+            if times.count is not None:
+                return self._origin + timedelta(**{times.count: float(text)}), None
+            if times.dates is not None and len(text) == _DATE_LENGTH:
+                return self._day(text)
+            return read_time(text, self._zone, times.formats).astimezone(UTC), None
+        except (ValueError, OverflowError) as error:
+            is_ours = times.count is None and "isoformat" not in str(error)
+            why = str(error) if is_ours else "is no number that a time can be"
+            raise NoEvent(f"{field}: {why}") from None
+
+    def _day(self, text: str) -> tuple[datetime, datetime]:
+        day = datetime.fromisoformat(text).date()
+        if self._zone is None:
+            raise ValueError("is a date, and the profile names no zone (table.times.zone)")
+        midnights = [
+            datetime.combine(each, time(), self._zone).astimezone(UTC)
+            for each in (day, day + timedelta(1))
+        ]
+        return midnights[0], midnights[1]
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    if isinstance(value, str):
+        return value.strip()
+    return "" if value is None or isinstance(value, dict | list) else str(value)

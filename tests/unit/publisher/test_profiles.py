@@ -1,0 +1,259 @@
+"""Tables of hospitals, read by the profiles that are shipped, and by others."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from consumer_app.rules.periods import medication_periods
+from contracts import MedicationEvent, RecordVersion, Report
+from publisher_app.check import check_file
+from publisher_app.formats.profiles import Profile, ProfileProblem, read_profile, shipped_names
+from publisher_app.formats.recognition import Formats
+from publisher_app.inputs.files import FileOutcome, open_file, publish_file
+from publisher_app.intake import Intake
+from publisher_app.settings import PublisherSettings
+from tests.records import newest_of
+from tests.unit.publisher.test_whole_files import Keeping
+
+EXAMPLES = Path("examples/profiles")
+
+
+class Read:
+    """What became of a file."""
+
+    def __init__(self, reports: list[Report], said: str) -> None:
+        self.said = said
+        alone = [each for each in reports if isinstance(each, MedicationEvent)]
+        versions = [each for each in reports if isinstance(each, RecordVersion)]
+        self.events = [*alone, *(e for each in newest_of(versions) for e in each.events)]
+
+    def periods(self, patient: str) -> list[str]:
+        """Write a patient's periods as ``Heparin 01-05 08:30 to 01-05 09:00``."""
+        theirs = [each for each in self.events if each.patient_id == patient]
+        found = medication_periods(theirs).periods
+        return [
+            f"{each.medication_name} {each.start:%m-%d %H:%M} to "
+            + (f"{each.end:%m-%d %H:%M}" if each.end else "now")
+            for each in found
+        ]
+
+
+def read(file: Path, profile: Profile, **settings: object) -> Read:
+    told = PublisherSettings.model_validate({"profile": profile, **settings})
+    publisher, outcome = Keeping(), FileOutcome()
+
+    async def publish() -> None:
+        with open_file(str(file), settled_seconds=0) as opened:
+            formats, intake = Formats(told), Intake(publisher, told)
+            await publish_file(opened, formats, intake, outcome, lambda _: None, file.parent / "r")
+
+    asyncio.run(publish())
+    return Read(publisher.reports, str(outcome))
+
+
+def shipped(name: str, folder: Path, **settings: object) -> Read:
+    """Read the example of a shipped profile; what its profile needs lies beside it."""
+    profile = read_profile(name if name != "mimic-iv-inputevents" else str(own_copy(name, folder)))
+    file = folder / "copy.csv"
+    file.write_bytes((EXAMPLES / f"{name}.csv").read_bytes())
+    return read(file, profile, **settings)
+
+
+def own_copy(name: str, folder: Path) -> Path:
+    copy = folder / f"{name}.toml"
+    copy.write_text(Path(f"publisher_app/profiles/{name}.toml").read_text())
+    (folder / "d_items.csv").write_bytes((EXAMPLES / "d_items.csv").read_bytes())
+    return copy
+
+
+def test_each_profile_that_is_shipped_has_an_example() -> None:
+    names = {each.stem for each in EXAMPLES.glob("*.csv")} - {"d_items"}
+    assert names == {*shipped_names()}
+
+
+def test_mimic_emar_rows_are_events_by_their_words(tmp_path: Path) -> None:
+    found = shipped("mimic-iv-emar", tmp_path)
+    assert found.periods("10001") == [
+        "Heparin 01-05 08:00 to 01-05 12:00",
+        "Aspirin 01-05 09:00 to 01-05 09:00",
+    ]
+    assert "rejected 1" in found.said
+
+
+def test_mimic_inputevents_are_intervals_and_a_rewritten_row_is_void(tmp_path: Path) -> None:
+    found = shipped("mimic-iv-inputevents", tmp_path)
+    assert found.periods("10001") == [
+        "Norepinephrine 01-05 08:00 to 01-05 10:00",
+        "Norepinephrine 01-05 10:00 to 01-05 11:30",
+    ]
+
+
+def test_omop_dates_are_whole_days_and_the_end_is_within(tmp_path: Path) -> None:
+    found = shipped("omop-drug-exposure", tmp_path, as_of="2021-02-01T00:00:00Z")
+    assert found.periods("7") == [
+        "Amlodipine 5 MG 01-05 00:00 to 01-08 00:00",
+        "Heparin 01-06 08:30 to 01-06 09:00",
+        "Insulin 01-09 00:00 to now",
+    ]
+
+
+def test_the_rows_of_an_export_without_versions_need_its_time(tmp_path: Path) -> None:
+    assert "rejected 3" in shipped("omop-drug-exposure", tmp_path).said
+
+
+def test_synthea_gives_a_closed_and_an_open_period(tmp_path: Path) -> None:
+    found = shipped("synthea-medications", tmp_path)
+    assert found.periods("XI1") == [
+        "Amlodipine 2.5 MG 01-05 08:30 to 01-15 08:30",
+        "Amlodipine 2.5 MG 01-16 08:30 to now",
+    ]
+
+
+def test_clif_starts_and_stops_have_edges_and_nothing_else_has(tmp_path: Path) -> None:
+    found = shipped("clif-medication-admin-continuous", tmp_path)
+    assert found.periods("h1") == ["propofol 01-05 08:00 to 01-05 12:00"]
+    assert "rows that report neither a start nor a stop: 2" in found.said
+
+
+def test_intervals_without_an_order_are_orders_of_their_own(tmp_path: Path) -> None:
+    found = shipped("intervals", tmp_path)
+    # Of one order 8 to 10 and 9 to 11 would fold to 8 to 10.
+    assert found.periods("1") == ["Heparin 01-05 08:00 to 01-05 11:00"]
+    assert found.periods("2") == ["Heparin 01-05 08:00 to now"]
+
+
+def profile_of(folder: Path, text: str) -> Path:
+    file = folder / "profile.toml"
+    file.write_text(text)
+    return file
+
+
+EVENTS = """
+source = "ward"
+[table]
+rows = "events"
+[table.columns]
+patient_id = "mrn"
+medication_name = "drug"
+action = "what"
+event_time = "day + clock"
+[table.actions]
+"Gabe" = "point"
+"Storno" = "void"
+[table.times]
+zone = "Europe/Berlin"
+formats = ["%d.%m.%Y %H:%M"]
+[table.record]
+id = ["row"]
+version = { column = "changed", written_as = "number" }
+[table.ignore]
+drug = ["Test"]
+"""
+HEADER = "mrn,drug,what,day,clock,row,changed\n"
+
+
+def test_a_row_that_is_void_takes_back_what_an_earlier_version_said(tmp_path: Path) -> None:
+    profile = read_profile(str(profile_of(tmp_path, EVENTS)))
+    file = tmp_path / "rows.csv"
+    first = "1,Heparin,Gabe,05.01.2021,08:30,7,1\n1,Aspirin,Gabe,05.01.2021,10:00,8,9\n"
+    file.write_text(HEADER + first + "1,Test,?,,,,\n")
+    assert read(file, profile).periods("1") == [
+        "Heparin 01-05 07:30 to 01-05 07:30",
+        "Aspirin 01-05 09:00 to 01-05 09:00",
+    ]
+    file.write_text(HEADER + "1,Heparin,Storno,05.01.2021,08:30,7,10\n" + first)
+    found = read(file, profile)
+    assert found.periods("1") == ["Aspirin 01-05 09:00 to 01-05 09:00"]
+    assert "rejected 0" in found.said
+
+
+def test_numbers_are_times_where_the_profile_says_what_they_count(tmp_path: Path) -> None:
+    text = """
+[table]
+rows = "intervals"
+[table.columns]
+patient_id = "p"
+medication_name = "m"
+start = "s"
+stop = "e"
+[table.times]
+count = "minutes"
+origin = "2021-01-05T00:00:00Z"
+"""
+    file = tmp_path / "rows.csv"
+    file.write_text("p,m,s,e\n1,Heparin,60,90.5\n1,Heparin,x,1e99\n")
+    found = read(file, read_profile(str(profile_of(tmp_path, text))))
+    assert found.periods("1") == ["Heparin 01-05 01:00 to 01-05 01:30"]
+    assert "rejected 1" in found.said
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("[table]", "[tabel]"), "tabel is no key of a profile"),
+        (('rows = "events"', 'rows = "rows"'), "Invalid enum value 'rows' - at `$.rows`"),
+        (('mrn"', 'mrn"\ndose = "d"'), "table.columns.dose: is no field: "),
+        (('what"', '"'), "table.columns.action: name a column"),
+        (('action = "what"\n', ""), "table.columns.action: is needed for events"),
+        (('"point"', '"interval"'), "table.actions.Gabe: of events it is one of "),
+        (("Europe/Berlin", "Mars"), "zone: is no known time zone: write it like Europe/Berlin"),
+        (("%d.%m.%Y %H:%M", "%d.%m"), "table.times.formats: '%d.%m' tells no year"),
+        (('source = "ward"', ""), "source: is needed where rows are versions of records"),
+        (('column = "changed", ', ""), "table.record.version: name a column, or written_as"),
+        (("[table]", "[table"), "is not TOML"),
+        (("[table.ignore]", "[hl7]"), "Object contains unknown field `drug`"),
+    ],
+)
+def test_what_is_wrong_with_a_profile_is_told(
+    change: tuple[str, str], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ProfileProblem) as caught:
+        read_profile(str(profile_of(tmp_path, EVENTS.replace(*change))))
+    assert str(caught.value).startswith("profile.toml")
+    assert told in str(caught.value)
+
+
+def test_a_profile_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(ProfileProblem, match=r"there is no such profile: .* mimic-iv-emar"):
+        read_profile("mimic")
+
+
+def test_a_table_without_a_column_of_the_profile_is_unreadable(tmp_path: Path) -> None:
+    profile = read_profile(str(profile_of(tmp_path, EVENTS)))
+    file = tmp_path / "rows.csv"
+    file.write_text(HEADER.replace("clock", "time") + "1,Heparin,Gabe,05.01.2021,08:30,7,1\n")
+    with pytest.raises(Exception, match="it has no column clock, which the profile names"):
+        read(file, profile)
+
+
+def test_a_check_shows_what_is_in_a_file_and_publishes_nothing(tmp_path: Path) -> None:
+    settings = PublisherSettings(profile=read_profile(str(profile_of(tmp_path, EVENTS))))
+    file = tmp_path / "rows.csv"
+    rows = [
+        "1,Heparin,Gabe,05.01.2021,08:30,7,1",
+        "001,Heparin,Gabe,05.01.2999,08:30,8,1",
+        '"=""0042""",Heparin,Gabe,05.01.2021,08:30,9,1',
+        "1,Heparin,Hung,05.01.2021,08:30,10,1",
+        "1,Heparin,Hung,05.01.2021,09:30,11,1",
+    ]
+    file.write_text(HEADER + "\n".join(rows) + "\n")
+    with open_file(str(file), settled_seconds=0) as opened:
+        told = str(check_file(opened, Formats(settings))).splitlines()
+
+    assert told[0] == (
+        f"{file}: 5 records, 6 events in 3 versions of records, 2 rejected; 3 patients, "
+        "2021-01-05 to 2999-01-05"
+    )
+    assert told[1] == "columns: mrn, drug, what, day, clock, row, changed"
+    assert "events:         3  start" in told
+    assert (
+        "rejected:         2  action: is none of the words that the profile names: 'Hung'" in told
+    )
+    assert "look at:         2  events in the future" in told
+    assert (
+        "look at:         1  patients whose identifiers differ in leading zeros or case alone"
+        in told
+    )
+    assert 'look at:         1  identifiers as a spreadsheet writes them: 1.2E+10 or ="001"' in told
+    assert "first: 2021-01-05 07:30:00Z start 1 Heparin" in told
