@@ -20,6 +20,7 @@ from consumer_app.storage.tables import (
     RECORD_EVENTS,
     RECORD_VERSIONS,
     RUNS,
+    digest_of,
 )
 from contracts import NO_REPORTS, MedicationEvent, read_written_versions
 
@@ -172,14 +173,18 @@ class VersionRows(NamedTuple):
     """The columns of STORED_VERSIONS."""
     events: Sequence[Row]
     """The columns of STORED_RECORD_EVENTS."""
+    records: Mapping[str, str]
+    """The identifiers of their records, by the digests that stand in the rows."""
 
-    def names(self) -> tuple[list[str], list[str], list[str]]:
-        """Name their patients, medications and records, each once."""
-        return (
-            [*dict.fromkeys(each[0] for each in self.events)],
-            [*dict.fromkeys(each[1] for each in self.events)],
-            [*dict.fromkeys(each[0] for each in self.versions)],
-        )
+    @property
+    def patients(self) -> list[str]:
+        """Their patients, each once."""
+        return [*dict.fromkeys(each[0] for each in self.events)]
+
+    @property
+    def medications(self) -> list[str]:
+        """Their medications, each once."""
+        return [*dict.fromkeys(each[1] for each in self.events)]
 
     def numbered(
         self,
@@ -187,7 +192,7 @@ class VersionRows(NamedTuple):
         medications: Mapping[str, int],
         records: Mapping[str, int],
     ) -> "VersionRows":
-        """Put numbers where names are, and all in the order of the keys.
+        """Put numbers where names and digests are, and all in the order of the keys.
 
         The events are sorted patient by patient: see ``consumer_app.storage.sqlite``.
         """
@@ -200,6 +205,7 @@ class VersionRows(NamedTuple):
         return VersionRows(
             sorted((records[record], *rest) for record, *rest in self.versions),
             [each for number in sorted(of_patients) for each in sorted(of_patients[number])],
+            self.records,
         )
 
 
@@ -209,19 +215,21 @@ def version_rows(
     """Make rows of all versions that were received, their times as the driver takes them."""
     versions: list[Row] = []
     events: list[Row] = []
+    records: dict[str, str] = {}
     for each in received:
         if each.versions == NO_REPORTS:
             continue
         rest = written(each.at), numbers[each.run]
         for version in read_written_versions(each.versions):
-            key = version.record_id, version.record_version
+            key = digest_of(version.record_id), version.record_version
+            records[key[0]] = version.record_id
             versions.append((*key, *rest))
             for event in version.events:
                 time = written(event.event_time)
                 own = row(event, event.medication_name, time, *rest)[: len(KEY)]
                 events.append((*own, *key, *rest))
     return VersionRows(
-        each_once(versions, STORED_VERSIONS), each_once(events, STORED_RECORD_EVENTS)
+        each_once(versions, STORED_VERSIONS), each_once(events, STORED_RECORD_EVENTS), records
     )
 
 

@@ -119,23 +119,35 @@ _WRITE = f"""
     )
     SELECT are_names, are_runs FROM known
 """  # noqa: S608 - words of ours alone
+# What stores the events waits for all that was written before. The lock makes those wait who give
+# names up, in whichever order.
+_BEGIN_ADDING = f"SET LOCAL synchronous_commit = off; SELECT FROM {NUMBERING} FOR SHARE"
 # All who do it take the names in one order, and so can't deadlock.
-_ADD_NAMES = tuple(
+_ADD_PATIENTS, _ADD_MEDICATIONS = (
     f"INSERT INTO {table} ({name}) SELECT unnest($1::text[]) ON CONFLICT ({name}) DO NOTHING"
-    for table, name in (
-        (PATIENTS, "patient_id"),
-        (MEDICATIONS, "medication_name"),
-        (RECORDS, "record_id"),
-    )
+    for table, name in ((PATIENTS, "patient_id"), (MEDICATIONS, "medication_name"))
 )
+# Without those that have all: an ON CONFLICT DO UPDATE would lock their rows.
+_ADD_RECORDS = f"""
+    INSERT INTO {RECORDS} (digest, record_id)
+    SELECT * FROM unnest($1::text[], $2::text[]) AS given(digest, record_id)
+    WHERE NOT EXISTS (
+        SELECT FROM {RECORDS} AS known
+        WHERE known.digest = given.digest COLLATE "C" AND known.record_id IS NOT NULL
+    )
+    ORDER BY given.digest COLLATE "C"
+    ON CONFLICT (digest) DO UPDATE
+    SET record_id = excluded.record_id WHERE {RECORDS}.record_id IS NULL
+"""  # noqa: S608 - ours too
 # Behind _WRITE in one transaction, whose locks see to the runs and the numbers.
-_NUMBERS = tuple(
+_NUMBERS_OF_PATIENTS, _NUMBERS_OF_MEDICATIONS, _NUMBERS_OF_RECORDS = (
     f"SELECT {name}, number FROM unnest($1::text[]) AS named(name)"  # noqa: S608
-    f' JOIN {table} ON {name} = named.name COLLATE "C"'
-    for table, name in (
-        (PATIENTS, "patient_id"),
-        (MEDICATIONS, "medication_name"),
-        (RECORDS, "record_id"),
+    f' JOIN {table} ON {name} = named.name COLLATE "C" {where}'
+    for table, name, where in (
+        (PATIENTS, "patient_id", ""),
+        (MEDICATIONS, "medication_name", ""),
+        # Where an identifier was erased, it is to be added again.
+        (RECORDS, "digest", "WHERE record_id IS NOT NULL"),
     )
 )
 _WRITE_VERSIONS, _WRITE_RECORD_EVENTS = (
@@ -382,13 +394,15 @@ async def _write_with_versions(
 
 
 async def _write_versions(driver: Any, rows: VersionRows) -> bool:  # noqa: ANN401
-    names = rows.names()
-    found = [
-        dict(await driver.fetch(statement, each))
-        for statement, each in zip(_NUMBERS, names, strict=True)
-    ]
-    if any(len(each) < len(numbers) for each, numbers in zip(found, names, strict=True)):
-        return False
+    found: list[dict[str, int]] = []
+    for statement, names in (
+        (_NUMBERS_OF_PATIENTS, rows.patients),
+        (_NUMBERS_OF_MEDICATIONS, rows.medications),
+        (_NUMBERS_OF_RECORDS, [*rows.records]),
+    ):
+        found.append(dict(await driver.fetch(statement, names)))
+        if len(found[-1]) < len(names):
+            return False
     numbered = rows.numbered(*found)
     await driver.execute(_WRITE_VERSIONS, *_turned(numbered.versions, STORED_VERSIONS))
     await driver.execute(_WRITE_RECORD_EVENTS, *_turned(numbered.events, STORED_RECORD_EVENTS))
@@ -406,11 +420,9 @@ async def _add_names(
     medications: Iterable[str],
     of_records: VersionRows,
 ) -> None:
-    more_patients, more_medications, records = of_records.names()
-    added = {*patients, *more_patients}, {*medications, *more_medications}, records
     async with driver.transaction():
-        # What stores the events waits for all that was written before.
-        await driver.execute("SET LOCAL synchronous_commit = off")
-        for statement, names in zip(_ADD_NAMES, added, strict=True):
-            if names:
-                await driver.execute(statement, sorted(names))
+        await driver.execute(_BEGIN_ADDING)
+        await driver.execute(_ADD_PATIENTS, sorted({*patients, *of_records.patients}))
+        await driver.execute(_ADD_MEDICATIONS, sorted({*medications, *of_records.medications}))
+        if records := of_records.records:
+            await driver.execute(_ADD_RECORDS, [*records.keys()], [*records.values()])

@@ -69,6 +69,11 @@ _NAMES_AT_ONCE = 1_000
 # SQLite takes up to 32,766 values in a statement. What is prepared once is used again.
 _BLOCKS = (1_024, 128)
 _COMMIT = f"INSERT INTO {CONSUMERS} VALUES (?, ?, 1) {ON_NEXT_COMMIT}"  # noqa: S608 - ours
+# The WHERE true lets SQLite tell the ON CONFLICT from that of a join.
+_ADD_RECORDS = f"""
+    INSERT INTO {RECORDS} (digest, record_id) SELECT key, value FROM json_each(?) WHERE true
+    ON CONFLICT (digest) DO UPDATE SET record_id = excluded.record_id WHERE record_id IS NULL
+"""  # noqa: S608 - ours too
 
 _WORDS = " ".join(f"WHEN {number} THEN '{action}'" for action, number in NUMBER_OF_ACTION.items())
 _READ_AS = {
@@ -330,11 +335,21 @@ def _numbered(
 
 def _insert_versions(connection: sqlite3.Connection, rows: VersionRows) -> None:
     """Store versions of records, and their events, each in the order of its table's key."""
-    tables = (PATIENTS, MEDICATIONS, RECORDS)
-    names = zip(tables, rows.names(), strict=True)
-    numbered = rows.numbered(*(_numbers(connection, table, each) for table, each in names))
+    _add_records(connection, rows.records)
+    numbered = rows.numbered(
+        _numbers(connection, PATIENTS, rows.patients),
+        _numbers(connection, MEDICATIONS, rows.medications),
+        _numbers(connection, RECORDS, rows.records),
+    )
     _insert_rows(connection, STORED_VERSIONS, iter(numbered.versions))
     _insert_rows(connection, STORED_RECORD_EVENTS, iter(numbered.events))
+
+
+def _add_records(connection: sqlite3.Connection, records: Mapping[str, str]) -> None:
+    """Give records numbers that have none yet, and their identifiers where those were erased."""
+    left = iter(sorted(records.items()))
+    while part := dict(islice(left, _NAMES_AT_ONCE)):
+        connection.execute(_ADD_RECORDS, [msgspec.json.encode(part).decode()])
 
 
 def _numbers(

@@ -21,14 +21,17 @@ import stamina
 from pydantic import Field
 from sqlalchemy import (
     ColumnElement,
+    Delete,
     FromClause,
     RowMapping,
     ScalarSelect,
     Select,
     Subquery,
     Table,
+    Update,
     and_,
     delete,
+    except_,
     exists,
     func,
     literal,
@@ -138,8 +141,17 @@ _FORGET_CONSUMERS = delete(CONSUMERS).where(
     CONSUMERS.c.last_received_at < _NEWEST.scalar_subquery()
 )
 _PATIENTS_AT_ONCE = 1_000
-_RECORDS_AT_ONCE = 1_000
 _OF_RECORD = (*RECORD_FIELDS, "superseded_by")
+# Each of the two tables is read once, whatever their sizes; only the numbers are sorted.
+_RECORDS_OF_NOBODY = select(
+    except_(
+        select(RECORDS.c.number).where(RECORDS.c.record_id.is_not(None)),
+        select(RECORD_EVENTS.c.record),
+    ).subquery()
+)
+_FORGET_RECORDS = (
+    update(RECORDS).where(RECORDS.c.number.in_(_RECORDS_OF_NOBODY)).values(record_id=None)
+)
 # Waits for what is being stored, and tells those who store behind it.
 _GIVE_NUMBERS_UP = update(NUMBERING).values({NUMBERING.c.given_up: NUMBERING.c.given_up + 1})
 
@@ -406,11 +418,13 @@ class EventStore:
     async def erase(self, patient_id: str) -> int:
         """Delete a patient's events and identifier; return how many events those were.
 
-        So are records that nobody else has an event of; of others the versions stay, without which
-        an older one would count again.
+        The versions of records stay, without which an older one would count again; the identifiers
+        of records that nobody has an event of any more do not.
         It may be interrupted, and repeated. An event that comes later begins the patient anew.
         """
-        events = delete(EVENTS).where(_is_patient(EVENTS, patient_id))
+        events, events_of_records = (
+            delete(table).where(_is_patient(table, patient_id)) for table in _TABLES
+        )
         with database_errors("written"):
             async with self._engine.begin() as connection:
                 erased = (await connection.execute(events)).rowcount
@@ -418,32 +432,36 @@ class EventStore:
             # wait for an event that is being deleted.
             async with self._engine.begin() as connection:
                 await connection.execute(_GIVE_NUMBERS_UP)
-                erased += (await connection.execute(events)).rowcount
-                erased += await _erase_records(connection, patient_id)
+                for deletion in (events, events_of_records):
+                    erased += (await connection.execute(deletion)).rowcount
+                await connection.execute(_FORGET_RECORDS)
                 await connection.execute(
                     delete(PATIENTS).where(PATIENTS.c.patient_id == patient_id)
                 )
         return erased
 
-    async def forget_patients(self) -> int:
-        """Delete the identifiers of patients who have no events; return how many those were.
+    async def forget_names(self) -> int:
+        """Delete the identifiers of patients and records that have no events.
 
-        Those who come meanwhile are left alone, or are given another number.
+        Return how many patients those were. Those who come meanwhile are left alone, or are given
+        another number; records keep theirs, and their versions.
         """
+        if await self._read(_RECORDS_OF_NOBODY.limit(1)):
+            await self._forget(_FORGET_RECORDS)
         number = PATIENTS.c.number
         (row,) = await self._read(select(func.coalesce(func.max(number), 0).label("last")))
         forgotten = 0
         for after in range(0, row["last"], _PATIENTS_AT_ONCE):
             of_nobody = number.between(after + 1, after + _PATIENTS_AT_ONCE), ~_has_events()
             if await self._read(select(number).where(*of_nobody).limit(1)):
-                forgotten += await self._forget(*of_nobody)
+                forgotten += await self._forget(delete(PATIENTS).where(*of_nobody))
         return forgotten
 
-    async def _forget(self, *of_nobody: ColumnElement[bool]) -> int:
+    async def _forget(self, statement: Delete | Update) -> int:
         with database_errors("written"):
             async with self._engine.begin() as connection:
                 await connection.execute(_GIVE_NUMBERS_UP)
-                return (await connection.execute(delete(PATIENTS).where(*of_nobody))).rowcount
+                return (await connection.execute(statement)).rowcount
 
     async def runs(self) -> list[Run]:
         """List the runs of which anything has arrived, in that order."""
@@ -677,21 +695,6 @@ async def _delete_history(
                 return False
             left[table] = 0
     return True
-
-
-async def _erase_records(connection: AsyncConnection, patient_id: str) -> int:
-    """Delete a patient's events of records, and the records that nobody has an event of then."""
-    theirs = _is_patient(RECORD_EVENTS, patient_id)
-    of_record = RECORD_EVENTS.c.record
-    records = [*await connection.scalars(select(of_record).where(theirs).distinct())]
-    erased = (await connection.execute(delete(RECORD_EVENTS).where(theirs))).rowcount
-    for at in range(0, len(records), _RECORDS_AT_ONCE):
-        some = records[at : at + _RECORDS_AT_ONCE]
-        others = select(of_record).where(of_record.in_(some))
-        for column in (RECORD_VERSIONS.c.record, RECORDS.c.number):
-            of_nobody = column.in_(some), column.not_in(others)
-            await connection.execute(delete(column.table).where(*of_nobody))
-    return erased
 
 
 def _is(table: Table, history: HistoryKey) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ view ``medication_event`` shows the events of both kinds in words.
 """
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, ClassVar, get_type_hints
 
 from pydantic import create_model
@@ -134,12 +135,22 @@ class Medication(SQLModel, table=True):
 
 
 class SourceRecord(SQLModel, table=True):
-    """Records of sources: an identifier, and the number that stands for it."""
+    """Records of sources: the digest of an identifier, and the number that stands for it.
+
+    The identifier itself is there while there are events of the record, and may be NULL where there
+    are none. The row stays, and with it the versions: one that comes late is found to be late.
+    """
 
     __tablename__ = "record"
 
     number: int | None = Field(default=None, primary_key=True)
-    record_id: str = Field(sa_type=_Text, unique=True)
+    digest: str = Field(sa_type=_Text, unique=True)
+    record_id: str | None = Field(sa_type=_Text)
+
+
+def digest_of(record_id: str) -> str:
+    """Make the digest by which a record is found: SHA-256 of its identifier, in hexadecimal."""
+    return sha256(record_id.encode()).hexdigest()
 
 
 PATIENTS = SQLModel.metadata.tables["patient"]
@@ -217,8 +228,8 @@ RECORD_EVENTS = SQLModel.metadata.tables["record_event"]
 class VersionOfRecord(SQLModel, table=True):
     """Versions of records, those without events too: of a record the highest counts.
 
-    Nothing but the retraction of its run, or the erasure of all whom a record was about, takes one
-    away: so an older version that comes late finds its place below.
+    Nothing but the retraction of its run takes one away, neither a purge nor an erasure: so an
+    older version that comes late finds its place below.
     """
 
     __tablename__ = "record_version"

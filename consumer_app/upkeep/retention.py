@@ -72,7 +72,7 @@ async def purge_histories(
         purged.events += sum(sum(found[key]) for key in deleted)
         purged.kept += kept + len(found) - len(deleted)
     if not dry_run:
-        await store.forget_patients()
+        await store.forget_names()
 
 
 def expired(events: Iterable[MedicationEvent], before: datetime, merge_gap: timedelta) -> Expired:

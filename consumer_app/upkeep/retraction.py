@@ -68,7 +68,7 @@ async def retract_run(store: EventStore, run: Run, retracted: Retracted, *, dry_
         retracted.events += await store.delete_run(run, span) if deleting else alone.events
         retracted.patients += alone.patients
     if not dry_run:
-        await store.forget_patients()
+        await store.forget_names()
 
 
 async def events_by_run(store: EventStore) -> Counter[int]:

@@ -89,7 +89,7 @@ async def test_what_comes_of_a_patient_whose_number_was_given_up_is_found(url: s
     async with EventStore.at(url) as store, EventStore.at(url) as other:
         await store.add([event("p")])
         assert await other.delete({key: HistorySize(1)}) == [key]
-        assert await other.forget_patients() == 1
+        assert await other.forget_names() == 1
         await other.add([event("q")])
 
         await store.add([event("p", action="stop")])
@@ -125,7 +125,7 @@ async def test_who_forgets_while_others_bring_new_patients_comes_to_an_end(url: 
             *(store.add([event(f"{n}-{m}") for m in range(50)]) for n in range(40))
         )
         while not adding.done():
-            await other.forget_patients()
+            await other.forget_names()
             await asyncio.sleep(0)
         await adding
         for n in range(40):
@@ -147,7 +147,7 @@ async def test_nothing_is_lost_while_numbers_are_given_up_and_given_out(
 
         async def forget() -> None:
             while not coming.done():
-                await other.forget_patients()
+                await other.forget_names()
                 await asyncio.sleep(0)
 
         coming = asyncio.create_task(come_and_go())

@@ -116,7 +116,7 @@ async def test_an_operator_takes_out_what_a_run_and_a_history_hold(url: str) -> 
         await store.delete(
             {HistoryKey(EVENT.patient_id, EVENT.medication_name, None): HistorySize(1)}
         )
-        assert await store.forget_patients() == 1
+        assert await store.forget_names() == 1
 
 
 async def test_who_only_answers_can_not_write(url: str) -> None:

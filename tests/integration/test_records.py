@@ -1,21 +1,24 @@
 """Versions of records in real databases, with others at work on them."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
+from enum import StrEnum, auto
 from itertools import count, permutations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from consumer_app.recorded import RecordedEvent
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep.retention import Purged, purge_histories
 from consumer_app.upkeep.retraction import Retracted, find_run, retract_run
-from contracts import RecordVersion
+from contracts import FIELDS, MedicationEvent, RecordVersion
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, SqliteFile
 from tests.records import (
@@ -25,6 +28,7 @@ from tests.records import (
     arrivals,
     event,
     expected_periods,
+    newest_of,
     periods_of,
     version,
 )
@@ -249,6 +253,138 @@ async def test_who_is_erased_is_in_no_table_and_no_other_patients_older_version_
     assert await periods(store, f"{name}1") == []
 
     assert await store.erase(f"{name}1") == 1
-    # Of nobody any more: with all that was known of the record, the first version is new again.
+    # Of nobody any more, and yet there is a version above the first.
     await store.add(named(moved[:1], name))
-    assert await versions_of(store, f"{name}1") == {"1": None}
+    assert await versions_of(store, f"{name}1") == {"1": "2"}
+    assert await periods(store, f"{name}1") == []
+
+
+async def test_a_version_whose_events_were_purged_supersedes_when_another_patient_is_erased(
+    store: EventStore, name: str
+) -> None:
+    first, moved = named(
+        [
+            version("r", "1", event("start", 0), event("stop", 1)),
+            version("r", "2", event("start", 0, patient="2")),
+        ],
+        name,
+    )
+    await store.add([first])
+    await purge_histories(store, LONG_AFTER, timedelta(0), Purged(), dry_run=False)
+    await store.add([moved])
+    assert await store.erase(f"{name}2") == 1
+
+    await store.add([first])
+    assert await versions_of(store, f"{name}1") == {"1": "2"}
+    assert await periods(store, f"{name}1") == []
+
+
+async def record_ids(store: EventStore, name: str) -> set[str | None]:
+    """Give the identifiers of the records that are stored of a test's, by their digests."""
+    digests = [hashlib.sha256(f"{name}{each}".encode()).hexdigest() for each in "rs"]
+    statement = text("SELECT record_id FROM record WHERE digest IN (:one, :other)")
+    one, other = digests
+    async with store._engine.connect() as connection:
+        return {*await connection.scalars(statement, {"one": one, "other": other})}
+
+
+async def test_an_erasure_leaves_a_record_of_nobody_without_its_identifier_until_it_comes_again(
+    store: EventStore, name: str
+) -> None:
+    both = named([version("r", "1", event()), version("s", "1", event(patient="2"))], name)
+    await store.add(both)
+    assert await store.erase(f"{name}1") == 1
+    assert await record_ids(store, name) == {None, f"{name}s"}
+
+    await store.add(both)
+    assert await record_ids(store, name) == {f"{name}r", f"{name}s"}
+    [again] = (await store.read(f"{name}1")).events
+    assert isinstance(again, RecordedEvent)
+    assert again.record_id == f"{name}r"
+
+
+async def test_so_do_a_purge_and_a_retraction(store: EventStore, name: str) -> None:
+    closed = version("r", "1", event("start", 0), event("stop", 1))
+    await store.add(named([closed], name))
+    await store.add(named([version("s", "1", event(patient="2"))], name), f"{name}wrong")
+    await purge_histories(store, LONG_AFTER, timedelta(0), Purged(), dry_run=False)
+    assert await record_ids(store, name) == {None, f"{name}s"}
+    await retract_run(store, await find_run(store, f"{name}wrong"), Retracted(), dry_run=False)
+    assert await record_ids(store, name) == {None}
+
+
+async def test_records_whose_identifiers_were_erased_are_stored_by_all_at_once(
+    url: str, name: str
+) -> None:
+    records = [f"r{number}" for number in range(50)]
+    versions = named([version(record, "1", event("start", 0)) for record in records], name)
+    async with EventStore.at(url) as one, EventStore.at(url) as two, EventStore.at(url) as three:
+        for _ in range(5):
+            await asyncio.gather(
+                one.add(versions),
+                two.add(versions[::-1]),
+                three.erase(f"{name}1"),
+                three.forget_names(),
+            )
+        await one.add(versions)
+        assert await one.count(f"{name}1") == len(records)
+
+
+class Upkeep(StrEnum):
+    """What may be done between two arrivals."""
+
+    PURGE = auto()
+    ERASE_ONE = auto()
+    ERASE_TWO = auto()
+
+
+@given(data=st.data())
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_whatever_is_purged_and_erased_between_arrivals_no_superseded_version_counts(
+    url: str, data: st.DataObject
+) -> None:
+    name = f"{next(_prefixes)}-"
+    arrived = named(data.draw(arrivals(data.draw(any_versions()))), name)
+    upkeep = [data.draw(st.lists(st.sampled_from(Upkeep), max_size=2)) for _ in arrived]
+
+    async def go() -> None:
+        async with EventStore.at(url) as store:
+            for n, each in enumerate(arrived):
+                await store.add([each])
+                newest = newest_of(arrived[: n + 1])
+                await see_that_these_count(store, newest, name)
+                if each in newest:
+                    assert await counted(store, name) >= {*each.events}
+                for what in upkeep[n]:
+                    await do(what, store, name)
+                    await see_that_these_count(store, newest, name)
+
+    asyncio.run(go())
+
+
+async def do(what: Upkeep, store: EventStore, name: str) -> None:
+    if what is Upkeep.PURGE:
+        await purge_histories(store, LONG_AFTER, timedelta(0), Purged(), dry_run=False)
+    else:
+        await store.erase(name + PATIENTS[what is Upkeep.ERASE_TWO])
+
+
+async def see_that_these_count(
+    store: EventStore, newest: Sequence[RecordVersion], name: str
+) -> None:
+    """See that nothing counts but what is in these versions, whatever else is there."""
+    assert await counted(store, name) <= {event for each in newest for event in each.events}
+
+
+async def counted(store: EventStore, name: str) -> set[MedicationEvent]:
+    """Give the events that count, without what makes them a record's."""
+    return {
+        MedicationEvent(*(getattr(each, field) for field in FIELDS))
+        for patient in PATIENTS
+        for each in (await store.read(name + patient)).events
+        if isinstance(each, RecordedEvent) and each.superseded_by is None
+    }

@@ -65,7 +65,8 @@ def _create_tables(partitions: int) -> None:
     op.create_table(
         "record",
         sa.Column("number", sa.Integer(), primary_key=True),
-        sa.Column("record_id", _TEXT, nullable=False, unique=True),
+        sa.Column("digest", _TEXT, nullable=False, unique=True),
+        sa.Column("record_id", _TEXT, nullable=True),
     )
     op.create_table(
         "record_version",
