@@ -115,7 +115,7 @@ def _ours(values: dict[str, Any]) -> Iterator[tuple[Manifest, Manifest]]:
         if manifest["kind"] in {"Deployment", "StatefulSet", "Job"}:
             pod = manifest["spec"]["template"]["spec"]
             for container in [*pod.get("initContainers", []), *pod["containers"]]:
-                if container["name"] != "rabbitmq":
+                if container["name"] not in {"rabbitmq", "wait-for-consumer"}:
                     yield container, pod
 
 

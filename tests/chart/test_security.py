@@ -76,10 +76,19 @@ def _ports(rules: list[Manifest]) -> set[int | str]:
     return {port["port"] for rule in rules for port in rule["ports"]}
 
 
+def _callers(rule: Manifest) -> set[str]:
+    """Name the components that a rule lets in, without the clients of the values."""
+    peers = [peer["podSelector"].get("matchLabels") for peer in rule["from"]]
+    return {labels["app.kubernetes.io/component"] for labels in peers if labels}
+
+
 def test_the_services_reach_names_the_broker_and_the_database_alone() -> None:
     manifests = render(POSTGRESQL)
     assert _ports(_policy(manifests, "consumer")["egress"]) == {53, 5672, 5432}
-    assert _ports(_policy(manifests, "publisher")["egress"]) == {53, 5672}
+    # And the consumers, for whom publishers wait.
+    assert _ports(_policy(manifests, "publisher")["egress"]) == {53, 5672, "http"}
+    unwaiting = render(POSTGRESQL | {"publisher.waitForConsumer": False})
+    assert _ports(_policy(unwaiting, "publisher")["egress"]) == {53, 5672}
     assert _ports(_policy(manifests, "migrations")["egress"]) == {53, 5432}
     assert _ports(_policy(render(), "consumer")["egress"]) == {53, 5672}
 
@@ -87,8 +96,12 @@ def test_the_services_reach_names_the_broker_and_the_database_alone() -> None:
 def test_who_only_answers_reaches_the_database_and_is_reached_by_http_alone() -> None:
     manifests = render(ANSWERING)
     assert _ports(_policy(manifests, "answering")["egress"]) == {53, 5432}
-    services = [_policy(manifests, component)["ingress"] for component in ("answering", "consumer")]
-    assert services[0] == services[1]
+    ((answering,), (storing,)) = (
+        _policy(manifests, component)["ingress"] for component in ("answering", "consumer")
+    )
+    assert answering["ports"] == storing["ports"] == [{"port": "http"}]
+    assert _callers(answering) == {"test"}
+    assert _callers(storing) == {"test", "publisher", "publish-file"}
     reached = {
         peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
         for peer in _policy(manifests, "test")["egress"][1]["to"]

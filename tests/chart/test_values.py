@@ -82,6 +82,7 @@ def chart_with_reused_values(tmp_path: Path) -> Path:
     shutil.copytree(CHART, chart)
     values = yaml.safe_load((chart / "values.yaml").read_text())
     del values["consumer"]["answering"], values["access"]
+    del values["publisher"]["waitForConsumer"]
     (chart / "values.yaml").write_text(yaml.safe_dump(values))
     return chart
 

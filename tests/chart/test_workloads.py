@@ -466,5 +466,5 @@ def _containers(values: dict[str, Any]) -> Iterator[tuple[str, Manifest]]:
             continue
         pod = manifest["spec"]["template"]["spec"]
         for container in [*pod.get("initContainers", []), *pod["containers"]]:
-            if container["name"] != "rabbitmq":
+            if container["name"] not in {"rabbitmq", "wait-for-consumer"}:
                 yield f"{manifest['metadata']['name']} {container['name']}", container

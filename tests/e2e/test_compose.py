@@ -88,6 +88,28 @@ def test_processes_that_only_answer_outlive_the_consumer(
         assert _answers_the_readme(address)
 
 
+@pytest.mark.parametrize(
+    ("profile", "consumer"),
+    [
+        ("sqlite", "consumer"),
+        ("answering", "consumer"),
+        ("postgres", "consumer-postgres"),
+        ("answering-postgres", "consumer-postgres"),
+        ("scale", "consumers"),
+    ],
+)
+def test_the_publisher_starts_behind_the_consumers_of_the_profile(
+    docker: Docker, profile: str, consumer: str
+) -> None:
+    settings = {"COMPOSE_PROFILES": profile}
+    found = json.loads(docker.run("compose", "config", "--format", "json", environment=settings))[
+        "services"
+    ]
+    behind = found["publisher"]["depends_on"]
+    assert {name for name in behind if name in found} == {"rabbitmq", consumer}
+    assert behind[consumer]["condition"] == "service_healthy"
+
+
 def test_services_end_in_order_and_their_volume_keeps_the_events(docker: Docker) -> None:
     with brought_up(docker) as compose:
         compose.publish(_events(0))

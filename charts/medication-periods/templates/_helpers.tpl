@@ -586,6 +586,55 @@ key: key
 {{- end }}
 {{- end }}
 
+{{/* Those who store, whoever answers queries. */}}
+{{- define "storing" -}}
+{{- ternary "receiving" "consumer" (eq (include "answers" .) "answering") }}
+{{- end }}
+
+{{/* Whether publishers start behind the consumers. With --reuse-values there are only the values of
+     the release before, whose consumers are those to wait for. */}}
+{{- define "waits" -}}
+{{- if dig "waitForConsumer" true .Values.publisher }}true{{ end }}
+{{- end }}
+
+{{/* The container that a publisher starts behind. */}}
+{{- define "waitForConsumer" -}}
+{{- if include "waits" . -}}
+initContainers:
+  - name: wait-for-consumer
+    image: {{ include "image" (list . "publisher") }}
+    imagePullPolicy: {{ .Values.images.pullPolicy }}
+    command:
+      - python
+      - -c
+      - |
+        {{- .Files.Get "files/wait_for_consumer.py" | nindent 8 }}
+    env:
+      - name: CONSUMER
+        value: {{ include "urlScheme" . }}://{{ include "fullname" . }}-{{ include "storing" . }}:{{ .Values.consumer.service.port }}
+      - name: MAJOR_VERSION
+        value: {{ (semver .Chart.AppVersion).Major | quote }}
+      - name: PATIENCE_SECONDS
+        value: "120"
+    resources:
+      requests: {cpu: 50m, memory: 32Mi}
+      limits: {memory: 64Mi}
+    securityContext:
+      {{- toYaml (.Values.containerSecurityContext | default dict) | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{- define "toConsumer" -}}
+{{- if include "waits" . -}}
+- ports:
+    - port: http
+  to:
+    - podSelector:
+        matchLabels:
+          {{- include "selector" (list . "consumer") | nindent 10 }}
+{{- end }}
+{{- end }}
+
 {{- define "publisherSettings" -}}
 {{- $publisher := .Values.publisher }}
 {{- include "secretsSetting" (include "publisherSecretFiles" .) }}
