@@ -5,6 +5,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -16,15 +17,15 @@ from consumer_app.storage.database import migrate, open_database
 from consumer_app.storage.tables import EVENTS
 
 
-async def differences(engine: AsyncEngine) -> list[object]:
+async def differences(engine: AsyncEngine) -> list[Any]:
     """List what differs: tables, columns, their types, what may be null, the order of the key."""
     async with engine.connect() as connection:
         return await connection.run_sync(_differences)
 
 
-def _differences(connection: Connection) -> list[object]:
+def _differences(connection: Connection) -> list[Any]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    found: list[object] = list(compare_metadata(context, SQLModel.metadata))
+    found: list[Any] = list(compare_metadata(context, SQLModel.metadata))
     key = inspect(connection).get_pk_constraint(EVENTS.name)["constrained_columns"]
     declared = [column.name for column in EVENTS.primary_key]
     return found if key == declared else [*found, ("key", key, declared)]

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from consumer_app.storage.files import OF_SQLITE, narrow
-from consumer_app.storage.tables import EVENTS
+from consumer_app.storage.tables import EVENTS, RECORD_EVENTS
 from consumer_app.upkeep import CommandFailed
 from runtime.durable import put_in_place
 
@@ -162,10 +162,13 @@ def _damage(connection: sqlite3.Connection) -> list[str]:
 
 
 def _count(connection: sqlite3.Connection) -> int:
-    # The second is the table of version 1.0.0; today it is a slower view.
-    names = [EVENTS.name, "medication_event"]
     looking = "SELECT 1 FROM sqlite_master WHERE name = ?"
-    there = [name for name in names if connection.execute(looking, [name]).fetchone()]
-    counting = f"SELECT count(*) FROM {[*there, *names][0]}"  # noqa: S608 - our own names
-    count: int = connection.execute(counting).fetchone()[0]
-    return count
+    there = [
+        name
+        for name in (EVENTS.name, RECORD_EVENTS.name)
+        if connection.execute(looking, [name]).fetchone()
+    ]
+    # The table of version 1.0.0; today it is a slower view.
+    names = there or ["medication_event"]
+    countings = (f"SELECT count(*) FROM {name}" for name in names)  # noqa: S608 - our own names
+    return sum(connection.execute(counting).fetchone()[0] for counting in countings)

@@ -30,7 +30,7 @@ not reached from here, and to be seen to:
 - the audit, which is kept for as long as the law asks"""
 _UNUSED_PARTS = """\
 - unused parts of PostgreSQL's pages, also after VACUUM, until they are used again, or until
-  VACUUM (FULL, ANALYZE) patient, event; VACUUM FULL pg_statistic;
+  VACUUM (FULL, ANALYZE) patient, event, record, record_event; VACUUM FULL pg_statistic;
   which locks these tables meanwhile"""
 
 

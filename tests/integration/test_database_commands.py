@@ -12,7 +12,7 @@ import pytest
 
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.store import EventStore
-from contracts import MedicationEvent, explain_event
+from contracts import MedicationEvent, RecordVersion, explain_event
 from local.postgres import PrivatePostgres
 from tests.commands import run_command
 from tests.databases import PostgresDatabase
@@ -158,6 +158,22 @@ def test_a_damaged_database_fails_the_check_and_is_not_backed_up(
     assert backup.returncode == 2
     assert "damaged" in backup.stderr or "malformed" in backup.stderr
     assert not (tmp_path / "backup.db").exists()
+
+
+def test_a_backup_counts_the_events_of_records_too(file: Path, tmp_path: Path) -> None:
+    alone, of_record = period("1", *STOPS_IN_2019)
+
+    async def add() -> None:
+        async with EventStore.at(url_of(file)) as store:
+            await store.add(
+                [alone, RecordVersion("r", "1", [of_record]), RecordVersion("r", "2", [])]
+            )
+
+    asyncio.run(add())
+    backup = tmp_path / "backup.db"
+    assert database(file, "backup", str(backup)).stdout == f"{backup} holds 2 events\n"
+    restored = database(tmp_path / "new.db", "restore", str(backup))
+    assert restored.stdout == f"{tmp_path / 'new.db'} holds 2 events\n"
 
 
 def test_a_restore_puts_the_backup_in_place_and_keeps_what_was_there(

@@ -17,7 +17,7 @@ from consumer_app.__main__ import cli
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import erasure
 from consumer_app.upkeep.dead_letter_queue import dead_letter_queue
-from contracts import explain_event
+from contracts import RecordVersion, explain_event
 from contracts.topology import DEAD_LETTER_QUEUE
 from local.broker import PrivateBroker
 from local.ports import free_port
@@ -277,18 +277,50 @@ def test_of_postgresql_s_files_the_identifier_goes_with_what_is_told(
     environment = {"RABBITMQ_URL": broker.url, "DATABASE_URL": url} | audit
     patients = [f"{STAYS}-{number}" for number in range(200)]
     asyncio.run(store(url, [report(each, 1) for each in (*patients, GONE)]))
+    asyncio.run(store_records(url, [f"{each} of a record" for each in (*patients, GONE)]))
     asyncio.run(execute(url, "ANALYZE"))
     assert asyncio.run(holding_in_postgres(postgres, url, GONE))
 
     told = "\n".join(erase(environment, "--yes"))
+    assert told.startswith("2 stored events"), "of both kinds"
     asyncio.run(execute(url, "VACUUM"))
     assert asyncio.run(holding_in_postgres(postgres, url, GONE)), "that would be enough"
 
-    statements = ["VACUUM (FULL, ANALYZE) patient, event", "VACUUM FULL pg_statistic"]
+    statements = [
+        "VACUUM (FULL, ANALYZE) patient, event, record, record_event",
+        "VACUUM FULL pg_statistic",
+    ]
     assert "; ".join(statements) in told
     asyncio.run(execute(url, *statements))
     assert asyncio.run(holding_in_postgres(postgres, url, GONE)) == []
     assert asyncio.run(holding_in_postgres(postgres, url, f"{STAYS}-7"))
+
+
+def test_of_a_sqlite_file_the_identifier_goes_with_that_of_the_records(
+    broker: PrivateBroker, tmp_path: Path
+) -> None:
+    database = SqliteFile(tmp_path)
+    environment = {"RABBITMQ_URL": broker.url, "DATABASE_URL": database.url}
+    environment["AUDIT_DATABASE_URL"] = f"sqlite+aiosqlite:///{tmp_path}/audit/audit.db"
+    (tmp_path / "audit").mkdir()
+    asyncio.run(store_records(database.url, [f"{each} of a record" for each in (STAYS, GONE)]))
+    asyncio.run(store(database.url, [report(GONE, 1)]))
+    assert [*holding(tmp_path, GONE)]
+
+    assert erase(environment, "--yes")[0] == "2 stored events, and 0 in 0 dead letters erased"
+
+    assert [*holding(tmp_path, GONE)] == []
+    assert [*holding(tmp_path, f"{STAYS} of a record")] == ["events.db"]
+
+
+async def store_records(url: str, record_ids: Sequence[str]) -> None:
+    """Store a record of a patient for each, with the patient's identifier in its own."""
+    versions = [
+        RecordVersion(each, "1", [explain_event(report(each.removesuffix(" of a record"), 2))])
+        for each in record_ids
+    ]
+    async with EventStore.at(url) as store:
+        await store.add(versions)
 
 
 async def holding_in_postgres(server: PrivatePostgres, url: str, text: str) -> list[str]:

@@ -17,7 +17,7 @@ from consumer_app.recorded import RecordedEvent
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep.retention import Purged, purge_histories
-from consumer_app.upkeep.retraction import Retracted, find_run, retract_run
+from consumer_app.upkeep.retraction import Retracted, events_by_run, find_run, retract_run
 from contracts import FIELDS, MedicationEvent, RecordVersion
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, SqliteFile
@@ -192,6 +192,16 @@ async def test_where_a_run_is_retracted_the_version_below_counts_again(
     assert retracted.events == 1
     assert await versions_of(store, f"{name}1") == {"1": None}
     assert await periods(store, f"{name}1") == [("X", BEGIN, None)]
+
+
+async def test_runs_count_the_events_of_both_kinds(store: EventStore, name: str) -> None:
+    [of_record] = named([version("r", "1", event("start"))], name)
+    alone = replace(event("stop", 1), patient_id=f"{name}1")
+    await store.add([of_record, alone], f"{name}one")
+    await store.add([of_record], f"{name}other")
+    found = await events_by_run(store)
+    run = await find_run(store, f"{name}one")
+    assert (found[run.id], found[-run.id]) == (1, 1)
 
 
 async def test_what_another_run_has_brought_too_stays_when_one_is_retracted(
