@@ -197,7 +197,7 @@ async def _publish_files(
     async with AsyncExitStack() as stack:
         for number, name in enumerate(files):
             outcome = outcomes[-1]
-            opened = open_file(name, *_text_of(settings))
+            opened = open_file(name, settings.encoding_of_files, settings.lines_to_skip)
             with opened as file, progress() as report:
                 if number == 0:
                     await stack.enter_async_context(publisher.connected())
@@ -213,7 +213,7 @@ def _check(files: Sequence[str], settings: PublisherSettings) -> int:
             if len(files) > 1:
                 _gather(files, settings, referred)
             for name in files:
-                with open_file(name, *_text_of(settings)) as file:
+                with open_file(name, settings.encoding_of_files, settings.lines_to_skip) as file:
                     found = check_file(file, Formats(settings, referred))
                 print(found)
                 rejected |= found.rejected > 0
@@ -223,18 +223,11 @@ def _check(files: Sequence[str], settings: PublisherSettings) -> int:
     return SOME_REJECTED if rejected else ALL_PUBLISHED
 
 
-def _text_of(settings: PublisherSettings) -> tuple[str | None, int]:
-    """Say how a file's bytes are text: as the settings have it, else the profile."""
-    table = settings.profile.table if settings.profile else None
-    encoding = settings.encoding or (table.encoding if table else None)
-    return encoding, settings.skip_lines or (table.skip_lines if table else 0)
-
-
 def _gather(files: Sequence[str], settings: PublisherSettings, referred: Gathered) -> None:
     """Read what resources may refer to, before the first of them is published."""
     for name in files:
         if name != STANDARD_INPUT:
-            with open_file(name, *_text_of(settings)) as file:
+            with open_file(name, settings.encoding_of_files, settings.lines_to_skip) as file:
                 file.gather(referred)
 
 

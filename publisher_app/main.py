@@ -1,17 +1,20 @@
 """The publisher's composition root: `faststream run publisher_app.main:app`."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 
 from publisher_app.access import ROUTES
 from publisher_app.failures import Failure
+from publisher_app.formats.profiles import ProfileProblem, read_profile, shipped_names
 from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.fhir_http import fhir_router
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
+from publisher_app.inputs.folder import Folder
 from publisher_app.inputs.http import events_router
 from publisher_app.inputs.mllp import Listening, MllpListener, Tls
 from publisher_app.intake import Intake
@@ -30,6 +33,7 @@ from runtime.processes import can_not_start
 from runtime.settings import load_settings
 from runtime.version import VERSION
 
+_PROFILES = ".profiles"
 _DESCRIPTION = "Takes medication administration events and publishes them to RabbitMQ, confirmed."
 
 
@@ -51,47 +55,41 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         "broker": partial(broker_problem, publisher.broker),
         "publishing": publisher.problem,
     }
+    work: list[Callable[[], Awaitable[None]]] = []
+    if settings.folder is not None:
+        for name, told in _folders(settings.folder, settings):
+            folder = Folder(
+                settings.folder / name,
+                partial(open_file, encoding=told.encoding_of_files, skip_lines=told.lines_to_skip),
+                Formats(told),
+                intake,
+                polling=settings.folder_polling,
+            )
+            work.append(folder.watch)
+            checks[f"folder {name}".rstrip()] = folder.problem
     api.include_router(health_router(checks))
     answer_problems(api, unavailable=Failure)
     if settings.try_it_out:
         offer_try_it_out(api, publisher.broker)
-    started = asyncio.Event()
 
-    async def mark_started() -> None:
-        started.set()
+    async def do_all() -> None:
+        await asyncio.gather(*(each() for each in work))
 
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        async def publish_at_start() -> None:
-            if settings.input is not None:
-                await started.wait()
-                await _publish_file(settings.input, settings, formats, intake)
-
-        task = asyncio.create_task(publish_at_start())
-        async with AsyncExitStack() as stack:
-            if settings.mllp_port is not None:
-                listener = mllp_listener(settings, formats, publisher)
-                try:
-                    await stack.enter_async_context(listener.open())
-                except OSError as error:
-                    can_not_start(f"PUBLISHER_MLLP_PORT: {error}")
-            yield
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        logger.info("stopped")
-
-    app = HttpApp(
+    if settings.mllp_port is not None:
+        work.append(partial(_listen, mllp_listener(settings, formats, publisher)))
+    if settings.input is not None:
+        work.append(partial(_publish_file, settings.input, settings, formats, intake))
+    return HttpApp(
         publisher.broker,
         api,
         access=configured_access(settings, ROUTES),
         operations=OPERATIONS,
         logger=logger,
-        lifespan=lifespan,
+        lifespan=_lifespan,
+        # It ends before the connection to RabbitMQ does.
+        beside=do_all if work else None,
         try_it_out=ADDRESS if settings.try_it_out else None,
     )
-    app.after_startup(mark_started)
-    return app
 
 
 def mllp_listener(
@@ -106,12 +104,40 @@ def mllp_listener(
     return MllpListener(formats, publisher, listening)
 
 
+def _folders(folder: Path, settings: PublisherSettings) -> Iterator[tuple[str, PublisherSettings]]:
+    """Yield a folder, and those in it for whose name there is a profile, each with its settings."""
+    yield "", settings
+    own = {each.stem: str(each) for each in (folder / _PROFILES).glob("*.toml")}
+    for name in sorted({*own, *shipped_names()}):
+        if (folder / name).is_dir():
+            try:
+                profile = read_profile(own.get(name, name))
+            except ProfileProblem as problem:
+                can_not_start(f"PUBLISHER_FOLDER: {problem}")
+            yield name, settings.model_copy(update={"profile": profile})
+
+
+async def _listen(listener: MllpListener) -> None:
+    """Take messages until the service stops."""
+    try:
+        async with listener.open():
+            await asyncio.Event().wait()
+    except OSError as error:
+        can_not_start(f"PUBLISHER_MLLP_PORT: {error}")
+
+
+@asynccontextmanager
+async def _lifespan() -> AsyncIterator[None]:
+    yield
+    logger.info("stopped")
+
+
 async def _publish_file(
     name: str, settings: PublisherSettings, formats: Formats, intake: Intake
 ) -> None:
     outcome = FileOutcome(run=settings.run)
     try:
-        opened = open_file(name, settings.encoding, settings.skip_lines)
+        opened = open_file(name, settings.encoding_of_files, settings.lines_to_skip)
         with opened as file, progress() as report:
             await publish_file(file, formats, intake, outcome, report, settings.rejects)
     except Failure as failure:

@@ -159,6 +159,10 @@ class PublisherSettings(ServiceSettings):
 
     input: str | None = None
     """A file that the service publishes at its start; ``-`` is standard input."""
+    folder: Path | None = None
+    """A folder that the service watches: it publishes each file that falls into it."""
+    folder_polling: bool = False
+    """Whether the folder is looked through again and again, as network file systems need it."""
     map: Annotated[dict[str, str], NoDecode, BeforeValidator(read_columns)] = Field(default={})
     """The columns that hold the fields of an event, where they have other names."""
     timezone: Annotated[ZoneInfo | None, BeforeValidator(read_zone)] = None
@@ -212,6 +216,18 @@ class PublisherSettings(ServiceSettings):
     try_it_out: bool = False
     """Whether the AsyncAPI page can publish messages."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def encoding_of_files(self) -> str | None:
+        """The encoding of files: as it is set, else as the profile has it."""
+        table = self.profile.table if self.profile else None
+        return self.encoding or (table.encoding if table else None)
+
+    @property
+    def lines_to_skip(self) -> int:
+        """The lines above a file's header, likewise."""
+        table = self.profile.table if self.profile else None
+        return self.skip_lines or (table.skip_lines if table else 0)
 
     @model_validator(mode="after")
     def _check_mllp(self) -> Self:

@@ -1,0 +1,287 @@
+"""Files that fall into a folder are published, and lie in done/ or failed/ then."""
+
+import asyncio
+import gzip
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from faststream.rabbit import RabbitBroker
+
+from contracts import MedicationEvent, Report
+from publisher_app.failures import NotConfirmed
+from publisher_app.formats.recognition import Formats
+from publisher_app.inputs import folder as folder_module
+from publisher_app.inputs.claims import Claims
+from publisher_app.inputs.files import open_file
+from publisher_app.inputs.folder import Folder
+from publisher_app.inputs.resting import Resting
+from publisher_app.intake import Intake
+from publisher_app.publishing import EventPublisher
+from publisher_app.settings import PublisherSettings
+
+EVENT = {
+    "patient_id": "2",
+    "medication_name": "Y",
+    "action": "start",
+    "event_time": "2021-01-01T02:00:00Z",
+}
+LINE = json.dumps(EVENT) + "\n"
+
+
+class Confirming(EventPublisher):
+    """Confirms what is published, but for as many times as it is told not to."""
+
+    def __init__(self) -> None:
+        super().__init__(RabbitBroker(), give_up_after=1)
+        self.patients: list[str] = []
+        self.runs: list[str | None] = []
+        self.not_confirmed = 0
+        self.refused = asyncio.Event()
+
+    async def publish(
+        self, reports: Sequence[Report], run: str | None, source: str | None = None
+    ) -> None:
+        if self.not_confirmed:
+            self.not_confirmed -= 1
+            self.refused.set()
+            raise NotConfirmed("RabbitMQ has not confirmed")
+        self.patients += [each.patient_id for each in reports if isinstance(each, MedicationEvent)]
+        self.runs.append(run)
+        assert source is not None
+        assert source.startswith("file ")
+
+
+@pytest.fixture(autouse=True)
+def at_rest_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("publisher_app.inputs.resting.WHOLE_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(folder_module, "_PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture
+async def publisher() -> Confirming:
+    return Confirming()
+
+
+def watched(path: Path, publisher: Confirming) -> Folder:
+    settings = PublisherSettings()
+    return Folder(path, open_file, Formats(settings), Intake(publisher, settings), polling=False)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
+
+
+async def test_a_file_is_done_once_all_is_confirmed(tmp_path: Path, publisher: Confirming) -> None:
+    (tmp_path / "a.jsonl").write_text(LINE)
+    await watched(tmp_path, publisher).take_all()
+
+    assert publisher.patients == ["2"]
+    assert names(tmp_path) == [".claims", "done"]
+    assert (tmp_path / "done" / "a.jsonl").read_text() == LINE
+
+
+async def test_what_is_not_confirmed_is_tried_again_and_never_fails(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    (tmp_path / "a.jsonl").write_text(LINE)
+    publisher.not_confirmed = 2
+    await watched(tmp_path, publisher).take_all()
+
+    assert publisher.patients == ["2"]
+    assert names(tmp_path / "done") == ["a.jsonl"]
+    assert not (tmp_path / "failed").exists()
+
+
+async def test_an_unreadable_file_fails_once_with_its_reason(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("publisher_app.inputs.resting.LEFT_AFTER_SECONDS", 0.0)
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    folder = watched(tmp_path, publisher)
+    await folder.take_all()
+    await folder.take_all()
+
+    assert names(tmp_path / "failed") == ["a.zip", "a.zip.reason"]
+    reason = (tmp_path / "failed" / "a.zip.reason").read_text()
+    assert reason.startswith("a.zip can't be read: it is ")
+    assert ".claims" not in reason
+    assert publisher.patients == []
+
+
+async def test_an_error_of_the_program_fails_a_file_and_tells_no_patient(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("patient 2")
+
+    (tmp_path / "a.jsonl").write_text(LINE)
+    monkeypatch.setattr(Formats, "recognise", broken)
+    await watched(tmp_path, publisher).take_all()
+
+    reason = (tmp_path / "failed" / "a.jsonl.reason").read_text()
+    assert reason == "an error of this program: KeyError\n"
+
+
+async def test_rejects_lie_beside_a_file_that_is_done(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    (tmp_path / "a.jsonl").write_text(LINE + json.dumps(EVENT | {"action": "begin"}) + "\n")
+    await watched(tmp_path, publisher).take_all()
+
+    assert publisher.patients == ["2"]
+    assert names(tmp_path / "done") == ["a.jsonl", "a.jsonl.rejects.jsonl"]
+    reject = json.loads((tmp_path / "done" / "a.jsonl.rejects.jsonl").read_text())
+    assert reject["line"] == 2
+
+
+async def test_a_name_that_is_done_already_gets_a_number(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    folder = watched(tmp_path, publisher)
+    for patient in ("1", "2"):
+        (tmp_path / "a.jsonl").write_text(json.dumps(EVENT | {"patient_id": patient}) + "\n")
+        await folder.take_all()
+
+    assert names(tmp_path / "done") == ["a.jsonl", "a.jsonl.2"]
+    assert '"1"' in (tmp_path / "done" / "a.jsonl").read_text()
+
+
+async def test_what_a_dead_publisher_left_is_published_as_the_same_run(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(LINE)
+    os.utime(file, (1_600_000_000, 1_600_000_000))
+    dead = Claims(tmp_path)
+    dead.touch()
+    dead.take(file)
+    folder = watched(tmp_path, publisher)
+    await folder.take_all()
+    assert publisher.patients == []  # it may live
+
+    for beat in (tmp_path / ".claims").glob("*/.beat"):
+        os.utime(beat, (0, 0))
+    await folder.take_all()
+
+    assert publisher.runs == [f"a.jsonl/{len(LINE)}/2020-09-13T12:26:40.000000Z"]
+    assert names(tmp_path / "done") == ["a.jsonl"]
+    await folder.take_all()
+    assert len(names(tmp_path / ".claims")) == 1  # its own
+
+
+async def test_a_publisher_killed_after_the_last_confirmation_leaves_nothing_undone(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    (tmp_path / "a.jsonl").write_text(LINE)
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "_move", die)
+        with pytest.raises(Killed):
+            await watched(tmp_path, publisher).take_all()
+    assert publisher.patients == ["2"]
+    for beat in (tmp_path / ".claims").glob("*/.beat"):
+        os.utime(beat, (0, 0))
+    await watched(tmp_path, publisher).take_all()
+
+    assert len(set(publisher.runs)) == 1  # the same run: the second time counts nothing
+    assert names(tmp_path / "done") == ["a.jsonl"]
+
+
+async def test_a_stopped_publisher_lets_others_go_on_at_once(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    (tmp_path / "a.jsonl").write_text(LINE)
+    publisher.not_confirmed = 1_000_000_000
+    task = asyncio.create_task(watched(tmp_path, publisher).watch())
+    async with asyncio.timeout(10):
+        await publisher.refused.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    publisher.not_confirmed = 0
+    await watched(tmp_path, publisher).take_all()
+    assert names(tmp_path / "done") == ["a.jsonl"]
+
+
+async def test_two_who_share_a_folder_publish_each_file_once(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    for number in range(50):
+        event = EVENT | {"patient_id": str(number)}
+        (tmp_path / f"{number}.jsonl").write_text(json.dumps(event) + "\n")
+    await asyncio.gather(*(watched(tmp_path, publisher).take_all() for _ in range(2)))
+
+    assert sorted(publisher.patients, key=int) == [str(number) for number in range(50)]
+    assert len(names(tmp_path / "done")) == 50
+
+
+async def test_a_folder_that_is_not_there_is_a_problem_until_it_comes(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    path = tmp_path / "in"
+    folder = watched(path, publisher)
+    await folder.take_all()
+    assert await folder.problem() == f"{path} can't be used: No such file or directory"
+    assert not path.exists()
+
+    path.mkdir()
+    await folder.take_all()
+    assert await folder.problem() is None
+
+
+def test_a_whole_file_rests_two_seconds_and_another_sixty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("publisher_app.inputs.resting.WHOLE_AFTER_SECONDS", 2.0)
+    packed = gzip.compress(LINE.encode())
+    contents = {
+        "whole": LINE.encode(),
+        "whole.gz": packed,
+        "cut": LINE.encode()[:-1],
+        "cut.gz": packed[:-9],
+        "empty": b"",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    resting = Resting(tmp_path)
+
+    def complete(now: float) -> list[str]:
+        return sorted(path.name for path in resting.complete(now))
+
+    assert complete(0) == []
+    assert complete(1.9) == []
+    assert complete(2) == ["whole", "whole.gz"]
+    assert complete(59.9) == ["whole", "whole.gz"]
+    assert complete(60) == ["cut", "cut.gz", "empty", "whole", "whole.gz"]
+
+
+def test_a_file_that_grows_begins_to_rest_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("publisher_app.inputs.resting.WHOLE_AFTER_SECONDS", 2.0)
+    file = tmp_path / "a.jsonl"
+    file.write_text(LINE)
+    resting = Resting(tmp_path)
+    assert resting.complete(0) == []
+    file.write_text(LINE * 2)
+    assert resting.complete(3) == []
+    assert resting.complete(5) == [file]
+
+
+def test_hidden_and_unfinished_names_directories_and_links_are_left_alone(tmp_path: Path) -> None:
+    for name in (".a.jsonl", "a.part", "a.tmp"):
+        (tmp_path / name).write_text(LINE)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a.tmp")
+    resting = Resting(tmp_path)
+
+    assert resting.complete(0) == []
+    assert resting.complete(1_000) == []
