@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from hl7.client import MLLPClient
 
 from local.broker import PrivateBroker, private_broker
+from tests.brokers import settle
 from tests.certificates import ca, issue
 from tests.databases import SqliteFile
 from tests.services import ServiceProcess, eventually
@@ -24,7 +26,8 @@ PATIENT = "PID|1||mllp^^^HOSPITAL^MR"
 
 
 def administration(number: int) -> bytes:
-    start = f"202101{1 + number // 24:02}{number % 24:02}0000+0000"
+    day, minute = divmod(number, 24 * 60)
+    start = f"202101{1 + day:02}{minute // 60:02}{minute % 60:02}00+0000"
     return message(HEADER, PATIENT, ORDER, rxa(rxa_2=str(number), rxa_3=start, rxa_4=""))
 
 
@@ -67,9 +70,9 @@ def count(consumer: ServiceProcess) -> int:
     return len(httpx.get(f"{consumer.url}/periods", params=asked).json()["periods"])
 
 
-def send_until_accepted(port: int, content: bytes) -> int:
-    """Send a message as senders do: again where there was no answer; count how often."""
-    for attempt in range(1, 100):
+def send_until_accepted(port: int, content: bytes, unanswered: threading.Event) -> None:
+    """Send a message as senders do: again where there was no answer; tell of such."""
+    for _ in range(100):
         try:
             with MLLPClient("127.0.0.1", port) as client:
                 client.socket.settimeout(10)
@@ -77,8 +80,9 @@ def send_until_accepted(port: int, content: bytes) -> int:
         except OSError:
             answer = b""
         if b"MSA|AA|42" in answer:
-            return attempt
+            return
         assert answer == b"", answer
+        unanswered.set()
         time.sleep(0.2)
     raise AssertionError("it was never accepted")
 
@@ -88,22 +92,25 @@ def test_with_the_broker_killed_in_the_middle_nothing_is_lost_and_nothing_twice(
     broker: PrivateBroker, tmp_path: Path
 ) -> None:
     port, messages = free_port(), 60
+    settle(broker)
     with services(broker, tmp_path, PUBLISHER_MLLP_PORT=str(port)) as (_, consumer):
+        unanswered = threading.Event()
 
         def kill_and_start() -> None:
             broker.kill()
+            assert unanswered.wait(60), "a message meets the kill"
             broker.start()
 
-        killing = threading.Thread(target=kill_and_start)
-        attempts = []
-        for number in range(messages):
-            if number == messages // 3:
-                killing.start()
-            attempts.append(send_until_accepted(port, administration(number)))
-        killing.join()
-        eventually(lambda: count(consumer) == messages, 60)
-
-    assert max(attempts) > 1, "the kill met a message on its way"
+        sent = 0
+        with ThreadPoolExecutor(1) as pool:
+            for sent in range(1, messages // 3 + 1):
+                send_until_accepted(port, administration(sent), unanswered)
+            killing = pool.submit(kill_and_start)
+            while sent < messages or not killing.done():
+                sent += 1
+                send_until_accepted(port, administration(sent), unanswered)
+            killing.result()
+        eventually(lambda: count(consumer) == sent, 60)
 
 
 def test_the_command_of_the_hl7_library_sends_a_file(broker: PrivateBroker, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from publisher_app.failures import UnreadableInput
 from tests.unit.publisher.fhir.reading import administration, bundle, read
 
-EXAMPLES = Path(__file__).parents[3] / "data" / "fhir" / "hl7-r4-examples.ndjson"
+EXAMPLES = Path(__file__).with_name("hl7-r4-examples.ndjson")
 HALF_PAST_THREE, HALF_PAST_ONE = "2015-01-15T03:30", "2015-01-15T13:30"
 EVENING, NIGHT = "2015-01-15T21:03", "2015-01-16T01:03"
 # Read from HL7's own examples, of which 0309 names three ingredients in 341 characters.
