@@ -47,11 +47,11 @@ class Elements:
         return [bytes(element) for element in elements if element is not UNSET]
 
 
-def fields_of(element: bytes) -> dict[str, object] | None:
+def fields_of(element: bytes, *, is_listed: bool = False) -> dict[str, object] | None:
     """Return what an object holds of a report's fields; None where it is no object.
 
     What is far too long for a field is another text that is. Of a record's version the ``events``
-    are taken apart likewise.
+    are taken apart likewise, but not those of what ``is_listed`` among them.
 
     Raises:
         NotJson: it is none.
@@ -66,8 +66,13 @@ def fields_of(element: bytes) -> dict[str, object] | None:
     fields = {name: value for name, value in zip(_NAMES, values, strict=True) if value is not UNSET}
     events = fields.pop("events", None)
     if isinstance(events, Raw) and is_of_record(fields):
-        parts = elements.of(bytes(events))
-        fields["events"] = _content(events) if parts is None else [*map(fields_of, parts)]
+        if is_listed:
+            # What is in it is not taken apart: in each there could be another one.
+            fields["events"] = None
+        else:
+            parts = elements.of(bytes(events))
+            listed = None if parts is None else [fields_of(part, is_listed=True) for part in parts]
+            fields["events"] = _content(events) if listed is None else listed
     return fields
 
 

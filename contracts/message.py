@@ -10,13 +10,16 @@ from pydantic_core.core_schema import bytes_schema, json_or_python_schema
 from contracts.elements import NotJson, elements, fields_of
 from contracts.event import MAX_EVENTS, MedicationEvent, first_of, reasons
 from contracts.reading import NO_REPORTS, is_of_versions, read_plain, write_message
-from contracts.records import RecordEvent, RecordVersion, Report, explain_report
+from contracts.records import RECORD_FIELDS, RecordEvent, RecordVersion, Report, explain_report
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-"""Room for MAX_EVENTS events whose every character is written as an escape."""
+"""Room for MAX_EVENTS events of no record whose every character is written as an escape."""
 
 _Report = MedicationEvent | RecordEvent | RecordVersion
 _Reports = _Report | Annotated[list[_Report], Field(max_length=MAX_EVENTS)]
+
+
+_Named = tuple[str, str]
 
 
 class _DocumentedAs:
@@ -153,6 +156,7 @@ def _explain_list(parts: Iterable[bytes]) -> ReadMessage:
     """Take the good reports out of a list that may hold bad ones too."""
     good: list[Report] = []
     refusals: list[str] = []
+    broken: set[_Named | None] = set()
     size = 0
     for index, part in enumerate(parts):
         fields = fields_of(part)
@@ -163,7 +167,25 @@ def _explain_list(parts: Iterable[bytes]) -> ReadMessage:
             good.append(explain_report(fields))
         except ValidationError as error:
             refusals.append(f"element {index}: {reasons(error)}")
-    return ReadMessage(good, first_of(refusals) or None)
+            broken.add(_version_named(fields))
+    broken.discard(None)
+    whole = [each for each in good if _version_of(each) not in broken]
+    if torn := len(good) - len(whole):
+        refusals.append(f"{torn} more: of a version of which an element is refused")
+    return ReadMessage(whole, first_of(refusals) or None)
+
+
+def _version_named(fields: Mapping[str, object] | None) -> _Named | None:
+    """Name the version that an element that is refused would have been of."""
+    named = [None if fields is None else fields.get(name) for name in RECORD_FIELDS]
+    record, version = (each.strip() if isinstance(each, str) else None for each in named)
+    return (record, version) if record and version else None
+
+
+def _version_of(report: Report) -> _Named | None:
+    if isinstance(report, RecordVersion):
+        return report.record_id, report.record_version
+    return None
 
 
 def _size_of(fields: Mapping[str, object] | None) -> int:

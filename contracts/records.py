@@ -1,11 +1,12 @@
 """Records: what a source reports whole, and again in a new version when it corrects it."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, LiteralString
 
 from msgspec import Meta
 from msgspec.structs import astuple
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from contracts.described import Described
 from contracts.event import (
@@ -102,6 +103,8 @@ def explain_report(fields: object) -> Report:
     if not isinstance(fields, Mapping) or not is_of_record(fields):
         return explain_event(fields)
     if "events" in fields:
+        if any(name in fields for name in FIELDS):
+            raise _refusal("stands beside the fields of an event: leave out either")
         return explain_version(fields)
     event = _RECORD_EVENT.validate_python(fields)
     own = MedicationEvent(*astuple(event)[: len(FIELDS)])
@@ -110,7 +113,18 @@ def explain_report(fields: object) -> Report:
 
 def explain_version(fields: Mapping[str, object]) -> RecordVersion:
     """Make a version of a record with its list of events likewise."""
+    listed = fields.get("events")
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, Mapping) and (is_of_record(each) or "events" in each):
+            raise _refusal("lists an event of a record of its own: they are of the one that lists")
     return _VERSION.validate_python(fields)
+
+
+def _refusal(why: LiteralString) -> ValidationError:
+    problem = PydanticCustomError("record", why)
+    return ValidationError.from_exception_data(
+        RecordVersion.__name__, [{"type": problem, "loc": ("events",), "input": None}]
+    )
 
 
 def checked_source(name: object) -> str:
@@ -121,9 +135,12 @@ def checked_source(name: object) -> str:
 
     """
     try:
-        return _SOURCE.validate_python(name)
+        source = _SOURCE.validate_python(name)
     except ValidationError as error:
         raise ValueError(reasons(error)) from None
+    if "/" in source:
+        raise ValueError("holds a slash, which parts it from the rest of a record_id")
+    return source
 
 
 def is_of_record(fields: Mapping[str, object]) -> bool:

@@ -48,6 +48,7 @@ _REASONS = {
     Action.CANCEL_START: Reason.CANCEL_START_WITHOUT_START,
     Action.CANCEL_STOP: Reason.CANCEL_STOP_WITHOUT_STOP,
 }
+_Order = tuple[datetime, str, int, str, str, tuple[str, str]]
 _BY_START = attrgetter("opened_by.event_time", "opened_by.medication_name")
 
 
@@ -112,7 +113,7 @@ class MedicationPeriods(NamedTuple):
         """Say of each event what it did, in the order of time."""
         verdicts = [verdict for history in self.histories for verdict in history.verdicts()]
         verdicts += (Verdict(event, Role.SUPERSEDED) for event in self.superseded)
-        return sorted(verdicts, key=lambda verdict: verdict.event.event_time)
+        return sorted(verdicts, key=lambda verdict: _event_order(verdict.event))
 
 
 def medication_periods(
@@ -177,8 +178,12 @@ def _anomalies(history: FoldedHistory) -> Iterator[Anomaly]:
         yield Anomaly(event, _REASONS[event.action])
 
 
-def _anomaly_order(anomaly: Anomaly) -> tuple[datetime, str, int, str, str, tuple[str, str]]:
-    event, _ = anomaly
+def _anomaly_order(anomaly: Anomaly) -> _Order:
+    return _event_order(anomaly.event)
+
+
+def _event_order(event: MedicationEvent) -> _Order:
+    """Order events by time, and those of an instant the same way whatever the order of arrival."""
     return (
         event.event_time,
         event.medication_name,

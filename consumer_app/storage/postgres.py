@@ -122,9 +122,12 @@ _WRITE = f"""
 # What stores the events waits for all that was written before. The lock makes those wait who give
 # names up, in whichever order.
 _BEGIN_ADDING = f"SET LOCAL synchronous_commit = off; SELECT FROM {NUMBERING} FOR SHARE"
-# All who do it take the names in one order, and so can't deadlock.
+# All who do it take the names in one order, and so can't deadlock. What is there is not given a
+# number in vain: they end.
 _ADD_PATIENTS, _ADD_MEDICATIONS = (
-    f"INSERT INTO {table} ({name}) SELECT unnest($1::text[]) ON CONFLICT ({name}) DO NOTHING"
+    f"INSERT INTO {table} ({name}) SELECT added FROM unnest($1::text[]) AS named(added)"  # noqa: S608
+    f' WHERE NOT EXISTS (SELECT FROM {table} WHERE {name} = added COLLATE "C")'
+    f" ON CONFLICT ({name}) DO NOTHING"
     for table, name in ((PATIENTS, "patient_id"), (MEDICATIONS, "medication_name"))
 )
 # Without those that have all: an ON CONFLICT DO UPDATE would lock their rows.

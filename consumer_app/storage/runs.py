@@ -140,6 +140,12 @@ def deletion_of_versions(run: Run) -> Delete:
     return delete(RECORD_VERSIONS).where(RECORD_VERSIONS.c.run == run.id)
 
 
+def count_of_versions(run: Run) -> Select[Any]:
+    """Count the versions of records that a run alone has brought."""
+    counting = select(func.count().label("versions"))
+    return counting.select_from(RECORD_VERSIONS).where(RECORD_VERSIONS.c.run == run.id)
+
+
 def _in(span: Span, table: Table) -> list[ColumnElement[bool]]:
     column = table.c.patient
     behind = column > span.after

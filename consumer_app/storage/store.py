@@ -26,6 +26,7 @@ from sqlalchemy import (
     RowMapping,
     ScalarSelect,
     Select,
+    String,
     Subquery,
     Table,
     Update,
@@ -121,7 +122,13 @@ def _kind(
 
 
 _EVENTS_ALONE = _kind(
-    EVENTS, {"record_id": _NO_TEXT, "record_version": _NO_TEXT, "superseded_by": _NO_TEXT}
+    EVENTS,
+    {
+        "record_id": _NO_TEXT,
+        "record_version": _NO_TEXT,
+        # Of a record it may be empty, and is then no absent one.
+        "superseded_by": literal(None, String()),
+    },
 )
 _EVENTS_OF_RECORDS = _kind(
     RECORD_EVENTS,
@@ -165,10 +172,14 @@ class HistoryKey(NamedTuple):
 
 
 class HistorySize(NamedTuple):
-    """How many events a history has: those that stand for themselves, and those of records."""
+    """How many events a history has."""
 
     alone: int
+    """Those that stand for themselves."""
     of_records: int = 0
+    """Those of records, whichever version counts."""
+    counting: int = 0
+    """Of these, those whose version counts."""
 
 
 class ReceivedEvent(FullEvent, frozen=True, kw_only=True, omit_defaults=False):
@@ -508,11 +519,20 @@ class EventStore:
                     ]
                 )
 
-    async def delete_versions(self, run: Run) -> None:
-        """Delete the versions of records that a run alone has brought: lower ones count again."""
+    async def count_versions(self, run: Run) -> int:
+        """Count the versions of records that a run alone has brought."""
+        (row,) = await self._read(runs.count_of_versions(run))
+        versions: int = row["versions"]
+        return versions
+
+    async def delete_versions(self, run: Run) -> int:
+        """Delete the versions of records that a run alone has brought: lower ones count again.
+
+        Return how many those were.
+        """
         with database_errors("written"):
             async with self._engine.begin() as connection:
-                await connection.execute(runs.deletion_of_versions(run))
+                return (await connection.execute(runs.deletion_of_versions(run))).rowcount
 
     async def partitions(self) -> int:
         """Count the partitions of the table, in PostgreSQL."""
@@ -685,11 +705,14 @@ async def _delete_history(
     connection: AsyncConnection, history: HistoryKey, size: HistorySize
 ) -> bool:
     """Delete a history from both tables, or from none where it is of another size."""
-    left = dict(zip(_TABLES, size, strict=True))
+    left = {EVENTS: size.alone, RECORD_EVENTS: size.of_records}
+    # A newer version takes others away, and the history does not grow by it.
+    counts = RECORD_EVENTS.c.version == _NEWEST_OF_RECORD
+    unchanged = _count(RECORD_EVENTS, and_(_is(RECORD_EVENTS, history), counts)) == size.counting
     async with connection.begin_nested() as part:
         for table in _TABLES:
             expected = (_count(each, _is(each, history)) == n for each, n in left.items())
-            deletion = delete(table).where(_is(table, history), *expected)
+            deletion = delete(table).where(_is(table, history), *expected, unchanged)
             if (await connection.execute(deletion)).rowcount != left[table]:
                 await part.rollback()
                 return False

@@ -126,8 +126,9 @@ def _separable(medication: Iterable[_History]) -> list[_History]:
 
 
 def _size(history: Sequence[MedicationEvent]) -> HistorySize:
-    of_records = sum(isinstance(event, RecordedEvent) for event in history)
-    return HistorySize(len(history) - of_records, of_records)
+    of_records = [event for event in history if isinstance(event, RecordedEvent)]
+    counting = sum(event.superseded_by is None for event in of_records)
+    return HistorySize(len(history) - len(of_records), len(of_records), counting)
 
 
 def _key(history: Sequence[MedicationEvent]) -> HistoryKey:

@@ -24,6 +24,8 @@ class Retracted:
     patients: int = 0
     shared: int = 0
     """Events that the run brought first, and that stay as another one brought them too."""
+    versions: int = 0
+    """Versions of records, those without events too: what they superseded counts again."""
 
 
 async def find_run(store: EventStore, name: str) -> Run:
@@ -59,7 +61,9 @@ async def retract_run(store: EventStore, run: Run, retracted: Retracted, *, dry_
     if not dry_run:
         await store.retract(run)
         # First: what they superseded counts again, and nothing of them does.
-        await store.delete_versions(run)
+        retracted.versions = await store.delete_versions(run)
+    else:
+        retracted.versions = await store.count_versions(run)
     async for span in store.spans():
         found = await store.counts(span)
         alone = found.get(run.id, _NOTHING)

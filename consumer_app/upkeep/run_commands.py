@@ -66,7 +66,8 @@ def retract(
     """Take out what a run of a publisher alone has brought.
 
     Without --yes it is only counted. What another run has brought too stays. The answers about the
-    patients concerned change: for each patient at once, for one patient after the other.
+    patients concerned change: for one patient after the other, save that versions of records go
+    first, all at once.
 
     The name takes nothing any more: what arrives of the run afterwards, whether it waited in
     RabbitMQ or is published later, is not stored, but counted, and `database runs` shows it. A
@@ -103,8 +104,13 @@ def _written(time: datetime) -> str:
 def _outcome(counts: Retracted, *, done: bool) -> str:
     taken = "taken out" if done else "would be taken out (give --yes to do it)"
     change = "have changed" if done else "would change"
+    of_records = ""
+    if counts.versions:
+        versions = _counted(counts.versions, "version")
+        of_records = f", {versions} of records, of which those before count again"
     return (
-        f"{_counted(counts.events, 'event')} of {_counted(counts.patients, 'patient')} {taken}; "
+        f"{_counted(counts.events, 'event')} of {_counted(counts.patients, 'patient')}{of_records} "
+        f"{taken}; "
         f"{counts.shared} that it brought first stay, as another run has brought them too\n"
         f"the periods of these patients {change}; to publish the same file again, give it another "
         "name: --run NAME"

@@ -55,7 +55,8 @@ const sentences = {
     `Takes back the ${counterpart.action} of ${timeOf(counterpart)}.`,
   superseded: ({ record_version, superseded_by }) => `Does not count: version ${record_version} of its `
     + (superseded_by ? `record was replaced by ${superseded_by}.` : "record is taken out."),
-  unmatched: ({ action }) => `Changes nothing: ${lower(unmatched[action])}`,
+  unmatched: ({ action }) =>
+    `Changes nothing: ${lower(unmatched[action] ?? "The service says no more of it.")}`,
 };
 
 function timeOf(event) {

@@ -101,6 +101,8 @@ class FieldMapping:
         events: list[MedicationEvent] = []
         problems: list[str] = []
         if isinstance(listed, list):
+            if _picked(fields, FIELDS):
+                raise NoEvent("events: stands beside the fields of an event: leave out either")
             for place, each in enumerate(listed):
                 try:
                     events.append(self._listed_event(each))
@@ -122,7 +124,10 @@ class FieldMapping:
     def _listed_event(self, content: object) -> MedicationEvent:
         if not isinstance(content, dict):
             raise NoEvent(_NO_OBJECT)
-        return self._event(_fields(content, self._shape_of(content).columns))
+        fields = _fields(content, self._shape_of(content).columns)
+        if _picked(fields, RECORD_FIELDS):
+            raise NoEvent("is of a record of its own, and not of the one that lists it")
+        return self._event(fields)
 
     def _event(self, fields: Mapping[str, object]) -> MedicationEvent:
         """Read an event of what may have a record's fields, too."""

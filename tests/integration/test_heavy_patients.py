@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
+from msgspec.structs import astuple
 from sqlalchemy import text
 
 from consumer_app.queries import apart
@@ -21,12 +22,13 @@ from consumer_app.queries.answers import answer_to
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.queries.routes import LAST_RECEIVED, periods_router
+from consumer_app.recorded import RecordedEvent
 from consumer_app.storage import postgres, sqlite
 from consumer_app.storage.backend import EVENTS_A_TRIP, MOST_EVENTS, Found
 from consumer_app.storage.database import open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
-from contracts import Action, MedicationEvent
+from contracts import Action, MedicationEvent, RecordVersion, Report
 from runtime.child import Child
 from runtime.http.problems import answer_problems
 from tests.callers import let_in
@@ -82,7 +84,7 @@ class Consumer:
 
 
 @asynccontextmanager
-async def consumer_with(url: str, stored: Iterable[MedicationEvent]) -> AsyncIterator[Consumer]:
+async def consumer_with(url: str, stored: Iterable[Report]) -> AsyncIterator[Consumer]:
     answered_apart = AnswersApart({"DATABASE_URL": url}, asyncio.Lock())
     async with EventStore.at(url) as store:
         await store.add(list(stored))
@@ -109,6 +111,36 @@ async def test_many_events_are_answered_as_few_are(url: str) -> None:
             asked = PeriodsQuery.model_validate({"patient_id": "many"} | query)
             assert answer.json() == json.loads(b"".join(answer_to(asked, stored))), query
             assert LAST_RECEIVED in answer.headers
+
+
+async def test_so_are_those_of_which_some_are_of_records(url: str) -> None:
+    plain = [*events("many", MANY)]
+    of_record = [
+        MedicationEvent("many", f"Medication {number}", action, FIRST)
+        for number in (1, 0)
+        for action in (Action.STOP, Action.START)
+    ]
+    versions = [
+        RecordVersion(f"pharmacy/{record}", version, [event])
+        for record, event in enumerate(of_record)
+        for version in "12"
+    ]
+    stored = [
+        RecordedEvent(
+            *astuple(event),
+            record_id=each.record_id,
+            record_version=each.record_version,
+            superseded_by="2" if each.record_version == "1" else None,
+        )
+        for each in versions
+        for event in each.events
+    ]
+    async with consumer_with(url, [*plain, *versions]) as consumer:
+        for explain in (False, True):
+            answer = await consumer.ask(patient_id="many", explain=explain)
+            asked = PeriodsQuery(patient_id="many", explain=explain)
+            expected = json.loads(b"".join(answer_to(asked, [*stored[::-1], *plain])))
+            assert answer.json() == expected
 
 
 async def test_equal_questions_that_come_together_are_answered_once(

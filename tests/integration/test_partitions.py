@@ -154,7 +154,7 @@ async def test_so_do_events_of_records(url: str) -> None:
             assert plans.take() == [{own, own.removeprefix("record_")}]
 
         key = HistoryKey(PATIENT, EVENT.medication_name, None)
-        assert await store.delete({key: HistorySize(0, 1)}) == [key]
+        assert await store.delete({key: HistorySize(0, 1, 1)}) == [key]
         assert plans.take() == [{own, own.removeprefix("record_")}] * 2
 
 

@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from consumer_app.recorded import RecordedEvent
 from consumer_app.rules.periods import medication_periods
-from consumer_app.storage.store import EventStore
+from consumer_app.storage.database import open_database
+from consumer_app.storage.store import EventStore, HistoryKey, HistorySize
 from consumer_app.upkeep.retention import Purged, purge_histories
 from consumer_app.upkeep.retraction import Retracted, events_by_run, find_run, retract_run
 from contracts import FIELDS, MedicationEvent, RecordVersion
@@ -398,3 +399,49 @@ async def counted(store: EventStore, name: str) -> set[MedicationEvent]:
         for each in (await store.read(name + patient)).events
         if isinstance(each, RecordedEvent) and each.superseded_by is None
     }
+
+
+async def test_a_history_whose_version_is_superseded_meanwhile_is_not_purged(
+    store: EventStore, name: str
+) -> None:
+    key = HistoryKey(f"{name}1", "X", None)
+    await store.add([replace(event("start", 0), patient_id=f"{name}1")])
+    await store.add(named([version("r", "1", event("stop", 5))], name))
+    size = HistorySize(alone=1, of_records=1, counting=1)
+    await store.add(named([version("r", "2")], name))
+    assert await store.delete({key: size}) == []
+    assert await periods(store, f"{name}1") == [("X", BEGIN, None)]
+    assert await store.delete({key: size._replace(counting=0)}) == [key]
+
+
+async def test_what_is_there_takes_no_new_number(url: str, name: str) -> None:
+    async with EventStore.at(url) as store:
+        for number in range(5):
+            await store.add(named([version("r", "1", event()), version(str(number), "1")], name))
+        before = await gaps(url)
+        await store.add(named([version("r", "1", event()), version("new", "1")], name))
+        assert await gaps(url) == before
+
+
+async def gaps(url: str) -> int:
+    """Count the numbers of records that were given in vain."""
+    engine = open_database(url)
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(read_only=True)
+            counting = text("SELECT max(number) - count(*) FROM record")
+            return int(await connection.scalar(counting))
+    finally:
+        await engine.dispose()
+
+
+async def test_while_a_run_is_retracted_pages_say_what_reading_says(
+    store: EventStore, name: str
+) -> None:
+    await store.add(named([version("r", "1", event())], name), f"{name}run")
+    run = await find_run(store, f"{name}run")
+    await store.retract(run)
+    assert await store.delete_versions(run) == 1
+    [paged] = (await store.read_page(f"{name}1", 5)).events
+    assert paged.superseded_by == ""
+    assert await versions_of(store, f"{name}1") == {"1": ""}
