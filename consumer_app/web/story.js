@@ -53,8 +53,10 @@ const sentences = {
     `Does not count: cancelled by the report of ${timeOf(counterpart)}.`,
   cancel: ({ counterpart }) =>
     `Takes back the ${counterpart.action} of ${timeOf(counterpart)}.`,
-  superseded: ({ record_version, superseded_by }) => `Does not count: version ${record_version} of its `
-    + (superseded_by ? `record was replaced by ${superseded_by}.` : "record is taken out."),
+  superseded: ({ record_version, superseded_by }) => {
+    const what = superseded_by ? `was replaced by ${superseded_by}` : "is taken out";
+    return `Does not count: version ${record_version} of its record ${what}.`;
+  },
   unmatched: ({ action }) =>
     `Changes nothing: ${lower(unmatched[action] ?? "The service says no more of it.")}`,
 };

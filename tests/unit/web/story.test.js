@@ -122,6 +122,20 @@ for (const [what, told, said] of [
     "a cancel", event("cancel_stop", 5, "cancel", { counterpart: stop(3) }),
     "Takes back the stop of 1 Jan 2021 04:00.",
   ],
+  [
+    "an event of a version that is not the newest",
+    event("stop", 3, "superseded", { record_version: "1", superseded_by: "2" }),
+    "Does not count: version 1 of its record was replaced by 2.",
+  ],
+  [
+    "an event of a version that is being retracted",
+    event("stop", 3, "superseded", { record_version: "1", superseded_by: "" }),
+    "Does not count: version 1 of its record is taken out.",
+  ],
+  [
+    "an event of a role that a newer service gives", event("start", 3, "unheard of"),
+    "Changes nothing: the service says no more of it.",
+  ],
 ]) {
   test(`of ${what} it is said what it did`, () => {
     assert.equal(why(told, { period: period(start(1), stop(6)) }), said);
