@@ -21,8 +21,15 @@ _WORKBOOK = re.compile(rb"\[Content_Types\]\.xml|xl/|opendocument\.spreadsheet")
 _TAR, _TAR_AT = b"ustar", 257
 
 _TEXTS = ((re.compile(r"\s*<"), f"XML or HTML: {_EXPORT}"),)
+_BEFORE_HL7, _HL7_SEPARATORS = "\x0b ", "|^~$#!"
 HL7 = "HL7 v2: send it by MLLP, or publish it as a file"
 FHIR = "FHIR: post it to /fhir"
+
+
+def begins_as_hl7(line: str) -> bool:
+    """Say whether a first line is that of a message of HL7 v2, or of a batch of them."""
+    beginning = line.lstrip(_BEFORE_HL7)
+    return beginning[:3] in ("MSH", "FHS", "BHS") and beginning[3:4] in tuple(_HL7_SEPARATORS)
 
 
 def foreign_bytes(beginning: bytes) -> str | None:

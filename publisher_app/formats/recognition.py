@@ -12,9 +12,9 @@ from publisher_app.formats.delimited import delimited
 from publisher_app.formats.fhir.options import FhirOptions
 from publisher_app.formats.fhir.reading import Resources, gather
 from publisher_app.formats.fhir.references import Gathering, Resolver
-from publisher_app.formats.foreign import FHIR, HL7, foreign_text
+from publisher_app.formats.foreign import FHIR, HL7, begins_as_hl7, foreign_text
 from publisher_app.formats.hl7.options import Hl7Options
-from publisher_app.formats.hl7.reading import Messages, begins_as_hl7
+from publisher_app.formats.hl7.reading import Messages
 from publisher_app.formats.json_arrays import json_array
 from publisher_app.formats.json_beginnings import Begun, begin_array, begin_object
 from publisher_app.formats.json_objects import json_objects
@@ -57,6 +57,10 @@ class Reading(Protocol):
     source: str | None
     as_of: str | None
 
+    @property
+    def encoding_of_files(self) -> str | None:
+        """What files are said to be in."""
+
 
 class Formats:
     """The formats that are read, as the settings have it."""
@@ -67,6 +71,7 @@ class Formats:
         self._mapping = FieldMapping(self.columns, settings.timezone, settings.time_format)
         self._fhir = fhir_options(settings)
         self.hl7 = hl7_options(settings)
+        self._encoding = settings.encoding_of_files
         self._table = _table_reader(settings)
         self._referred = referred
 
@@ -81,7 +86,7 @@ class Formats:
         if source is None:
             return self.of_events(iter(()))
         if begins_as_hl7(source.first):
-            messages = Messages(self.hl7)
+            messages = Messages(self.hl7, self._encoding)
             records = messages.records([source.first], source.rest, source.line)
             return Recognised(records, messages.reports_of)
         begun = _begin(source)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import IO, BinaryIO, cast
 
 from publisher_app.failures import UnreadableInput
-from publisher_app.formats.foreign import foreign_bytes
+from publisher_app.formats.foreign import begins_as_hl7, foreign_bytes
 from publisher_app.formats.records import MAX_CHARACTERS
 from runtime import gzip_data
 
 BYTE_ORDER_MARK = "\ufeff"
 
 _LOOK = 64 * 1024
+_LOOK_FOR_HL7 = 64
 _CHUNK = 64 * 1024
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -102,6 +103,8 @@ def _check_encoding(beginning: bytes, encoding: str | None) -> None:
             told = f"it is {marked.upper()}, as its byte order mark says, and not {encoding}"
             raise UnreadableInput(told)
         return
+    if begins_as_hl7(beginning[:_LOOK_FOR_HL7].decode("latin-1")):
+        return  # each message says it itself
     found = marked or ("utf-16" if _is_utf_16(beginning) else "utf-8")
     if found != "utf-8":
         raise OtherEncoding(found.upper(), found)

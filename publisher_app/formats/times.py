@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from zoneinfo import ZoneInfo
 
 _OFFSET = r" ?(?P<offset>[Zz]|[Zz]\[UTC\]|UTC|GMT|[+-]\d\d(:?\d\d)?)?"
@@ -35,7 +35,8 @@ def read_time(value: object, zone: ZoneInfo | None, formats: Sequence[str] = ())
 
     """
     text = value if isinstance(value, str) else ""
-    if quick := _rfc_3339(text):
+    quick = _rfc_3339(text)
+    if quick is not None and MINYEAR < quick.year < MAXYEAR:
         return quick
     time = _iso_8601(text)  # as most others are, without a space too many
     if time is None:
@@ -43,13 +44,16 @@ def read_time(value: object, zone: ZoneInfo | None, formats: Sequence[str] = ())
         time = _iso_8601(text) or _formatted(text, formats)
     if time is None:
         raise ValueError(_NO_NUMBER if isinstance(value, int | float) else _why_no_time(text))
-    if time.tzinfo is not None:
-        return time
-    if zone is None:
+    if time.tzinfo is None and zone is None:
         raise ValueError(
             "has no offset: write one, or name the zone with --timezone (PUBLISHER_TIMEZONE)"
         )
-    return _in_zone(time, zone)
+    try:
+        placed = time if time.tzinfo is not None or zone is None else _in_zone(time, zone)
+        placed.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"lies outside the years 1 to 9999 in UTC: {_EXAMPLE}") from None
+    return placed
 
 
 def check_format(written: str) -> None:

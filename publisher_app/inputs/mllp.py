@@ -7,6 +7,7 @@ at all, and the connection is closed: senders repeat what was not answered, and 
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -37,6 +38,12 @@ _RENEWAL_SECONDS = 60.0
 _FAREWELL_SECONDS = 10.0
 _MOST_TOLD = 64
 _BETWEEN_FRAMES = b"\r\n"
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
 
 Network = IPv4Network | IPv6Network
 
@@ -75,6 +82,7 @@ class MllpListener:
         self._publishing = Batcher(self._publish, most=MAX_EVENTS)
         self._listening = listening
         self._connections: set[asyncio.Task[None]] = set()
+        self._noted: set[str] = set()
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._closing = False
@@ -123,6 +131,7 @@ class MllpListener:
         try:
             address = writer.get_extra_info("peername")[0]
             if self._may_send(address):
+                _keep_alive(writer.get_extra_info("socket"))
                 await self._serve(reader, writer)
         except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass  # it has gone, or we are: what was confirmed is
@@ -187,16 +196,30 @@ class MllpListener:
 
     def _read(self, content: bytes) -> tuple[list[RecordVersion], Wrong | None]:
         reports: list[RecordVersion] = []
-        options = self._formats.hl7
+        options, notes = self._formats.hl7, Notes()
         try:
             message = read_message(content, options.charset)
             # The good ones of a message are published, too: senders do not repeat it.
-            reports.extend(Administrations(message, options, Notes()).versions())
+            reports.extend(Administrations(message, options, notes).versions())
         except Wrong as problem:
             return reports, problem
         except NoEvent as problem:
             return reports, Wrong(DATA_TYPE, "RXA", str(problem))
+        finally:
+            self._tell_of(notes)
         return reports, None
+
+    def _tell_of(self, notes: Notes) -> None:
+        """Log what is worth telling beside errors: once, as it is so of each message then."""
+        for note in notes.keys() - self._noted:
+            logger.warning("MLLP: messages have %s; this is told once", note)
+            self._noted.add(note)
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    """Let the system find out when a quiet sender is gone: it would hold its place for ever."""
+    for level, option, value in _KEEP_ALIVE:
+        connection.setsockopt(level, option, value)
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes | None:

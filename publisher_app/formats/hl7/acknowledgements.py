@@ -6,6 +6,7 @@ from publisher_app.formats.hl7.errors import REQUIRED, Wrong
 from publisher_app.formats.hl7.messages import Segment
 
 _ACCEPTED, _ERROR, _REFUSED = "A", "E", "R"
+_CONDITIONS = ("AL", "NE", "ER", "SU")
 _TEXT_OF_0357 = {
     100: "Segment sequence error",
     101: "Required field missing",
@@ -35,7 +36,9 @@ def acknowledgement(header: Segment | None, problem: Wrong | None, now: datetime
 def _code(header: Segment, problem: Wrong | None) -> str | None:
     """Choose the code, by MSH-15 and MSH-16: https://hl7-definition.caristix.com/v2/HL7v2.5.1."""
     letter = _ACCEPTED if problem is None else _REFUSED if problem.is_refusal else _ERROR
-    accept, application = header.text(15), header.text(16)
+    told = (header.text(15), header.text(16))
+    # What is no condition is as if nothing were said: who writes it waits for an answer, too.
+    accept, application = (each if each in _CONDITIONS else "" for each in told)
     if not accept and not application:
         return f"A{letter}"  # original mode
     if _is_asked_for(accept, problem):
@@ -56,11 +59,10 @@ def _written(header: Segment | None, code: str, problem: Wrong | None, now: date
         return _joined(segments, "ascii")
     d = header.delimiters
     control = header.raw(10)
-    names = d.component + d.repetition + d.escape + d.subcomponent
     trigger = header.component(header.raw(9), 2)
     fields = [
         "MSH",
-        names,
+        header.raw(2),
         header.raw(5),
         header.raw(6),
         header.raw(3),
@@ -91,8 +93,8 @@ def _error(header: Segment, problem: Wrong) -> str:
     where = d.component.join((segment, "1", place)) if field else segment
     code = d.component.join((str(problem.code), told, "HL70357"))
     words = str(problem)
-    for delimiter in (d.escape, d.field, d.component, d.repetition, d.subcomponent):
-        words = words.replace(delimiter, " ") if delimiter else words
+    for delimiter in (d.field, *header.raw(2)):
+        words = words.replace(delimiter, " ")
     return d.field.join(("ERR", "", where, code, "E", "", "", "", words))
 
 

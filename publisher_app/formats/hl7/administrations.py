@@ -41,6 +41,11 @@ class _Administered(NamedTuple):
     rxa: Segment
 
     @property
+    def is_deletion(self) -> bool:
+        """Whether RXA-21 takes back what was reported."""
+        return self.rxa.text(21) == "D"
+
+    @property
     def is_by_word(self) -> bool:
         """Whether RXA-20 says what was done, in a word that is none of HL7's."""
         return self.rxa.text(20) not in (*_GIVEN, *_NOTHING)
@@ -70,10 +75,12 @@ class Administrations:
 
         """
         self._check()
-        patient = self._patient()
+        administered = [*self._administered()]
+        # To delete a record takes its key alone.
+        patient = "" if all(each.is_deletion for each in administered) else self._patient()
         wrong: list[Wrong] = []
         of_records: dict[str, list[_Administered]] = {}
-        for each in self._administered():
+        for each in administered:
             try:
                 of_records.setdefault(self._key(each), []).append(each)
             except Wrong as problem:
@@ -155,12 +162,12 @@ class Administrations:
             return f"{key}/{rxa.text(20)}/{rxa.text(3)}"
         return f"{key}/{rxa.text(3)}" if self._options.by_start else key
 
-    def _done(self, rxa: Segment) -> Word | None:
+    def _done(self, said: _Administered) -> Word | None:
         """Say what was done: by a word of the profile, or None where the times tell it."""
-        action, status = rxa.text(21), rxa.text(20)
+        action, status = said.rxa.text(21), said.rxa.text(20)
         if action not in ("", "A", "U", "D"):
             raise Wrong(NOT_FOUND, "RXA-21", "is none of A, U and D")
-        if action == "D" or status in _NOTHING:
+        if said.is_deletion or status in _NOTHING:
             return "none"
         if status in _GIVEN:
             return None
@@ -170,7 +177,7 @@ class Administrations:
         return word
 
     def _events(self, said: _Administered, patient: str) -> Sequence[MedicationEvent]:
-        rxa, done = said.rxa, self._done(said.rxa)
+        rxa, done = said.rxa, self._done(said)
         if done == "none":
             return []
         begin, end = self._edges(rxa, self._time("RXA-3", rxa.text(3)), done)

@@ -12,6 +12,7 @@ from publisher_app.formats.hl7.errors import DATA_TYPE, REQUIRED, SEQUENCE, Wron
 MOST_CHARACTERS = 1024 * 1024
 
 _MOST_OF_HEADER = 64 * 1024
+_BEGINNING = 16
 
 VT, FS = "\x0b", "\x1c"
 _CHARSETS = {
@@ -23,7 +24,6 @@ _CHARSETS = {
     "UNICODE UTF-32": "utf-32",
     "GB 18030-2000": "gb18030",
     "KS X 1001": "euc_kr",
-    "CNS 11643-1992": "euc_tw",
     "BIG-5": "big5",
     "ISO IR6": "ascii",
     "ISO IR14": "shift_jis",
@@ -139,12 +139,37 @@ def read_message(content: bytes, charset: str | None = None) -> Message:
         Wrong: it can't be read.
 
     """
-    delimiters = _delimiters(content)
+    delimiters = _delimiters(_beginning(content))
     encoding = _charset(content, delimiters) or charset or "utf-8"
     try:
         text = content.decode(encoding)
     except ValueError:
         raise Wrong(DATA_TYPE, "MSH-18", f"the message is not {encoding}") from None
+    return _message(text, delimiters, encoding)
+
+
+def message_of(text: str, encoding: str) -> Message:
+    """Part a message that is text already: of this encoding, whatever its MSH-18 says.
+
+    Raises:
+        Wrong: it can't be read.
+
+    """
+    delimiters = _delimiters(text[:_BEGINNING])
+    if not text.isascii() and _has_undecoded(text):
+        raise Wrong(DATA_TYPE, "MSH", f"the message is not {encoding}")
+    return _message(text, delimiters, encoding)
+
+
+def _has_undecoded(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _message(text: str, delimiters: Delimiters, encoding: str) -> Message:
     segments = [
         Segment(_fields(line, delimiters), delimiters, encoding)
         for line in _SEGMENT_END.split(text)
@@ -154,20 +179,28 @@ def read_message(content: bytes, charset: str | None = None) -> Message:
 
 
 def header_of(content: bytes) -> Segment | None:
-    """Read MSH alone, of a message whose rest may not be read; None where there is none."""
+    """Read MSH alone, as it is written, of a message whose rest may not be read.
+
+    None where there is none.
+    """
     try:
-        delimiters = _delimiters(content)
+        delimiters = _delimiters(_beginning(content))
     except Wrong:
         return None
-    return Segment(_fields(_first_line(content), delimiters), delimiters, "latin-1")
+    fields = _fields(_first_line(content), delimiters)
+    # An escape that is none is no reason to leave a sender without an answer.
+    return Segment(fields, delimiters._replace(escape=""), "latin-1")
 
 
 def _first_line(content: bytes) -> str:
     return _SEGMENT_END.split(content[:_MOST_OF_HEADER].decode("latin-1"), maxsplit=1)[0]
 
 
-def _delimiters(content: bytes) -> Delimiters:
-    beginning = content[:16].decode("latin-1")
+def _beginning(content: bytes) -> str:
+    return content[:_BEGINNING].decode("latin-1")
+
+
+def _delimiters(beginning: str) -> Delimiters:
     field = beginning[3:4]
     if not beginning.startswith("MSH") or not field or field.isalnum() or field.isspace():
         raise Wrong(SEQUENCE, "MSH", "is not the first segment")

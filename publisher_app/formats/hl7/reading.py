@@ -1,5 +1,6 @@
 """Reading: files of messages, alone or in batches, are taken apart into records."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -7,22 +8,23 @@ from typing import IO
 
 from contracts import RecordVersion
 from publisher_app.formats.hl7.administrations import Administrations
-from publisher_app.formats.hl7.messages import FS, MOST_CHARACTERS, VT, read_message
+from publisher_app.formats.hl7.messages import FS, MOST_CHARACTERS, VT, message_of, read_message
 from publisher_app.formats.hl7.options import Hl7Options
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.records import Record
 
 _COUNTED = {"BTS": "messages", "FTS": "batches"}
 _AROUND = ("FHS", "BHS", "BTS", "FTS")
-_MOST_DIGITS = 9
-_USUAL_SEPARATORS = "|^~$#!"
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class Messages:
     """Reads the messages of one input; each is a record."""
 
-    def __init__(self, options: Hl7Options) -> None:
+    def __init__(self, options: Hl7Options, encoding: str | None = None) -> None:
+        """Take the ``encoding`` that the input was read in; without one its messages say it."""
         self._options = options
+        self._encoding = encoding
 
     def records(self, read: Sequence[str], rest: IO[str], line: int) -> Iterator[Record]:
         """Take a text apart, of which the beginning was ``read``, from its first line on.
@@ -54,8 +56,12 @@ class Messages:
         """
         if record.problem is not None:
             raise NoEvent(record.problem)
-        content = str(record.content).encode(errors="surrogateescape")
-        message = read_message(content, self._options.charset)
+        content = str(record.content)
+        if self._encoding is None:
+            of_bytes = content.encode(errors="surrogateescape")
+            message = read_message(of_bytes, self._options.charset)
+        else:
+            message = message_of(content, self._encoding)
         yield from Administrations(message, self._options, notes).versions()
 
 
@@ -84,12 +90,6 @@ class _Message:
             yield Record(self._place, "\r".join([*self._segments, ""]), problem)
 
 
-def begins_as_hl7(line: str) -> bool:
-    """Say whether a first line is that of a message, or of a batch of them."""
-    beginning = line.lstrip(VT + " ")
-    return beginning[:3] in ("MSH", "FHS", "BHS") and beginning[3:4] in _USUAL_SEPARATORS
-
-
 def _segments(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
     """Yield segments, whichever way their ends are written; frames are undone."""
     for text in chain(read, iter(lambda: rest.readline(MOST_CHARACTERS), "")):
@@ -108,8 +108,10 @@ def _count(name: str, counted: Counter[str]) -> Counter[str]:
 
 
 def _recount(place: int, segment: str, counted: Counter[str]) -> Iterator[Record]:
-    name, told = segment[:3], segment[4:].partition(segment[3:4])[0].strip()
-    is_right = told.isdigit() and len(told) <= _MOST_DIGITS and int(told) == counted[name]
+    name, separator, told = segment[:3], segment[3:4], ""
+    if separator:
+        told = segment[4:].partition(separator)[0].strip()
+    is_right = _COUNT.fullmatch(told) is not None and int(told) == counted[name]
     if told and not is_right:
         words = f"{name}-1: is another number of {_COUNTED[name]} than the {counted[name]} before"
         yield Record(place, segment, words)

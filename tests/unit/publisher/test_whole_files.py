@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from contracts import MedicationEvent, Report
+from contracts import MedicationEvent, RecordVersion, Report
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
@@ -34,6 +34,7 @@ class Published(NamedTuple):
     events: Sequence[MedicationEvent]
     said: str
     rejects: Sequence[Any]
+    versions: Sequence[RecordVersion]
 
 
 class Keeping(Confirming):
@@ -46,6 +47,10 @@ class Keeping(Confirming):
     @property
     def events(self) -> list[MedicationEvent]:
         return [each for each in self.reports if isinstance(each, MedicationEvent)]
+
+    @property
+    def versions(self) -> list[RecordVersion]:
+        return [each for each in self.reports if isinstance(each, RecordVersion)]
 
     async def publish(
         self, reports: Sequence[Report], run: str | None, source: str | None = None
@@ -72,7 +77,7 @@ async def publish(
     file = folder / "events"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     publisher, outcome = Keeping(), FileOutcome()
-    settings = PublisherSettings(map=dict(columns or {}))
+    settings = PublisherSettings(map=dict(columns or {}), encoding=encoding)
     formats, intake = Formats(settings), Intake(publisher, settings)
     try:
         with open_file(str(file), encoding, skip_lines, settled_seconds=0) as opened:
@@ -81,7 +86,7 @@ async def publish(
     except UnreadableInput:
         assert (publisher.reports, outcome.published, rejects_beside(file)) == ([], 0, [])
         raise
-    return Published(publisher.events, str(outcome), rejects_beside(file))
+    return Published(publisher.events, str(outcome), rejects_beside(file), publisher.versions)
 
 
 def rejects_beside(file: Path) -> list[Any]:

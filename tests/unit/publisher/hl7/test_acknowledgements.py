@@ -74,6 +74,16 @@ def test_what_is_no_message_is_refused_without_a_name() -> None:
     assert written.split(b"\r")[1] == b"MSA|AR|"
 
 
+def test_an_escape_that_is_none_is_answered_as_it_is_written() -> None:
+    written = answer(msh_10=r"4\XZZ\2") or ""
+    assert written.split("\r")[1] == r"MSA|AA|4\XZZ\2"
+
+
+def test_a_condition_that_is_none_leaves_nobody_without_an_answer() -> None:
+    assert code(None, "\\XZZ\\", "?") == "AA"
+    assert code(None, "NE", "sometimes") == code(None, "NE", "")
+
+
 def test_a_message_without_a_control_id_is_an_error() -> None:
     written = answer(None, msh_10="") or ""
     assert written.split("\r")[1:3] == [

@@ -267,6 +267,20 @@ def test_without_any_offset_a_time_is_rejected() -> None:
     assert str(read(content).problem).startswith("MSH-7: has no offset")
 
 
+def test_to_delete_a_record_takes_its_key_alone() -> None:
+    deletion = message(HEADER, ORDER, rxa(rxa_21="D", rxa_3="20210101080000+0000"))
+    [deleted], [given] = read(deletion).versions, read(usual()).versions
+    assert (deleted.record_id, deleted.events) == (given.record_id, [])
+    assert str(read(message(HEADER, ORDER, rxa(rxa_21="D"), rxa())).problem) == "PID: is missing"
+
+
+@pytest.mark.parametrize("time", ["00010101000000+1400", "99991231235959-1200"])
+def test_a_time_in_no_year_is_rejected(time: str) -> None:
+    why = "lies outside the years 1 to 9999 in UTC: write it like 2021-01-01T02:00:00Z"
+    assert str(read(usual(rxa(rxa_3=time))).problem) == f"RXA-3: {why}"
+    assert str(read(message(header(msh_7=time), PATIENT, ORDER, rxa())).problem) == f"MSH-7: {why}"
+
+
 def test_an_order_that_is_cancelled_is_told() -> None:
     found = read(message(HEADER, PATIENT, ORDER.replace("RE", "CA"), rxa()))
     assert found.edges == ["start 08:00", "stop 10:00"]

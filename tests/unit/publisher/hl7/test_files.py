@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from tests.unit.publisher.hl7.messages import rxa, usual
+import pytest
+
+from tests.unit.publisher.hl7.messages import ORDER, PATIENT, header, message, rxa, usual
 from tests.unit.publisher.test_whole_files import Published, publish
 
 ONE, TWO = usual(rxa(rxa_2="1")).decode(), usual(rxa(rxa_2="2")).decode()
@@ -42,3 +44,37 @@ async def test_what_stands_outside_of_messages_is_rejected(tmp_path: Path) -> No
     assert [each["reason"] for each in found.rejects] == [
         "is no segment of a message: MSH is missing"
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "written", "named"),
+    [
+        ("8859/1", "iso8859-1", None),
+        ("8859/1", "windows-1252", "windows-1252"),
+        ("", "windows-1252", "windows-1252"),
+        ("UNICODE UTF-8", "utf-8", None),
+        ("UNICODE UTF-16", "utf-16", "utf-16"),
+    ],
+)
+async def test_a_file_is_read_as_it_is_said_to_be_written_else_as_each_message_says(
+    tmp_path: Path, told: str, written: str, named: str | None
+) -> None:
+    whole = message(header(msh_18=told), PATIENT, ORDER, rxa(rxa_5="1^H\u00e9parine"))
+    found = await publish(tmp_path, whole.decode().encode(written), encoding=named)
+    assert found.rejects == []
+    names = {event.medication_name for each in found.versions for event in each.events}
+    assert names == {"H\u00e9parine"}
+
+
+async def test_what_is_not_in_the_encoding_that_is_named_is_rejected(tmp_path: Path) -> None:
+    bad = ONE.encode().replace(b"Heparin", b"H\x81parin")
+    found = await publish(tmp_path, bad + TWO.encode(), encoding="windows-1252")
+    assert "published 2 in 1 versions of records, rejected 1" in found.said
+    assert [each["reason"] for each in found.rejects] == ["MSH: the message is not windows-1252"]
+
+
+@pytest.mark.parametrize("trailer", ["BTS", "FTS", "BTS|\u00b2", "BTS|", "FTS|9999999999"])
+async def test_a_trailer_may_be_of_any_kind(tmp_path: Path, trailer: str) -> None:
+    found = await published(tmp_path, f"FHS|^~\\&\rBHS|^~\\&\r{ONE}{trailer}\r")
+    counts = trailer[4:] != ""
+    assert f"published 2 in 1 versions of records, rejected {counts:d}" in found.said

@@ -1,15 +1,28 @@
 """Messages are parted by the delimiters that they name, and read in their own character set."""
 
 import warnings
+from datetime import UTC, datetime
 
 import hl7
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from publisher_app.formats.hl7.acknowledgements import acknowledgement
 from publisher_app.formats.hl7.errors import Wrong
 from publisher_app.formats.hl7.messages import header_of, read_message
-from tests.unit.publisher.hl7.messages import ORDER, PATIENT, header, message, read, rxa, usual
+from tests.unit.publisher.hl7.messages import (
+    HEADER,
+    ORDER,
+    PATIENT,
+    header,
+    message,
+    read,
+    rxa,
+    usual,
+)
+
+NOW = datetime(2021, 1, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
@@ -99,9 +112,35 @@ def test_fields_and_components_are_those_that_another_parser_finds(
         assert segment.raw(number) == str(theirs.segment("ZZZ")(number))
 
 
-@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode), st.integers(0, 200))
-def test_no_bytes_end_in_anything_but_versions_and_a_reason(noise: bytes, place: int) -> None:
+# What is taken apart, beside what is none.
+pieces = st.sampled_from(
+    [
+        *(b"\\", b"\\XZZ\\", b"\\F\\", b"|", b"^", b"~", b"&", b"\r", b'""', b"\x0b", b"\x1c"),
+        *(b"0001", b"9999123123", b"-1200", b"+1400"),
+        *(b"8859/1", b"UNICODE UTF-16", b"CNS 11643-1992", b"AL"),
+    ]
+)
+noises = st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | pieces
+
+
+@given(noises, st.integers(0, 200), st.integers(0, 12))
+def test_no_bytes_end_in_anything_but_versions_a_reason_and_an_answer(
+    noise: bytes, place: int, left_out: int
+) -> None:
     whole = usual(rxa(), rxa(rxa_2="2"))
-    for content in (noise, whole[:place] + noise + whole[place:], whole[:place] + noise):
+    rest = whole[place + left_out :]
+    for content in (noise, whole[:place] + noise + rest, whole[:place] + noise):
         found = read(content)
         assert "4711" not in str(found.problem or "")
+        acknowledgement(header_of(content), found.problem, NOW)
+
+
+@given(noises, st.integers(1, 20))
+def test_whatever_stands_in_a_field_of_the_header_there_is_an_answer(
+    noise: bytes, field: int
+) -> None:
+    written = HEADER.split("|") + [""] * 10
+    written[field] = noise.decode("latin-1").replace("\r", "").replace("\n", "")
+    content = "|".join(written).encode("latin-1") + message("", PATIENT, ORDER, rxa())
+    found = read(content)
+    acknowledgement(header_of(content), found.problem, NOW)

@@ -261,3 +261,16 @@ async def test_the_log_tells_of_a_message_without_the_patient(
     ]
     assert "4711" not in caplog.text
     assert "Heparin" not in caplog.text
+
+
+async def test_what_is_worth_telling_of_a_senders_messages_is_told_once(
+    publisher: Holding, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        for number in ("1", "2"):
+            sender.send(FRAME % usual(rxa(rxa_2=number, rxa_3="20210101080000")))
+            assert await sender.answer() == "AA"
+    told = [each for each in caplog.messages if "by that of MSH-7" in each]
+    assert told == [
+        "MLLP: messages have times without an offset, read by that of MSH-7; this is told once"
+    ]
