@@ -3,8 +3,12 @@
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from contracts import RecordVersion
 from publisher_app.formats.hl7.options import Hl7Options
+from tests.records import newest_of
 from tests.unit.publisher.hl7.messages import (
     HEADER,
     ORDER,
@@ -161,6 +165,27 @@ def test_a_version_is_ranked_by_when_it_was_entered_then_by_when_it_was_sent() -
         sent(8),
         sent(9),
     )
+
+
+hours = st.integers(0, 9)
+
+
+@given(st.lists(st.tuples(hours, st.none() | hours, st.integers(0, 3)), unique=True), st.data())
+def test_of_messages_in_any_order_the_last_that_was_entered_or_sent_counts(
+    told: list[tuple[int, int | None, int]], data: st.DataObject
+) -> None:
+    def sent(at: int, entered: int | None, end: int) -> RecordVersion:
+        rxa_22 = "" if entered is None else f"2021010112{entered:02}00+0000"
+        administered = rxa(rxa_4=f"202101011{end}0000+0000", rxa_22=rxa_22)
+        header_ = header(msh_7=f"2021010112{at:02}00+0000")
+        return read(message(header_, PATIENT, ORDER, administered)).versions[0]
+
+    arrived = [sent(*each) for each in data.draw(st.permutations([*told, *told[:3]]))]
+    counting = newest_of(arrived)
+    last = max(((at if entered is None else entered, at) for at, entered, _ in told), default=None)
+    ends = {end for at, entered, end in told if (at if entered is None else entered, at) == last}
+    assert {each.events[1].event_time.hour - 10 for each in counting} <= ends
+    assert len(counting) == bool(told)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import hl7
 import pytest
+from hl7apy.parser import parse_message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,6 +111,17 @@ def test_fields_and_components_are_those_that_another_parser_finds(
         for place, text in enumerate(components, start=1):
             assert segment.text(number, place) == text
         assert segment.raw(number) == str(theirs.segment("ZZZ")(number))
+
+
+def test_the_segments_are_those_that_a_validating_parser_finds() -> None:
+    content = usual(rxa(rxa_5="5224^Heparin^RXNORM^1&2^Other", rxa_9="a~b"), rxa(rxa_2="2"))
+    theirs = parse_message(content.decode(), find_groups=False).children
+    ours = read_message(content).segments
+    assert [each.name for each in ours] == [each.name for each in theirs]
+    for segment, their in zip(ours, theirs, strict=True):
+        for field in their.children:
+            number = int(field.name.rpartition("_")[2])
+            assert field.to_er7() in (segment.raw(number), *segment.repetitions(number))
 
 
 # What is taken apart, beside what is none.
