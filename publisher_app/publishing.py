@@ -63,8 +63,6 @@ class EventPublisher:
             description="Medication events as they were reported, one or a list of them.",
         )
         self._give_up_after = give_up_after
-        # There is to be time for another channel: see ``publish_confirmed``.
-        self._confirm_timeout = min(_CONFIRM_TIMEOUT_SECONDS, give_up_after / 3)
         self._problem: tuple[float, str] | None = None
 
     @classmethod
@@ -156,7 +154,7 @@ class EventPublisher:
         try:
             with broker_errors("RabbitMQ has not confirmed"):
                 # The publisher's own time limit begins only once there is a connection.
-                async with asyncio.timeout(self._confirm_timeout):
+                async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
                     await publish_confirmed(
                         self.broker,
                         self._publisher,

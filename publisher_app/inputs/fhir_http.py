@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from contracts import Report
 from publisher_app.failures import Failure, UnreadableInput
@@ -46,6 +47,12 @@ class Issue(NamedTuple):
     severity: str = "error"
 
 
+class _FhirResponse(JSONResponse):
+    """Documents that answers are FHIR's."""
+
+    media_type = _FHIR_JSON
+
+
 class _Refused(Exception):
     """A request is not taken: nothing of it is published."""
 
@@ -57,7 +64,9 @@ class _Refused(Exception):
 
 def fhir_router(formats: Formats, intake: Intake, bodies: Bodies, max_elements: int) -> APIRouter:
     """Make the routes that take FHIR; a Bundle holds up to ``max_elements`` entries."""
-    router = APIRouter(prefix="/fhir", tags=["FHIR"], responses=_RESPONSES)
+    router = APIRouter(
+        prefix="/fhir", tags=["FHIR"], responses=_RESPONSES, default_response_class=_FhirResponse
+    )
     rest = _Rest(formats, intake, bodies, max_elements)
     one = f"/{KIND}/{{key}}"
     router.add_api_route("", rest.take_bundle, methods=["POST"], openapi_extra=_BUNDLE)
