@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
-from contracts import MedicationEvent, RunId
+from contracts import MedicationEvent, RecordEvent, RecordVersion, RunId
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.foreign import is_fhir
@@ -37,6 +37,10 @@ class PostedEvents(BaseModel):
     """What became of the posted elements."""
 
     accepted: Annotated[int, Field(description="Events that RabbitMQ has confirmed.")]
+    versions: Annotated[
+        int | None,
+        Field(description="Versions of records that it has confirmed, where there are any."),
+    ] = None
     rejected: Annotated[
         list[RejectedEvent],
         Field(description=f"The elements that are no events, the first {_MOST_TOLD} of them."),
@@ -89,11 +93,13 @@ def events_router(formats: Formats, intake: Intake, bodies: Bodies, max_elements
             await intake.take(formats.of_events(records), reject, outcome)
         answer = PostedEvents(
             accepted=outcome.published,
+            versions=outcome.versions or None,
             rejected=rejected,
             rejected_count=outcome.rejected,
             run=outcome.run,
         )
-        return JSONResponse(answer.model_dump(), status_code=202 if outcome.published else 422)
+        status = 202 if outcome.published or outcome.versions else 422
+        return JSONResponse(answer.model_dump(exclude=_absent(answer)), status_code=status)
 
     return router
 
@@ -107,6 +113,10 @@ _EXAMPLE = (
     '{"patient_id": "2", "medication_name": "Heparin", "action": "start", '
     '"event_time": "2021-01-01T02:00:00Z"}'
 )
+
+
+def _absent(answer: PostedEvents) -> set[str]:
+    return {"versions"} if answer.versions is None else set()
 
 
 def _source_of(request: Request) -> str | None:
@@ -233,17 +243,27 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def _request_content() -> dict[str, Any]:
-    event = _event_schema()
-    lines = {"schema": {"type": "string", "description": "One event a line."}}
+    report = _report_schema()
+    lines = {"schema": {"type": "string", "description": "One event or version a line."}}
     # Of a list the good elements are published, and the others rejected by their index.
-    one_or_more = {"anyOf": [event, {"type": "array", "contains": event}]}
+    one_or_more = {"anyOf": [report, {"type": "array", "contains": report}]}
     return {"application/json": {"schema": one_or_more}, "application/x-ndjson": lines}
 
 
-def _event_schema() -> dict[str, Any]:
-    """Give the event's schema with references resolved, as OpenAPI keeps them elsewhere."""
-    schema = TypeAdapter(MedicationEvent).json_schema()
-    action = schema.pop("$defs")["Action"]
-    del schema["properties"]["action"]["$ref"]
-    schema["properties"]["action"] |= action
-    return schema
+def _report_schema() -> dict[str, Any]:
+    """Give a report's schema with references resolved, as OpenAPI keeps them elsewhere."""
+    schema = TypeAdapter(MedicationEvent | RecordEvent | RecordVersion).json_schema()
+    definitions = schema.pop("$defs")
+
+    def resolved(part: Any) -> Any:  # noqa: ANN401 - of JSON
+        if isinstance(part, list):
+            return [resolved(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        own = {name: resolved(value) for name, value in part.items() if name != "$ref"}
+        if "$ref" not in part:
+            return own
+        return resolved(definitions[part["$ref"].rpartition("/")[2]]) | own
+
+    found: dict[str, Any] = resolved(schema)
+    return found

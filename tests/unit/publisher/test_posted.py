@@ -98,6 +98,22 @@ async def test_what_is_posted_belongs_to_the_run_that_is_named_or_else_to_none()
         assert (messages, answer.json()["run"]) == ([["2"]], told)
 
 
+async def test_versions_of_records_are_counted_and_one_that_takes_a_record_back_is_one() -> None:
+    of_record = {"record_id": "ward/1", "record_version": "1"}
+    answer, _ = await post(
+        json.dumps([of_record | {"events": [EVENT, EVENT | {"action": "stop"}]}])
+    )
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
+    assert answer.json()["versions"] == 1
+
+    answer, _ = await post(json.dumps(of_record | {"events": []}))
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 0)
+    assert answer.json()["versions"] == 1
+
+    answer, _ = await post(ONE)
+    assert "versions" not in answer.json()
+
+
 async def test_elements_of_an_object_s_list_are_rejected_by_their_place_in_it() -> None:
     answer, _ = await post(json.dumps({"events": [EVENT, {}, EVENT, 5]}))
     assert [each["index"] for each in answer.json()["rejected"]] == [1, 3]
