@@ -69,7 +69,7 @@ class Segment(NamedTuple):
     def text(self, field: int, component: int = 1) -> str:
         """Give a component of a field's first repetition, as text."""
         found = self.raw(field)
-        if component == 1 and not any(each in found for each in self.delimiters):  # as most are
+        if component == 1 and (not found or found.isalnum()):  # as most are
             return found
         return self.component(self.repetitions(field)[0], component)
 
@@ -209,6 +209,8 @@ def _delimiters(beginning: str) -> Delimiters:
         raise Wrong(REQUIRED, "MSH-2", "names too few delimiters: write ^~\\&")
     if len({field, *named}) <= len(named):
         raise Wrong(DATA_TYPE, "MSH-2", "names a delimiter twice")
+    if any(map(str.isalnum, named)):
+        raise Wrong(DATA_TYPE, "MSH-2", "names a letter or digit as a delimiter")
     return Delimiters(field, *named[:4])
 
 
