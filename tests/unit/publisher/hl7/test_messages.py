@@ -83,7 +83,18 @@ def test_escapes_are_what_they_mean(written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"PID|1", b"MSH", b"MSH|", b"MSH|^", b"MSH|^^~\\&|", b"MSH|^~A&|", b"MSHA^~", b"\xff" * 50]
+    "content",
+    [
+        b"",
+        b"PID|1",
+        b"MSH",
+        b"MSH|",
+        b"MSH|^",
+        b"MSH|^^~\\&|",
+        b"MSH|^~A&|",
+        b"MSHA^~",
+        b"\xff" * 50,
+    ],
 )
 def test_what_does_not_begin_as_a_message_is_none(content: bytes) -> None:
     with pytest.raises(Wrong) as caught:
