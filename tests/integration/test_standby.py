@@ -112,7 +112,9 @@ async def test_what_no_standby_has_is_not_stored_whatever_ends_the_wait_for_it(
 
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await asyncio.gather(*adding)
-            assert await ask(pair.standby, "SELECT true FROM medication_event")
+            # It has it on its disk, and shows it a moment later.
+            stored = partial(ask, pair.standby, "SELECT true FROM medication_event")
+            assert await eventually(stored)
 
 
 @pytest.mark.fault("PostgreSQL's standby named for the primary")
