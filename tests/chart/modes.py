@@ -67,6 +67,17 @@ MODES: dict[str, dict[str, Any]] = {
         "publisher.file.existingClaim": "events",
         "publisher.file.rejectsClaim": "rejects",
     },
+    "HL7 v2 and a folder": {
+        "publisher.mllp.enabled": True,
+        "publisher.mllp.allow": ["10.1.2.0/24", "10.9.0.7/32"],
+        "publisher.mllp.service.type": "LoadBalancer",
+        "publisher.mllp.service.annotations": {"a": "1"},
+        "publisher.folder.existingClaim": "exports",
+    },
+    "HL7 v2 from senders with certificates": {
+        "publisher.mllp.enabled": True,
+        "publisher.mllp.tls.existingSecret": "mllp-certificate",
+    },
     "all settings of pods": {
         "images.registry": "registry.example.org/hospital",
         "images.pullSecrets": ["registry"],

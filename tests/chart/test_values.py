@@ -36,6 +36,7 @@ def test_sqlite_with_queries_apart_is_refused_in_words(options: tuple[str, ...])
         ({"database.type": "postgresql"}, "database.existingSecret: name the secret"),
         ({"rabbitmq.enabled": False}, "rabbitmq.existingSecret: name the secret"),
         ({"rabbitmq.operator.enabled": True}, "exclude each other"),
+        ({"publisher.mllp.enabled": True}, "publisher.mllp: name who may send"),
         ({"publisher.file.enabled": True}, "either the configMap or the existingClaim"),
         ({"gateway.enabled": True}, "gateway.parentRefs: name the gateway"),
     ],
@@ -82,7 +83,8 @@ def chart_with_reused_values(tmp_path: Path) -> Path:
     shutil.copytree(CHART, chart)
     values = yaml.safe_load((chart / "values.yaml").read_text())
     del values["consumer"]["answering"], values["access"]
-    del values["publisher"]["waitForConsumer"]
+    for each in ("waitForConsumer", "mllp", "folder"):
+        del values["publisher"][each]
     (chart / "values.yaml").write_text(yaml.safe_dump(values))
     return chart
 

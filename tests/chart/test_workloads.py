@@ -320,7 +320,11 @@ def test_keda_can_be_given_one_address_where_the_services_have_several() -> None
 def test_every_variable_is_one_that_the_services_read() -> None:
     specs = pods(render(MODES["PostgreSQL, queries apart on a replica"]))
     specs |= pods(render(MODES["file from a config map"]))
+    specs |= {"mllp": pods(render(MODES["HL7 v2 from senders with certificates"]))["publisher"]}
+    specs |= {"folder": pods(render(MODES["HL7 v2 and a folder"]))["publisher"]}
     for component, kind in (
+        ("mllp", PublisherSettings),
+        ("folder", PublisherSettings),
         ("answering", ConsumerSettings),
         ("consumer", ConsumerSettings),
         ("publisher", PublisherSettings),

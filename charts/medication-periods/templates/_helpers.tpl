@@ -660,6 +660,36 @@ initContainers:
 {{- define "publisherServiceSettings" -}}
 {{ include "publisherSettings" . }}
 {{ include "accessSettings" (list . "PUBLISHER") }}
+{{- with .Values.publisher.mllp }}
+{{- if .enabled }}
+- name: PUBLISHER_MLLP_PORT
+  value: "2575"
+{{- with .allow }}
+- name: PUBLISHER_MLLP_ALLOW
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .tls }}
+{{- if .existingSecret }}
+- name: PUBLISHER_MLLP_TLS_CERTIFICATE
+  value: /mllp/tls.crt
+- name: PUBLISHER_MLLP_TLS_KEY
+  value: /mllp/tls.key
+{{- if .clientCertificates }}
+- name: PUBLISHER_MLLP_TLS_CLIENT_AUTHORITY
+  value: /mllp/ca.crt
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.publisher.folder }}
+{{- if .existingClaim }}
+- name: PUBLISHER_FOLDER
+  value: /folder
+- name: PUBLISHER_FOLDER_POLLING
+  value: {{ .polling | quote }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "fileSettings" -}}
