@@ -1,6 +1,7 @@
 """A file looked through, and nothing of it published: what is in it, and what looks wrong."""
 
 import re
+import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,23 +15,59 @@ from publisher_app.inputs.files import OpenFile
 from publisher_app.seen import SeenKeys
 
 _FIRST = 5
+_EDGES = (Action.START, Action.STOP)
 _MOST_REASONS = 100
 _MOST_WORD = 40
-_FROM_A_SPREADSHEET = re.compile(r'\d+(\.\d+)?E\+?\d+|="?.*"?', re.IGNORECASE)
+_FROM_A_SPREADSHEET = re.compile(r'\d+([.,]\d+)?E\+?\d+|="?.*"?', re.IGNORECASE)
+_SET_UP = """
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    CREATE TABLE told (history INTEGER PRIMARY KEY, start REAL, stop REAL);
+    CREATE TABLE begun (record INTEGER PRIMARY KEY, first REAL, last REAL);
+"""
+_TELL = """
+    INSERT INTO told VALUES (?, ?, ?) ON CONFLICT (history) DO UPDATE SET
+    start = min(ifnull(start, excluded.start), ifnull(excluded.start, start)),
+    stop = min(ifnull(stop, excluded.stop), ifnull(excluded.stop, stop))
+"""
+_BEGIN = """
+    INSERT INTO begun VALUES (?1, ?2, ?2) ON CONFLICT (record) DO UPDATE SET
+    first = min(first, excluded.first), last = max(last, excluded.last)
+"""
+_COUNT_MOVED = "SELECT count(*) FROM begun WHERE first < last"
+# Of HL7 v2 some senders put 1 into every RXA-2, so that each dose would replace the one before.
+_MOVED = (
+    "records whose versions begin at different times: corrected, or do several doses share one "
+    "(HL7 v2: by_start)?"
+)
+_COUNT = "SELECT count(*) FROM told WHERE stop < ifnull(start, stop + 1)"
+_STOPPED_FIRST = "orders with a stop before any start"
+_ALIKE = "differ in leading zeros or case alone"
+_WRITTEN_BY_A_SPREADSHEET = 'as a spreadsheet writes them: 1.2E+10, 1,2E+10 or ="001"'
 
 
-class _Distinct:
-    """Counts different texts, in little memory."""
+def _key(text: str) -> int:
+    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
 
-    def __init__(self) -> None:
-        self._seen = SeenKeys()
+
+class _Identifiers:
+    """Counts different identifiers, and those that look wrong, in little memory."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._seen, self._alike = SeenKeys(), SeenKeys()
         self.count = 0
+        self.suspicions = Counter[str]()
 
-    def add(self, text: str) -> bool:
-        digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
-        is_new = not self._seen.add(int.from_bytes(digest, signed=True))
-        self.count += is_new
-        return is_new
+    def add(self, identifier: str) -> None:
+        if self._seen.add(_key(identifier)):
+            return
+        self.count += 1
+        if self._alike.add(_key(identifier.casefold().lstrip("0"))):
+            self.suspicions[f"{self._what} whose identifiers {_ALIKE}"] += 1
+        if _FROM_A_SPREADSHEET.fullmatch(identifier):
+            self.suspicions[f"{self._what} {_WRITTEN_BY_A_SPREADSHEET}"] += 1
 
 
 @dataclass
@@ -82,15 +119,31 @@ class _Look:
     def __init__(self, found: Found, now: datetime) -> None:
         self._found = found
         self._now = now
-        self._patients, self._alike = _Distinct(), _Distinct()
-        self._started = _Distinct()
+        self._patients, self._orders = _Identifiers("patients"), _Identifiers("orders")
+        self._told = sqlite3.connect("", isolation_level=None)
+        self._told.executescript(_SET_UP)
+
+    def ended(self) -> None:
+        """Count what is known at the end alone, in whichever order it came."""
+        self._found.patients = self._patients.count
+        (stopped,) = self._told.execute(_COUNT).fetchone()
+        self._found.suspicions |= self._patients.suspicions | self._orders.suspicions
+        (moved,) = self._told.execute(_COUNT_MOVED).fetchone()
+        self._found.suspicions += Counter({_STOPPED_FIRST: stopped, _MOVED: moved})
+        self._told.close()
 
     def at(self, report: Report) -> None:
         """Count a report, and what looks wrong with it."""
         if isinstance(report, RecordVersion):
             self._found.versions += 1
+            self._at_version(report)
         for event in report.events if isinstance(report, RecordVersion) else [report]:
             self._at_event(event)
+
+    def _at_version(self, version: RecordVersion) -> None:
+        times = [each.event_time.timestamp() for each in version.events]
+        if times:
+            self._told.execute(_BEGIN, (_key(version.record_id), min(times)))
 
     def _at_event(self, event: MedicationEvent) -> None:
         found = self._found
@@ -102,23 +155,14 @@ class _Look:
         found.latest = max(found.latest or event.event_time, event.event_time)
         if event.event_time > self._now:
             found.suspicions["events in the future"] += 1
-        self._at_patient(event.patient_id)
-        history = f"{event.patient_id}\n{event.medication_name}\n{event.order_id}"
-        if event.action is Action.START:
-            self._started.add(history)
-        elif event.action is Action.STOP and self._started.add(history):
-            found.suspicions["stops before any start of their order, as the file has it"] += 1
-
-    def _at_patient(self, patient: str) -> None:
-        if self._patients.add(patient):
-            alike = self._alike.add(patient.casefold().lstrip("0"))
-            if not alike:
-                what = "patients whose identifiers differ in leading zeros or case alone"
-                self._found.suspicions[what] += 1
-            if _FROM_A_SPREADSHEET.fullmatch(patient):
-                what = 'identifiers as a spreadsheet writes them: 1.2E+10 or ="001"'
-                self._found.suspicions[what] += 1
-        self._found.patients = self._patients.count
+        self._patients.add(event.patient_id)
+        if event.order_id is not None:
+            self._orders.add(event.order_id)
+        if event.action in _EDGES:
+            history = f"{event.patient_id}\n{event.medication_name}\n{event.order_id}"
+            at = event.event_time.timestamp()
+            start, stop = (at, None) if event.action is Action.START else (None, at)
+            self._told.execute(_TELL, (_key(history), start, stop))
 
 
 def check_file(file: OpenFile, formats: Formats) -> Found:
@@ -140,6 +184,7 @@ def check_file(file: OpenFile, formats: Formats) -> Found:
         except NoEvent as problem:
             found.rejected += 1
             _note_reason(formats.with_word(record, str(problem)), found)
+    look.ended()
     return found
 
 

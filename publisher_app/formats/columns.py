@@ -34,6 +34,9 @@ class Columns:
     spaces and underscores. As in all texts, names that look equal are equal.
     """
 
+    delimiter: str | None = None
+    """What parts them in delimited text, where that is known."""
+
     def __init__(self, mapped: Mapping[str, str]) -> None:
         """Take the names of those columns that are ``mapped``, by their fields."""
         self._mapped = {field: _read(name) for field, name in mapped.items()}

@@ -32,7 +32,7 @@ def delimited(source: Source, columns: Columns) -> Iterator[Record]:
     told = _SEPARATOR.fullmatch(source.first)
     if told:
         next(lines)
-    delimiter = told[1] if told else _delimiter(source.first, columns)
+    delimiter = told[1] if told else columns.delimiter or _delimiter(source.first, columns)
     seen: list[str] = []
     # Strict, as a quote that is not closed would otherwise swallow rows in silence.
     reader = _parted(_remembered(lines, seen), delimiter=delimiter, strict=True)

@@ -1,14 +1,19 @@
 """Events made by a format from fields of its own."""
 
 from hashlib import sha256
+from itertools import starmap
 
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from contracts import (
     MAX_IDENTIFIER_CHARACTERS,
     MAX_RECORD_CHARACTERS,
+    MAX_VERSION_CHARACTERS,
     MedicationEvent,
+    RecordVersion,
     explain_event,
+    explain_version,
     read_plain_event,
     reasons,
 )
@@ -30,6 +35,27 @@ def made_event(fields: dict[str, str]) -> MedicationEvent:
         raise NoEvent(reasons(error)) from None
 
 
+def made_version(
+    record_id: str, record_version: str, events: list[MedicationEvent]
+) -> RecordVersion:
+    """Make a version of a record of its identifier, what ranks it, and its events.
+
+    Raises:
+        NoEvent: one of the texts breaks the contract.
+
+    """
+    texts = ((record_id, MAX_RECORD_CHARACTERS), (record_version, MAX_VERSION_CHARACTERS))
+    if all(starmap(_is_plain, texts)):
+        return RecordVersion(record_id, record_version, events)
+    try:
+        checked = explain_version(
+            {"record_id": record_id, "record_version": record_version, "events": []}
+        )
+    except ValidationError as error:
+        raise NoEvent(reasons(error)) from None
+    return replace(checked, events=events)
+
+
 def record_id(source: str, key: str) -> str:
     """Name a record by its source; what is too long by its digest, as a cut would join two."""
     whole = f"{source}/{key}"
@@ -39,6 +65,17 @@ def record_id(source: str, key: str) -> str:
 def order_id(key: str) -> str:
     """Name an order likewise."""
     return key if len(key) <= MAX_IDENTIFIER_CHARACTERS else _digest(key)
+
+
+def _is_plain(text: str, most: int) -> bool:
+    """Say whether a text is as the contract would read it, as nearly all are."""
+    return (
+        0 < len(text) <= most
+        and text.isascii()
+        and text.isprintable()
+        and "  " not in text
+        and text == text.strip()
+    )
 
 
 def _digest(text: str) -> str:

@@ -3,31 +3,41 @@
 ``docs/formats.md`` lists the keys. A profile is TOML; those that are shipped have names.
 """
 
-import codecs
 import csv
+import gzip
 import tomllib
+import zlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-import msgspec
-from msgspec import Struct
-from msgspec.structs import asdict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from publisher_app.formats.fhir.options import Ranking
-from publisher_app.formats.times import check_format
+from publisher_app.formats.times import check_format, read_time
 
 SHIPPED = Path(__file__).parents[1] / "profiles"
 
 Rows = Literal["events", "intervals"]
 Word = Literal["start", "stop", "point", "interval", "none", "void", "cancel_start", "cancel_stop"]
+_NO_KEY, _OURS = "extra_forbidden", "Value error, "
 _OF_EVENTS = {"start", "stop", "point", "none", "void", "cancel_start", "cancel_stop"}
 _OF_INTERVALS = {"interval", "none", "void"}
 _NEEDED = {
     "events": ("patient_id", "medication_name", "action", "event_time"),
     "intervals": ("patient_id", "medication_name", "start"),
 }
+# Directives of strptime that tell a time of day, or when it is.
+_OF_A_CLOCK = ("%H", "%I", "%M", "%S", "%f", "%p", "%z", "%c", "%X")
 _MOST_OF_A_LOOK_UP = 64 * 1024 * 1024
 
 
@@ -35,77 +45,142 @@ class ProfileProblem(ValueError):
     """A profile can't be used; the text names file and key, and says what to write."""
 
 
-class Times(Struct, forbid_unknown_fields=True, kw_only=True):
+def _zone(name: object) -> object:
+    try:
+        return ZoneInfo(name) if isinstance(name, str) else name
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is no known time zone: write it like Europe/Berlin") from None
+
+
+def _encoding(name: str | None) -> str | None:
+    try:
+        "".encode(name or "utf-8")
+    except (LookupError, ValueError):
+        raise ValueError("is no known encoding: write it like windows-1252") from None
+    return name
+
+
+def _delimiter(written: str | None) -> str | None:
+    if written is not None and (len(written) != 1 or written.isalnum() or written in '"\r\n'):
+        raise ValueError('is one character, such as ";" or "\\t"')
+    return written
+
+
+def _origin(written: object) -> datetime:
+    # TOML has times of its own.
+    text = written.isoformat() if isinstance(written, datetime) else written
+    return read_time(text, None)
+
+
+def _tells_a_day_alone(written: str) -> bool:
+    """Say whether a format has a certain day, and no time of it."""
+    day = datetime(2021, 11, 22)  # noqa: DTZ001 - a date
+    try:
+        return datetime.strptime(day.strftime(written), written) == day and not any(  # noqa: DTZ007
+            each in written for each in _OF_A_CLOCK
+        )
+    except ValueError:
+        return False
+
+
+Zone = Annotated[ZoneInfo | None, BeforeValidator(_zone)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Times(_Part):
     """How times are written, where not as ISO 8601 or HL7 has it."""
 
-    zone: str | None = None
+    zone: Zone = None
     formats: list[str] = []
     count: Literal["seconds", "milliseconds", "minutes"] | None = None
     """What numbers count since ``origin``."""
-    origin: str = "1970-01-01T00:00:00Z"
+    origin: Annotated[datetime, BeforeValidator(_origin)] = datetime(1970, 1, 1, tzinfo=UTC)
     dates: Literal["end inclusive", "end exclusive"] | None = None
     """Whether dates without a time are read, as whole days, and whether an end is a day within."""
 
+    @property
+    def formats_of_days(self) -> list[str]:
+        """Those of the formats that dates are written in."""
+        return [each for each in self.formats if _tells_a_day_alone(each)]
 
-class Version(Struct, forbid_unknown_fields=True, kw_only=True):
+    @property
+    def formats_of_times(self) -> list[str]:
+        """The others."""
+        return [each for each in self.formats if not _tells_a_day_alone(each)]
+
+
+class Version(_Part):
     """What ranks the versions of a record: one scheme for a source."""
 
     column: str | None = None
     written_as: Literal["time", "number", "text", "as-of"] = "time"
 
 
-class RecordOf(Struct, forbid_unknown_fields=True, kw_only=True):
+class RecordOf(_Part):
     """Of which record a row is a version."""
 
     id: list[str]
     version: Version
 
 
-class LookUp(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A file of names for what stands as codes; its path is relative to the profile."""
+class LookUp(_Part):
+    """A file of names for what stands as codes.
+
+    Its path is relative to the profile; for a profile that is shipped, to the current directory.
+    """
 
     file: str
     key: str
     value: str
 
 
-class Table(Struct, forbid_unknown_fields=True, kw_only=True):
+class Table(_Part):
     """How rows are read."""
 
     rows: Rows
     columns: dict[str, str | list[str]]
     actions: dict[str, Word] = {}
-    times: Times = msgspec.field(default_factory=Times)
+    times: Times = Times()
     record: RecordOf | None = None
     look_up: dict[str, LookUp] = {}
     ignore: dict[str, list[str]] = {}
     optional: list[str] = []
     """The fields whose columns may be missing: all others must be there."""
-    encoding: str | None = None
-    delimiter: str | None = None
-    skip_lines: int = 0
+    encoding: Annotated[str | None, AfterValidator(_encoding)] = None
+    delimiter: Annotated[str | None, AfterValidator(_delimiter)] = None
+    skip_lines: Annotated[int, Field(ge=0)] = 0
 
 
-class OfFhir(Struct, forbid_unknown_fields=True, kw_only=True):
+class OfFhir(_Part):
     """How the source's resources are read: see ``publisher_app.formats.fhir.options``."""
 
     patient_system: str | None = None
     ranked_by: Ranking | None = None
     dates: bool = False
-    zone: str | None = None
+    zone: Zone = None
     methods: dict[str, Literal["start", "stop", "point", "none"]] = {}
 
 
-class OfHl7(Struct, forbid_unknown_fields=True, kw_only=True):
+class OfHl7(_Part):
     """How the source's messages are read: see ``publisher_app.formats.hl7.options``."""
 
     authority: str | None = None
-    zone: str | None = None
-    charset: str | None = None
+    zone: Zone = None
+    charset: Annotated[str | None, AfterValidator(_encoding)] = None
     words: dict[str, Literal["start", "stop", "point", "none"]] = {}
     is_pump: bool = False
     by_start: bool = False
     processing: tuple[str, ...] = ("P",)
+
+
+class _Written(_Part):
+    source: str | None = None
+    table: Table | None = None
+    fhir: OfFhir = OfFhir()
+    hl7: OfHl7 = OfHl7()
 
 
 class Profile(NamedTuple):
@@ -123,7 +198,7 @@ class Profile(NamedTuple):
     @property
     def zone(self) -> ZoneInfo | None:
         """The zone of times without an offset."""
-        return ZoneInfo(self.table.times.zone) if self.table and self.table.times.zone else None
+        return self.table.times.zone if self.table else None
 
 
 def shipped_names() -> list[str]:
@@ -151,55 +226,49 @@ def read_profile(name: str) -> Profile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileProblem(f"{file.name} is not TOML: {error}") from None
     try:
-        return _profile(content, file)
-    except (msgspec.ValidationError, ValueError, LookupError) as error:
+        written = _Written.model_validate(content)
+        return _profile(written, file)
+    except ValidationError as error:
+        raise ProfileProblem(f"{file.name}: {_told(error)}") from None
+    except ValueError as error:
         raise ProfileProblem(f"{file.name}: {error}") from None
 
 
-def _profile(content: dict[str, Any], file: Path) -> Profile:
-    unknown = sorted(content.keys() - {"source", "table", "fhir", "hl7"})
-    if unknown:
-        raise ValueError(f"{unknown[0]} is no key of a profile: source, table, fhir and hl7 are")
-    table = None
-    if "table" in content:
-        table = msgspec.convert(content["table"], Table)
+def _profile(written: _Written, file: Path) -> Profile:
+    table = written.table
+    if table is not None:
         _check(table)
-    source = content.get("source")
-    if source is not None and not isinstance(source, str):
-        raise ValueError("source must be a name")
-    if table is not None and table.record is not None and not source:
+    if table is not None and table.record is not None and not written.source:
         raise ValueError("source: is needed where rows are versions of records")
-    names = {} if table is None else {f: _names(each, file) for f, each in table.look_up.items()}
-    fhir = _options(msgspec.convert(content.get("fhir", {}), OfFhir))
-    hl7 = _options(msgspec.convert(content.get("hl7", {}), OfHl7))
-    return Profile(source, table, names, fhir, hl7)
+    # Of a profile that is shipped they lie where it is used.
+    folder = Path() if file.parent == SHIPPED else file.parent
+    names = {} if table is None else {f: _names(each, folder) for f, each in table.look_up.items()}
+    return Profile(written.source, table, names, _options(written.fhir), _options(written.hl7))
+
+
+def _told(error: ValidationError) -> str:
+    """Say what is wrong with which key."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc']))}: "
+        + ("is no key of a profile" if each["type"] == _NO_KEY else each["msg"]).removeprefix(_OURS)
+        for each in problems
+    )
 
 
 def _options(given: OfFhir | OfHl7) -> Mapping[str, Any]:
-    options = asdict(given)
-    options["zone"] = None if given.zone is None else _zone(given.zone)
-    if isinstance(given, OfHl7) and given.charset is not None:
-        codecs.lookup(given.charset)
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("zone: is no known time zone: write it like Europe/Berlin") from None
+    return {name: value for name, value in dict(given).items() if value is not None}
 
 
 def _check(table: Table) -> None:
     _check_columns(table)
     _check_words(table)
-    for each in table.times.formats:
+    of_times = table.times.formats if table.times.dates is None else table.times.formats_of_times
+    for each in of_times:
         try:
             check_format(each)
         except ValueError as error:
             raise ValueError(f"table.times.formats: {each!r} {error}") from None
-    if table.times.zone is not None:
-        _zone(table.times.zone)
     record = table.record
     if record and record.version.written_as != "as-of" and record.version.column is None:
         raise ValueError("table.record.version: name a column, or written_as = 'as-of'")
@@ -229,12 +298,16 @@ def _check_columns(table: Table) -> None:
         raise ValueError("table.actions: say what the words of the action mean")
 
 
-def _names(look_up: LookUp, profile: Path) -> Mapping[str, str]:
-    file = profile.parent / look_up.file
+def _names(look_up: LookUp, folder: Path) -> Mapping[str, str]:
+    file = folder / look_up.file
+    packed = file.with_name(f"{file.name}.gz")
+    if not file.exists() and packed.exists():
+        file = packed
     try:
         if file.stat().st_size > _MOST_OF_A_LOOK_UP:
             raise ValueError(f"table.look_up: {look_up.file} is larger than 64 MB")
-        with file.open(encoding="utf-8-sig", newline="") as opened:
+        opening = gzip.open if file == packed else open
+        with opening(file, "rt", encoding="utf-8-sig", newline="") as opened:
             rows = csv.DictReader(opened)
             if not {look_up.key, look_up.value} <= {*(rows.fieldnames or ())}:
                 raise ValueError(
@@ -242,8 +315,11 @@ def _names(look_up: LookUp, profile: Path) -> Mapping[str, str]:
                     f"{look_up.value}"
                 )
             return {row[look_up.key].strip(): row[look_up.value].strip() for row in rows}
-    except OSError as error:
-        raise ValueError(f"table.look_up: {look_up.file}: {error.strerror}") from None
+    except FileNotFoundError:
+        where = folder.resolve()
+        raise ValueError(f"table.look_up: {look_up.file} is needed in {where}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"table.look_up: {look_up.file} can't be read: {error}") from None
     except (UnicodeDecodeError, csv.Error, AttributeError):
         raise ValueError(f"table.look_up: {look_up.file} is no CSV in UTF-8") from None
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,16 +12,16 @@ from msgspec.structs import replace
 from contracts import Action, MedicationEvent, RecordVersion, Report, legible
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
-from publisher_app.formats.events import made_event, order_id, record_id
+from publisher_app.formats.events import made_event, made_version, order_id, record_id
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.profiles import Profile, Table, alternatives, columns_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.times import read_time
-from publisher_app.formats.versions import digest_of, written_time
+from publisher_app.formats.versions import digest_of, in_order_of_code_points, written_time
 
 NO_EDGE = "rows that report neither a start nor a stop"
 IGNORED = "rows that the profile ignores"
-_DATE_LENGTH = len("2021-01-01")
+_ISO_DATE = "%Y-%m-%d"
 _DIGITS = 20
 _UNKNOWN_WORD = "action: is none of the words that the profile names"
 _MOST_OF_A_WORD = 40
@@ -32,9 +32,10 @@ Row = Mapping[str, Any]
 class ProfileColumns(Columns):
     """Knows the columns that a profile names; others may be there."""
 
-    def __init__(self, needed: Sequence[str]) -> None:
+    def __init__(self, needed: Sequence[str], delimiter: str | None) -> None:
         super().__init__({})
         self._needed = needed
+        self.delimiter = delimiter
 
     def is_header(self, names: Sequence[str]) -> bool:
         return not {*self._needed} - {*names}
@@ -57,12 +58,13 @@ class TableReader:
     def __init__(
         self, profile: Profile, table: Table, zone: ZoneInfo | None, as_of: str | None
     ) -> None:
-        self.columns = ProfileColumns(columns_of(table))
+        self.columns = ProfileColumns(columns_of(table), table.delimiter)
         self._profile = profile
         self._table = table
         self._zone = profile.zone or zone
         self._as_of = as_of
-        self._origin = read_time(table.times.origin, None)
+        self._formats = table.times.formats_of_times
+        self._formats_of_days = table.times.formats_of_days if table.times.dates else []
         self._columns_of = {f: alternatives(each) for f, each in table.columns.items()}
         self._edges = self._of_events if table.rows == "events" else self._of_interval
 
@@ -157,15 +159,18 @@ class TableReader:
         return f"row-{blake2b(key.encode(errors='surrogatepass'), digest_size=8).hexdigest()}"
 
     def _version(self, row: Row, events: list[MedicationEvent]) -> RecordVersion:
-        version = f"{self._rank(row)}/{digest_of(events)}"
-        return RecordVersion(record_id(self._profile.source or "", self._key(row)), version, events)
+        # A space is below all that is in a rank.
+        version = f"{self._rank(row)} {digest_of(events)}"
+        return made_version(record_id(self._profile.source or "", self._key(row)), version, events)
 
     def _key(self, row: Row) -> str:
         record = self._table.record
         parts = [] if record is None else [_text(row, name) for name in record.id]
         if not all(parts):
             raise NoEvent("record: a column that names it is empty")
-        return "/".join(parts)
+        if len(parts) == 1:
+            return parts[0]
+        return "/".join(each.replace("\\", r"\\").replace("/", r"\/") for each in parts)
 
     def _rank(self, row: Row) -> str:
         record = self._table.record
@@ -185,7 +190,7 @@ class TableReader:
             if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
                 raise NoEvent(f"{name}: is no number, as the profile says")
             return text.zfill(_DIGITS)
-        return text
+        return in_order_of_code_points(text)
 
     def _named(self, field: str, row: Row) -> str:
         """Give a field's text, looked up where the profile says so."""
@@ -215,26 +220,47 @@ class TableReader:
     def _read(self, field: str, text: str) -> tuple[datetime, datetime | None]:
         """Read a time in UTC; of a date, where these are allowed, its day's beginning and end."""
         times = self._table.times
+        if times.count is not None:
+            try:
+                return times.origin + timedelta(**{times.count: float(text)}), None
+            except (ValueError, OverflowError):
+                raise NoEvent(f"{field}: is no number that a time can be") from None
         try:
-            if times.count is not None:
-                return self._origin + timedelta(**{times.count: float(text)}), None
-            if times.dates is not None and len(text) == _DATE_LENGTH:
-                return self._day(text)
-            return read_time(text, self._zone, times.formats).astimezone(UTC), None
-        except (ValueError, OverflowError) as error:
-            is_ours = times.count is None and "isoformat" not in str(error)
-            why = str(error) if is_ours else "is no number that a time can be"
-            raise NoEvent(f"{field}: {why}") from None
+            if times.dates is not None and (day := self._date(text)) is not None:
+                return self._day(day)
+            return read_time(text, self._zone, self._formats).astimezone(UTC), None
+        except ValueError as error:
+            raise NoEvent(f"{field}: {error}") from None
 
-    def _day(self, text: str) -> tuple[datetime, datetime]:
-        day = datetime.fromisoformat(text).date()
+    def _date(self, text: str) -> date | None:
+        """Read a date by all formats that there are for it; None where it is none."""
+        found = {
+            day
+            for each in (_ISO_DATE, *self._formats_of_days)
+            if (day := _read_date(text, each)) is not None
+        }
+        if len(found) > 1:
+            raise ValueError("is read differently by two of the formats that the profile names")
+        return next(iter(found), None)
+
+    def _day(self, day: date) -> tuple[datetime, datetime]:
         if self._zone is None:
             raise ValueError("is a date, and the profile names no zone (table.times.zone)")
-        midnights = [
-            datetime.combine(each, time(), self._zone).astimezone(UTC)
-            for each in (day, day + timedelta(1))
-        ]
+        try:
+            midnights = [
+                datetime.combine(each, time(), self._zone).astimezone(UTC)
+                for each in (day, day + timedelta(1))
+            ]
+        except OverflowError:
+            raise ValueError("lies at an end of the calendar") from None
         return midnights[0], midnights[1]
+
+
+def _read_date(text: str, written: str) -> date | None:
+    try:
+        return datetime.strptime(text, written).date()  # noqa: DTZ007 - a date
+    except ValueError:
+        return None
 
 
 def _text(row: Row, name: str) -> str:

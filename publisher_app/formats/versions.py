@@ -12,6 +12,14 @@ def written_time(time: datetime) -> str:
     return f"{time.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
+def in_order_of_code_points(text: str) -> str:
+    """Write a text without spaces, so that what stands behind a space sorts below all longer ones.
+
+    Spaces and ``!``, the next character, become two each; the order of texts stays.
+    """
+    return " ".join(text.split()).replace("!", '!"').replace(" ", "!!")
+
+
 def digest_of(events: Sequence[MedicationEvent]) -> str:
     """Digest what a version reports, however it was written."""
     return blake2b(write_message(events), digest_size=8).hexdigest()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from contracts import Action, MedicationEvent, RecordVersion
-from publisher_app.formats.events import made_event, order_id, record_id
+from publisher_app.formats.events import made_event, made_version, order_id, record_id
 from publisher_app.formats.hl7.errors import (
     DATA_TYPE,
     EVENT,
@@ -152,7 +152,10 @@ class Administrations:
         events = [event for each in said for event in self._events(each, patient)]
         behind = "" if sent is None else written_time(sent)
         version = f"{written_time(ranked)}/{behind}/{digest_of(events)}"
-        return RecordVersion(record_id(self._options.source, key), version, events)
+        try:
+            return made_version(record_id(self._options.source, key), version, events)
+        except NoEvent as problem:
+            raise Wrong(DATA_TYPE, "RXA", str(problem)) from None
 
     def _key(self, said: _Administered) -> str:
         """Name the record: by the sender, the order and the administration's number in it."""

@@ -1,22 +1,28 @@
 """Tables of hospitals, read by the profiles that are shipped, and by others."""
 
 import asyncio
+import gzip
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consumer_app.rules.periods import medication_periods
 from contracts import MedicationEvent, RecordVersion, Report
 from publisher_app.check import check_file
 from publisher_app.formats.profiles import Profile, ProfileProblem, read_profile, shipped_names
 from publisher_app.formats.recognition import Formats
+from publisher_app.formats.versions import in_order_of_code_points
 from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.settings import PublisherSettings
 from tests.records import newest_of
+from tests.unit.publisher.hl7.messages import rxa, usual
 from tests.unit.publisher.test_whole_files import Keeping
 
-EXAMPLES = Path("examples/profiles")
+EXAMPLES = Path("examples/profiles").resolve()
 
 
 class Read:
@@ -53,18 +59,11 @@ def read(file: Path, profile: Profile, **settings: object) -> Read:
 
 
 def shipped(name: str, folder: Path, **settings: object) -> Read:
-    """Read the example of a shipped profile; what its profile needs lies beside it."""
-    profile = read_profile(name if name != "mimic-iv-inputevents" else str(own_copy(name, folder)))
+    """Read the example of a shipped profile."""
+    profile = read_profile(name)
     file = folder / "copy.csv"
     file.write_bytes((EXAMPLES / f"{name}.csv").read_bytes())
     return read(file, profile, **settings)
-
-
-def own_copy(name: str, folder: Path) -> Path:
-    copy = folder / f"{name}.toml"
-    copy.write_text(Path(f"publisher_app/profiles/{name}.toml").read_text())
-    (folder / "d_items.csv").write_bytes((EXAMPLES / "d_items.csv").read_bytes())
-    return copy
 
 
 def test_each_profile_that_is_shipped_has_an_example() -> None:
@@ -81,6 +80,15 @@ def test_mimic_emar_rows_are_events_by_their_words(tmp_path: Path) -> None:
     assert "rejected 1" in found.said
 
 
+@pytest.fixture
+def d_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the names of MIMIC's items, packed as published, where the publisher is started."""
+    packed = gzip.compress((EXAMPLES / "d_items.csv").read_bytes())
+    (tmp_path / "d_items.csv.gz").write_bytes(packed)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("d_items")
 def test_mimic_inputevents_are_intervals_and_a_rewritten_row_is_void(tmp_path: Path) -> None:
     found = shipped("mimic-iv-inputevents", tmp_path)
     assert found.periods("10001") == [
@@ -191,18 +199,33 @@ origin = "2021-01-05T00:00:00Z"
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("[table]", "[tabel]"), "tabel is no key of a profile"),
-        (('rows = "events"', 'rows = "rows"'), "Invalid enum value 'rows' - at `$.rows`"),
+        (("[table]", "[tabel]"), "tabel: is no key of a profile"),
+        (('rows = "events"', 'rows = "rows"'), "table.rows: Input should be 'events' or "),
         (('mrn"', 'mrn"\ndose = "d"'), "table.columns.dose: is no field: "),
         (('what"', '"'), "table.columns.action: name a column"),
         (('action = "what"\n', ""), "table.columns.action: is needed for events"),
         (('"point"', '"interval"'), "table.actions.Gabe: of events it is one of "),
-        (("Europe/Berlin", "Mars"), "zone: is no known time zone: write it like Europe/Berlin"),
+        (
+            ("Europe/Berlin", "Mars"),
+            "table.times.zone: is no known time zone: write it like Europe/Berlin",
+        ),
         (("%d.%m.%Y %H:%M", "%d.%m"), "table.times.formats: '%d.%m' tells no year"),
         (('source = "ward"', ""), "source: is needed where rows are versions of records"),
         (('column = "changed", ', ""), "table.record.version: name a column, or written_as"),
         (("[table]", "[table"), "is not TOML"),
-        (("[table.ignore]", "[hl7]"), "Object contains unknown field `drug`"),
+        (("[table.ignore]", "[hl7]"), "hl7.drug: is no key of a profile"),
+        (
+            ('rows = "events"', 'rows = "events"\nencoding = "klingon"'),
+            "table.encoding: is no known",
+        ),
+        (('rows = "events"', 'rows = "events"\ndelimiter = "||"'), "table.delimiter: is one char"),
+        (('rows = "events"', 'rows = "events"\nskip_lines = -1'), "table.skip_lines: Input should"),
+        (
+            ("formats =", 'origin = "yesterday"\nformats ='),
+            "table.times.origin: is not an ISO 8601",
+        ),
+        (("[table.record]", "[table.records]"), "table.records: is no key of a profile"),
+        (("[table.ignore]", '[hl7]\ncharset = "?"\n[table.ignore]'), "hl7.charset: is no known"),
     ],
 )
 def test_what_is_wrong_with_a_profile_is_told(
@@ -255,5 +278,133 @@ def test_a_check_shows_what_is_in_a_file_and_publishes_nothing(tmp_path: Path) -
         "look at:         1  patients whose identifiers differ in leading zeros or case alone"
         in told
     )
-    assert 'look at:         1  identifiers as a spreadsheet writes them: 1.2E+10 or ="001"' in told
+    assert (
+        'look at:         1  patients as a spreadsheet writes them: 1.2E+10, 1,2E+10 or ="001"'
+        in told
+    )
     assert "first: 2021-01-05 07:30:00Z start 1 Heparin" in told
+
+
+def test_a_look_up_that_is_not_there_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProfileProblem) as caught:
+        read_profile("mimic-iv-inputevents")
+    assert str(caught.value).endswith(f"table.look_up: d_items.csv is needed in {tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (
+            "1,Heparin,Gabe,05.01.2021,08:30,a\u200bb,1",
+            "record_id: holds invisible characters: remove U+200B",
+        ),
+        (f"1,Heparin,Gabe,05.01.2021,08:30,7,{'9' * 300}", "record_version: String should have at"),
+    ],
+)
+def test_what_the_contract_refuses_of_a_version_is_rejected(
+    row: str, reason: str, tmp_path: Path
+) -> None:
+    text = EVENTS.replace('written_as = "number"', 'written_as = "text"')
+    file = tmp_path / "rows.csv"
+    file.write_text(f"{HEADER}{row}\n1,Aspirin,Gabe,05.01.2021,08:30,8,1\n")
+    found = read(file, read_profile(str(profile_of(tmp_path, text))))
+    assert found.periods("1") == ["Aspirin 01-05 07:30 to 01-05 07:30"]
+    [reject] = map(json.loads, (tmp_path / "r").read_text().splitlines())
+    assert reject["reason"].startswith(reason)
+
+
+@given(st.lists(st.text("129az!.-~ /\\", min_size=1).map(str.strip).filter(bool), min_size=2))
+def test_of_versions_written_as_text_the_highest_text_counts(texts: list[str]) -> None:
+    ranks = [f"{in_order_of_code_points(each)} {hash(each) % 7:x}" for each in texts]
+    highest = max((" ".join(each.split()) for each in texts), key=lambda text: [*map(ord, text)])
+    assert " ".join(texts[ranks.index(max(ranks))].split()) == highest
+
+
+def test_keys_of_several_columns_are_one_record_only_where_each_of_them_is_equal(
+    tmp_path: Path,
+) -> None:
+    text = EVENTS.replace('id = ["row"]', 'id = ["mrn", "row"]')
+    file = tmp_path / "rows.csv"
+    rows = [
+        f"{mrn},Heparin,Gabe,05.01.2021,0{hour}:30,{row},1"
+        for hour, (mrn, row) in enumerate(
+            [("a", "b/c"), ("a/b", "c"), ("a\\", "/c"), ("a\\/", "c")]
+        )
+    ]
+    file.write_text(HEADER + "\n".join(rows) + "\n")
+    assert len(read(file, read_profile(str(profile_of(tmp_path, text)))).events) == 2 * len(rows)
+
+
+def test_the_delimiter_that_a_profile_names_parts_the_columns(tmp_path: Path) -> None:
+    text = EVENTS.replace('rows = "events"', 'rows = "events"\ndelimiter = "#"')
+    file = tmp_path / "rows.csv"
+    row = "1#Heparin, Na; 5|10#Gabe#05.01.2021#08:30#7#1"
+    file.write_text(f"{HEADER.replace(',', '#')}{row}\n")
+    found = read(file, read_profile(str(profile_of(tmp_path, text))))
+    assert found.periods("1") == ["Heparin, Na; 5|10 01-05 07:30 to 01-05 07:30"]
+
+
+def test_dates_may_be_written_in_another_way(tmp_path: Path) -> None:
+    text = """
+[table]
+rows = "intervals"
+columns = { patient_id = "p", medication_name = "m", start = "s", stop = "e" }
+times = { zone = "UTC", dates = "end inclusive", formats = ["%d.%m.%Y", "%d.%m.%Y %H:%M"] }
+"""
+    file = tmp_path / "rows.csv"
+    rows = ["05.01.2021,06.01.2021", "07.01.2021 08:00,08.01.2021", "2021-01-09,2021-01-09"]
+    file.write_text("p,m,s,e\n" + "".join(f"1,Heparin,{each}\n" for each in rows))
+    found = read(file, read_profile(str(profile_of(tmp_path, text))))
+    assert found.periods("1") == [
+        "Heparin 01-05 00:00 to 01-07 00:00",
+        "Heparin 01-07 08:00 to 01-09 00:00",
+        "Heparin 01-09 00:00 to 01-10 00:00",
+    ]
+
+
+def checked(file: Path, settings: PublisherSettings) -> str:
+    with open_file(str(file), settled_seconds=0) as opened:
+        return str(check_file(opened, Formats(settings)))
+
+
+def test_a_check_finds_stops_before_any_start_in_whichever_order_they_stand(tmp_path: Path) -> None:
+    rows = [
+        "1,Heparin,stop,2021-01-01T08:00:00Z,a",
+        "1,Heparin,start,2021-01-01T07:00:00Z,a",
+        "1,Heparin,start,2021-01-01T09:00:00Z,b",
+        "1,Heparin,stop,2021-01-01T08:00:00Z,b",
+        '1,Heparin,stop,2021-01-01T08:00:00Z,"1,23457E+11"',
+    ]
+    file = tmp_path / "rows.csv"
+    header = "patient_id,medication_name,action,event_time,order_id\n"
+    for each in (rows, rows[::-1]):
+        file.write_text(header + "\n".join(each) + "\n")
+        told = checked(file, PublisherSettings())
+        assert "look at:         2  orders with a stop before any start" in told
+        assert "look at:         1  orders as a spreadsheet writes them" in told
+
+
+def test_a_check_asks_whether_doses_share_a_record(tmp_path: Path) -> None:
+    times = ["20210101080000+0000", "20210101120000+0000"]
+    file = tmp_path / "messages.hl7"
+    file.write_bytes(b"".join(usual(rxa(rxa_3=each, rxa_4="")) for each in times))
+    told = checked(file, PublisherSettings())
+    assert "look at:         1  records whose versions begin at different times" in told
+    by_start = profile_of(tmp_path, "[hl7]\nby_start = true\n")
+    settings = PublisherSettings(profile=read_profile(str(by_start)))
+    assert "look at" not in checked(file, settings)
+
+
+def test_a_profile_is_named_by_a_variable_and_what_is_posted_has_its_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLISHER_PROFILE", str(profile_of(tmp_path, EVENTS)))
+    settings = PublisherSettings()
+    assert settings.profile is not None
+    assert settings.profile.source == "ward"
+    assert Formats(settings).columns.is_header(
+        ["patient_id", "medication_name", "action", "event_time"]
+    )
