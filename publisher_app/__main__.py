@@ -7,14 +7,14 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from publisher_app.check import check_file
-from publisher_app.failures import Failure
+from publisher_app.failures import Failure, UnreadableInput
 from publisher_app.formats.fhir.gathered import Gathered
 from publisher_app.formats.profiles import shipped_names
 from publisher_app.formats.recognition import Formats
@@ -175,8 +175,7 @@ async def _publish(files: Sequence[str], settings: PublisherSettings) -> int:
     outcomes = [FileOutcome(run=settings.run)]
     try:
         with Gathered() as referred:
-            if len(files) > 1:
-                await asyncio.to_thread(_gather, files, settings, referred)
+            await asyncio.to_thread(_gather, files, settings, referred)
             await _publish_files(files, settings, Formats(settings, referred), outcomes)
     except Failure as failure:
         return _failed(str(failure), outcomes[-1])
@@ -210,8 +209,7 @@ def _check(files: Sequence[str], settings: PublisherSettings) -> int:
     rejected = False
     try:
         with Gathered() as referred:
-            if len(files) > 1:
-                _gather(files, settings, referred)
+            _gather(files, settings, referred)
             for name in files:
                 with open_file(name, settings.encoding_of_files, settings.lines_to_skip) as file:
                     found = check_file(file, Formats(settings, referred))
@@ -224,10 +222,16 @@ def _check(files: Sequence[str], settings: PublisherSettings) -> int:
 
 
 def _gather(files: Sequence[str], settings: PublisherSettings, referred: Gathered) -> None:
-    """Read what resources may refer to, before the first of them is published."""
+    """Read what resources may refer to, before the first of them is published.
+
+    What is no regular file can be read only once. What can't be read is told when its turn comes.
+    """
     for name in files:
-        if name != STANDARD_INPUT:
-            with open_file(name, settings.encoding_of_files, settings.lines_to_skip) as file:
+        if Path(name).is_file() and name != STANDARD_INPUT:
+            with (
+                open_file(name, settings.encoding_of_files, settings.lines_to_skip) as file,
+                suppress(UnreadableInput),
+            ):
                 file.gather(referred)
 
 

@@ -12,7 +12,7 @@ from publisher_app.formats.delimited import delimited
 from publisher_app.formats.fhir.options import FhirOptions
 from publisher_app.formats.fhir.reading import Resources, gather
 from publisher_app.formats.fhir.references import Gathering, Resolver
-from publisher_app.formats.foreign import FHIR, HL7, begins_as_hl7, foreign_text
+from publisher_app.formats.foreign import FHIR, HL7, begins_as_hl7, foreign_bytes, foreign_text
 from publisher_app.formats.hl7.options import Hl7Options
 from publisher_app.formats.hl7.reading import Messages
 from publisher_app.formats.json_arrays import json_array
@@ -66,7 +66,7 @@ class Formats:
     """The formats that are read, as the settings have it."""
 
     def __init__(self, settings: Reading, referred: Resolver | None = None) -> None:
-        """Take in ``referred`` what finds what FHIR's resources refer to in other inputs."""
+        """Take in ``referred`` what the FHIR of this call's files was gathered in before."""
         self.columns = Columns(settings.map)
         self._mapping = FieldMapping(self.columns, settings.timezone, settings.time_format)
         self._fhir = fhir_options(settings)
@@ -91,7 +91,8 @@ class Formats:
             return Recognised(records, messages.reports_of)
         begun = _begin(source)
         if begun.is_fhir:
-            resources = self.fhir()
+            is_gathered = self._referred is not None and not live
+            resources = Resources(self._fhir, self._referred, is_gathered=is_gathered)
             records = resources.records(begun.read, source.rest, source.line)
             return Recognised(records, resources.reports_of)
         if self._table is not None:
@@ -108,9 +109,16 @@ class Formats:
         """Read records with the fields of events, such as JSON that was taken apart already."""
         return Recognised(records, self._mapping.reports_of)
 
-    def fhir(self) -> Resources:
-        """Give what reads the resources of one input."""
-        return Resources(self._fhir, self._referred)
+    def fhir(self, as_of: str) -> Resources:
+        """Give what reads the resources of one request, which is of a time in RFC 3339."""
+        return Resources(self._fhir._replace(as_of=as_of))
+
+
+def foreign(body: bytes) -> str | None:
+    """Name the format of a body that is none of FHIR's, and what to do; None where it may be."""
+    beginning = body[:MAX_CHARACTERS]
+    text = beginning.decode(errors="replace").lstrip(BYTE_ORDER_MARK)
+    return HL7 if begins_as_hl7(text) else foreign_bytes(beginning) or foreign_text(text)
 
 
 def gather_references(text: IO[str], into: Gathering) -> None:

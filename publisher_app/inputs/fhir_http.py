@@ -4,7 +4,6 @@ Resources are taken, and not kept: only what their administrations report is pub
 comes once RabbitMQ has confirmed it.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,9 +21,8 @@ from publisher_app.formats.fhir.reading import Entry, Resources
 from publisher_app.formats.fhir.references import Scope
 from publisher_app.formats.fhir.resources import Head
 from publisher_app.formats.fhir.resources import Request as Asked
-from publisher_app.formats.fhir.resources import Response as Answered
 from publisher_app.formats.mapping import NoEvent
-from publisher_app.formats.recognition import Formats
+from publisher_app.formats.recognition import Formats, Notes, foreign
 from publisher_app.formats.records import Record
 from publisher_app.intake import Intake, Outcome
 from runtime.http.bodies import Bodies, BodyRefused, BodyTooLong, NoRoom
@@ -94,15 +92,19 @@ class _Rest:
         Of a transaction with one bad entry nothing is published (400); a batch is answered entry by
         entry. Patients and Medications are there for those that refer to them.
         """
-        return await self._answered(request, self._take_bundle)
+
+        async def act(body: bytes) -> Response:
+            return await self._take_bundle(body, request)
+
+        return await self._answered(request, act)
 
     async def create(self, request: Request) -> Response:
         """Publish what a MedicationAdministration reports; it needs an id or an identifier."""
 
         async def act(body: bytes) -> Response:
-            key = await self._take(body, Asked("POST", KIND))
+            key, notes = await self._take(body, request, Asked("POST", KIND))
             headers = {"Location": f"{KIND}/{quote(key)}"} if key else {}
-            return Response(body, HTTPStatus.CREATED, headers, _FHIR_JSON)
+            return _taken(HTTPStatus.CREATED, body, notes, headers)
 
         return await self._answered(request, act)
 
@@ -110,8 +112,8 @@ class _Rest:
         """Publish the version that a MedicationAdministration has now."""
 
         async def act(body: bytes) -> Response:
-            await self._take(body, Asked("PUT", f"{KIND}/{key}"))
-            return Response(body, media_type=_FHIR_JSON)
+            _, notes = await self._take(body, request, Asked("PUT", f"{KIND}/{quote(key)}"))
+            return _taken(HTTPStatus.OK, body, notes)
 
         return await self._answered(request, act)
 
@@ -121,10 +123,10 @@ class _Rest:
         Later versions of it count again: those whose `meta.lastUpdated` is later.
         """
 
-        async def act(_: bytes) -> Response:
-            asked, when = Asked("DELETE", f"{KIND}/{key}"), _date_of(request.headers.get("date"))
-            entry = Entry(Scope(), None, asked, Answered(when))
-            await self._publish(_reported(self._formats.fhir(), Record(0, None, None, entry)))
+        async def act(_body: bytes) -> Response:
+            entry = Entry(Scope(), None, Asked("DELETE", f"{KIND}/{key}"))
+            reports, _ = _reported(self._resources(request), Record(0, None, None, entry))
+            await self._publish(reports)
             return Response(status_code=HTTPStatus.NO_CONTENT)
 
         return await self._answered(request, act, has_body=False)
@@ -168,26 +170,31 @@ class _Rest:
     async def _publish(self, reports: Sequence[Report]) -> None:
         await self._intake.publish(reports, Outcome())
 
-    async def _take(self, body: bytes, asked: Asked) -> str | None:
-        """Publish what one resource reports; return its id."""
+    def _resources(self, request: Request) -> Resources:
+        return self._formats.fhir(as_of=_date_of(request.headers.get("date")))
+
+    async def _take(
+        self, body: bytes, request: Request, asked: Asked
+    ) -> tuple[str | None, Iterable[str]]:
+        """Publish what one resource reports; return its id, and what is worth telling of it."""
         try:
             head = msgspec.json.decode(body, type=Head)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("structure", f"{error}")]) from None
+            raise _Refused(HTTPStatus.BAD_REQUEST, [_no_resource(body, f"{error}")]) from None
         if head.resource_type != KIND:
             words = f"a {KIND} is taken here" if head.resource_type else "resourceType: is missing"
             raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("invalid", words, "resourceType")])
-        _check_id(head.id, asked)
         record = Record(0, msgspec.Raw(body), None, Entry(Scope(), None, asked))
-        await self._publish(_reported(self._formats.fhir(), record))
-        return head.id
+        reports, notes = _reported(self._resources(request), record)
+        await self._publish(reports)
+        return head.id, notes
 
-    async def _take_bundle(self, body: bytes) -> Response:
-        resources = self._formats.fhir()
+    async def _take_bundle(self, body: bytes, request: Request) -> Response:
+        resources = self._resources(request)
         try:
             kind, entries = resources.by_entry(body, self._max_elements)
         except UnreadableInput as error:
-            raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("structure", str(error))]) from None
+            raise _Refused(HTTPStatus.BAD_REQUEST, [_no_resource(body, str(error))]) from None
         if kind not in ("transaction", "batch"):
             words = f"a Bundle of type transaction or batch is taken here, or a {KIND} at {KIND}"
             raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("value", words, "Bundle.type")])
@@ -196,8 +203,11 @@ class _Rest:
         issues: list[Issue] = []
         for number, (asked, records) in enumerate(entries):
             try:
-                reports += _of_entry(resources, asked, records)
+                found, notes = _of_entry(resources, asked, records)
+                reports += found
                 told.append({"status": _METHODS[asked.method]} if asked else {})
+                if notes:
+                    told[-1]["outcome"] = _issues(_information(notes))
             except NoEvent as problem:
                 issues.append(Issue("invalid", str(problem), f"Bundle.entry[{number}]"))
                 told.append({"status": "400 Bad Request", "outcome": _issues(issues[-1:])})
@@ -209,27 +219,42 @@ class _Rest:
         return _answer(HTTPStatus.OK, bundle)
 
 
-def _check_id(key: str | None, asked: Asked) -> None:
-    """See that an address and the resource that is put there have one id."""
-    if asked.method == "PUT" and asked.url.rpartition("/")[2] != key:
-        words = "id: is another one than that of the address"
-        raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("invariant", words, f"{KIND}.id")])
-
-
-def _reported(resources: Resources, record: Record) -> list[Report]:
+def _reported(resources: Resources, record: Record) -> tuple[list[Report], Notes]:
+    notes = Notes()
     try:
-        return [*resources.reports_of(record, Counter())]
+        return [*resources.reports_of(record, notes)], notes
     except NoEvent as problem:
         issue = Issue("invalid", str(problem), KIND)
         raise _Refused(HTTPStatus.BAD_REQUEST, [issue]) from None
 
 
-def _of_entry(resources: Resources, asked: Asked | None, records: Iterable[Record]) -> list[Report]:
+def _of_entry(
+    resources: Resources, asked: Asked | None, records: Iterable[Record]
+) -> tuple[list[Report], Notes]:
     if asked is None or not asked.method:
         raise NoEvent("request: is missing")
     if asked.method not in _METHODS:
         raise NoEvent("request.method: POST, PUT and DELETE are taken")
-    return [report for record in records for report in resources.reports_of(record, Counter())]
+    notes = Notes()
+    return [each for record in records for each in resources.reports_of(record, notes)], notes
+
+
+def _no_resource(body: bytes, words: str) -> Issue:
+    told = foreign(body)
+    return Issue("structure", f"it is {told}" if told else words)
+
+
+def _information(notes: Iterable[str]) -> list[Issue]:
+    return [Issue("informational", each, severity="information") for each in notes]
+
+
+def _taken(
+    status: int, body: bytes, notes: Iterable[str], headers: dict[str, str] | None = None
+) -> Response:
+    """Answer with the resource that was taken, or with what is worth telling of it."""
+    if issues := _information(notes):
+        return _outcome(status, issues, headers)
+    return Response(body, status, headers, _FHIR_JSON)
 
 
 def _check_type(content_type: str) -> None:
@@ -241,7 +266,7 @@ def _check_type(content_type: str) -> None:
 def _date_of(header: str | None) -> str:
     try:
         date = parsedate_to_datetime(header) if header else datetime.now(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         words = "the header Date is no date: write it like Fri, 27 Nov 2026 14:00:00 GMT"
         raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("value", words)]) from None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).isoformat()

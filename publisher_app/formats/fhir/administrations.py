@@ -11,21 +11,28 @@ from publisher_app.formats.events import made_event, order_id, record_id
 from publisher_app.formats.fhir.edges import TELLS_A_TIME, Edges, When, edges
 from publisher_app.formats.fhir.options import FhirOptions, Ranking
 from publisher_app.formats.fhir.references import Resolver, local, medication_of, patient_of
-from publisher_app.formats.fhir.resources import Administration
-from publisher_app.formats.fhir.versions import version_of, version_of_deletion
+from publisher_app.formats.fhir.resources import Administration, Request
+from publisher_app.formats.fhir.versions import (
+    better,
+    ranking_of,
+    version_of,
+    version_of_deletion,
+)
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.times import read_time
 
+LESS_KNOWN = "administrations without lastUpdated, which count less than any that have it"
 UNKNOWN = "administrations of status unknown, left out"
+_KIND = "MedicationAdministration"
 _DATE = "%Y-%m-%d"
 
 
 def version_reported(
     resource: Administration,
     full_url: str | None,
+    request: Request | None,
     scope: Resolver,
     options: FhirOptions,
-    ranked_by: Ranking,
     notes: Counter[str],
 ) -> RecordVersion | None:
     """Make the version of a record that a resource is; None where it changes nothing.
@@ -34,16 +41,21 @@ def version_reported(
         NoEvent: it can't be read; the text says why, and names no patient.
 
     """
+    if request is not None and request.method == "PUT":
+        _check_address(resource, request.url)
     status = resource.what_was_done
     if status == "unknown":
         notes[UNKNOWN] += 1
         return None
+    ranked_by = _ranking(resource, status, scope, options)
     key = _key_of(resource, full_url)
     when = _when(resource, options) if status in TELLS_A_TIME else When(None)
     told = _edges(resource, status, when, options)
     events = [*_events(resource, told, key, scope, options)]
     if told.note:
         notes[told.note] += 1
+    if ranked_by != (options.ranked_by or "lastUpdated"):
+        notes[LESS_KNOWN] += 1
     latest = max((each for each in (when.at, when.start, when.end) if each), default=None)
     version = version_of(resource, ranked_by, latest, events)
     return RecordVersion(record_id(options.source, key), version, events)
@@ -53,8 +65,8 @@ def deletion_reported(
     url: str,
     last_modified: str | None,
     etag: str | None,
+    scope: Resolver,
     options: FhirOptions,
-    ranked_by: Ranking | None,
 ) -> RecordVersion:
     """Make the version in which a resource is deleted.
 
@@ -63,10 +75,35 @@ def deletion_reported(
 
     """
     kind, _, key = local(url).rpartition("/")
-    if kind != "MedicationAdministration" or not key:
+    if kind != _KIND or not key or "?" in url:
         raise NoEvent("request.url: is not MedicationAdministration/ID")
+    ranked_by = options.ranked_by or scope.ranked_by or "lastUpdated"
     version = version_of_deletion(ranked_by, last_modified, etag, options.as_of)
     return RecordVersion(record_id(options.source, key), version, [])
+
+
+def _check_address(resource: Administration, url: str) -> None:
+    """See that a resource has the id under which it is put; a search as address has none."""
+    if "?" not in url and local(url) != f"{_KIND}/{resource.id}":
+        raise NoEvent("id: is another one than that of the address")
+
+
+def _ranking(
+    resource: Administration, status: str | None, scope: Resolver, options: FhirOptions
+) -> Ranking:
+    """Say what a resource is ranked by, which is the same in all of an input."""
+    if options.ranked_by is not None:
+        return options.ranked_by
+    own = ranking_of(resource.meta, status)
+    if own is None or own == "lastUpdated":  # what is behind all others is compared with none
+        return "lastUpdated"
+    best = better(own, scope.ranked_by)
+    if own != best:
+        raise NoEvent(
+            f"can be ranked by its {own} alone, and others of its source by their {best}: name "
+            "what they all can be ranked by in a profile, ranked_by under [fhir]"
+        )
+    return own
 
 
 def _key_of(resource: Administration, full_url: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What the inputs of one call refer to, in a temporary file: memory does not grow with it."""
+"""What the resources of inputs refer to, in a temporary file: memory does not grow with it."""
 
 import sqlite3
 from types import TracebackType
@@ -7,8 +7,10 @@ from typing import Self
 import msgspec
 
 from publisher_app.failures import Failure
-from publisher_app.formats.fhir.references import local, means, named_twice, names_of
+from publisher_app.formats.fhir.options import Ranking
+from publisher_app.formats.fhir.references import Resolver, local, means, named_twice, names_of
 from publisher_app.formats.fhir.resources import Referred
+from publisher_app.formats.fhir.versions import better
 
 # Without a name it is a file in the temporary folder, which is gone with the connection.
 _SOMEWHERE = ""
@@ -16,6 +18,7 @@ _SET_UP = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
     CREATE TABLE referred (name TEXT PRIMARY KEY, resource BLOB, ambiguous INTEGER) WITHOUT ROWID;
+    BEGIN;
 """
 _FIND = "SELECT resource, ambiguous FROM referred WHERE name = ?"
 _ADD = "INSERT INTO referred VALUES (?, ?, 0)"
@@ -30,12 +33,24 @@ class NoRoomForReferences(Failure):
 
 
 class Gathered:
-    """Patients and Medications of several inputs by their names."""
+    """Patients and Medications of an input or several, by their names."""
 
-    def __init__(self) -> None:
+    def __init__(self, outer: Resolver | None = None) -> None:
+        """``outer`` finds what is not in here."""
+        self._outer = outer
+        self._ranked_by: Ranking | None = None
         # It is filled by the thread that reads, and closed by another.
         self._file = sqlite3.connect(_SOMEWHERE, isolation_level=None, check_same_thread=False)
         self._file.executescript(_SET_UP)
+
+    @property
+    def ranked_by(self) -> Ranking | None:
+        """The best by which any that was seen can be ranked."""
+        return better(self._ranked_by, self._outer.ranked_by if self._outer else None)
+
+    def rank(self, ranked_by: Ranking | None) -> None:
+        """Take note of what one can be ranked by."""
+        self._ranked_by = better(self._ranked_by, ranked_by)
 
     def __enter__(self) -> Self:
         return self
@@ -73,4 +88,4 @@ class Gathered:
                 if is_ambiguous:
                     raise named_twice(name)
                 return _read(resource)
-        return None
+        return self._outer.find(reference) if self._outer else None

@@ -15,7 +15,7 @@ class FhirOptions(NamedTuple):
     patient_system: str | None = None
     """The system of the patients' identifiers; without one they are known by their ids."""
     ranked_by: Ranking | None = None
-    """What its versions are ranked by; without it, what the first resource of an input has."""
+    """What its versions are ranked by; without it, the best that any of an input has."""
     dates: bool = False
     """Whether a date without a time is read as that whole day, in the ``zone``."""
     zone: ZoneInfo | None = None

@@ -13,7 +13,8 @@ import msgspec
 from contracts import RecordVersion
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.fhir.administrations import deletion_reported, version_reported
-from publisher_app.formats.fhir.options import FhirOptions, Ranking
+from publisher_app.formats.fhir.gathered import Gathered
+from publisher_app.formats.fhir.options import FhirOptions
 from publisher_app.formats.fhir.references import (
     REFERRED_TYPES,
     Gathering,
@@ -25,6 +26,7 @@ from publisher_app.formats.fhir.resources import (
     Bundle,
     BundleEntry,
     Head,
+    Ranked,
     Referred,
     Request,
     Response,
@@ -45,6 +47,7 @@ _head = msgspec.json.Decoder(Head).decode
 _bundle = msgspec.json.Decoder(Bundle).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _referred = msgspec.json.Decoder(Referred).decode
+_ranked = msgspec.json.Decoder(Ranked).decode
 _administration = msgspec.json.Decoder(Administration).decode
 
 
@@ -60,11 +63,13 @@ class Entry(NamedTuple):
 class Resources:
     """Reads the resources of one input; each is a record."""
 
-    def __init__(self, options: FhirOptions, outer: Resolver | None = None) -> None:
-        """``outer`` finds what the inputs beside this one hold."""
+    def __init__(
+        self, options: FhirOptions, outer: Resolver | None = None, *, is_gathered: bool = False
+    ) -> None:
+        """``outer`` knows the inputs beside this one, and this one itself if it ``is_gathered``."""
         self._options = options
         self._outer = outer
-        self._ranked_by: Ranking | None = options.ranked_by
+        self._is_gathered = is_gathered
 
     def records(self, read: Sequence[str], rest: IO[str], line: int) -> Iterator[Record]:
         """Take a text apart, of which the beginning was ``read``, from its first line on.
@@ -93,15 +98,24 @@ class Resources:
             yield from self._resource(each, place + number, Entry(scope))
 
     def _one_a_line(self, read: Sequence[str], rest: IO[str], first: int) -> Iterator[Record]:
-        scope = Scope(self._outer)
-        entry = Entry(scope)
-        for number, line in enumerate(_lines(read, rest), start=first):
+        numbered = enumerate(_lines(read, rest), start=first)
+        if self._is_gathered and self._outer is not None:
+            yield from self._lines(numbered, Entry(self._outer), None)
+            return
+        with Gathered(self._outer) as before:
+            yield from self._lines(numbered, Entry(before), before)
+
+    def _lines(
+        self, numbered: Iterable[tuple[int, str]], entry: Entry, into: Gathering | None
+    ) -> Iterator[Record]:
+        """Take lines apart; keep what others refer to, where that was not done before."""
+        for number, line in numbered:
             if len(line) >= MOST_CHARACTERS:
                 yield Record(number, None, _TOO_LARGE)
             elif line := line.strip():
                 body = msgspec.Raw(line.encode(errors="surrogateescape"))
-                if any(each in line for each in REFERRED_TYPES):
-                    _refer(body, None, scope)
+                if into is not None and _may_tell(line, into):
+                    _refer(body, None, into)
                 yield from self._resource(body, number, entry)
 
     def _resource(
@@ -188,30 +202,16 @@ class Resources:
                 entry.request.url,
                 response.last_modified,
                 response.etag,
+                entry.scope,
                 self._options,
-                self._ranked_by,
             )
             return
         resource = _decoded(cast("msgspec.Raw", record.content))
-        ranked_by = self._ranking(resource)
         version = version_reported(
-            resource, entry.full_url, entry.scope, self._options, ranked_by, notes
+            resource, entry.full_url, entry.request, entry.scope, self._options, notes
         )
         if version is not None:
             yield version
-
-    def _ranking(self, resource: Administration) -> Ranking:
-        """Say what a version is ranked by: unless it is told, as the first of the input."""
-        own = ranking_of(resource.meta)
-        ranked_by = self._ranked_by or own
-        if self._options.ranked_by is None and resource.what_was_done != "unknown":
-            if ranked_by != own:
-                raise NoEvent(
-                    f"can be ranked by its {own}, and the first of this input by its {ranked_by}: "
-                    "name what its source ranks by in its profile, ranked_by under [fhir]"
-                )
-            self._ranked_by = ranked_by
-        return ranked_by
 
 
 def _scope_of(entries: Iterable[BundleEntry], outer: Resolver | None) -> Scope:
@@ -267,31 +267,34 @@ def gather(read: Sequence[str], rest: IO[str], into: Gathering) -> None:
     """
     if is_one_a_line(read):
         for line in _lines(read, rest):
-            _refer_all(msgspec.Raw(line.strip().encode(errors="surrogateescape")), None, into)
+            if len(line) < MOST_CHARACTERS and _may_tell(line, into):
+                _refer(msgspec.Raw(line.strip().encode(errors="surrogateescape")), None, into)
     else:
         for each in _resources(_whole(read, rest)):
-            _refer_all(each, None, into)
+            _refer(each, None, into)
 
 
-def _refer_all(body: msgspec.Raw, full_url: str | None, into: Gathering, depth: int = 0) -> None:
-    """Keep what is in a resource, or in a Bundle and those in it."""
+def _may_tell(line: str, into: Gathering) -> bool:
+    """Say whether there may be something to keep in a line: most are not worth another look."""
+    # Quoted, as every reference to a Patient holds the word.
+    is_referred = '"Patient"' in line or '"Medication"' in line or '"Bundle"' in line
+    return is_referred or into.ranked_by != "lastUpdated"
+
+
+def _refer(body: msgspec.Raw, full_url: str | None, into: Gathering, depth: int = 0) -> None:
+    """Keep what others need to know of a resource, or of all in a Bundle and those in it."""
     try:
-        if _head(body).resource_type != "Bundle" or depth > _MOST_NESTED:
-            _refer(body, full_url, into)
-            return
-        entries = _bundle(body).entry
-    except _UNREADABLE:
-        return
-    for each in entries:
-        if each.has_resource:
-            _refer_all(each.resource, each.full_url, into, depth + 1)
-
-
-def _refer(body: msgspec.Raw, full_url: str | None, into: Gathering) -> None:
-    """Keep a Patient or a Medication for those that refer to it."""
-    try:
-        if _head(body).resource_type in REFERRED_TYPES:
+        kind = _head(body).resource_type
+        if kind in REFERRED_TYPES:
             into.add(_referred(body), full_url)
+        elif kind == "MedicationAdministration":
+            if into.ranked_by != "lastUpdated":
+                ranked = _ranked(body)
+                into.rank(ranking_of(ranked.meta, ranked.status))
+        elif kind == "Bundle" and depth <= _MOST_NESTED:
+            for each in _bundle(body).entry:
+                if each.has_resource:
+                    _refer(each.resource, each.full_url, into, depth + 1)
     except _UNREADABLE:
         return  # told of where its turn comes, if it is to be published
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
+from publisher_app.formats.fhir.options import Ranking
 from publisher_app.formats.fhir.resources import (
     Administration,
     CodeableConcept,
@@ -12,6 +13,7 @@ from publisher_app.formats.fhir.resources import (
     Reference,
     Referred,
 )
+from publisher_app.formats.fhir.versions import better
 from publisher_app.formats.mapping import NoEvent
 
 REFERRED_TYPES = ("Patient", "Medication")
@@ -21,7 +23,11 @@ _URN = "urn:"
 
 
 class Resolver(Protocol):
-    """Finds what references refer to."""
+    """Finds what references refer to, and by what the resources beside one are ranked."""
+
+    @property
+    def ranked_by(self) -> Ranking | None:
+        """The best by which any that was seen can be ranked."""
 
     def find(self, reference: str) -> Referred | None:
         """Return what a reference refers to, if that is known.
@@ -33,19 +39,36 @@ class Resolver(Protocol):
 
 
 class Gathering(Protocol):
-    """Keeps what others refer to."""
+    """Keeps what others refer to, and by what they can be ranked."""
+
+    @property
+    def ranked_by(self) -> Ranking | None:
+        """The best by which any that was seen can be ranked."""
+
+    def rank(self, ranked_by: Ranking | None) -> None:
+        """Take note of what one can be ranked by."""
 
     def add(self, referred: Referred, full_url: str | None = None) -> None:
         """Keep a Patient or a Medication under its names."""
 
 
 class Scope:
-    """What the resources of one Bundle, or of all inputs, refer to."""
+    """What the resources of one Bundle, or of a request, refer to."""
 
     def __init__(self, outer: Resolver | None = None) -> None:
         self._outer = outer
         self._found: dict[str, Referred] = {}
         self._ambiguous: set[str] = set()
+        self._ranked_by: Ranking | None = None
+
+    @property
+    def ranked_by(self) -> Ranking | None:
+        """The best by which any that was seen can be ranked."""
+        return better(self._ranked_by, self._outer.ranked_by if self._outer else None)
+
+    def rank(self, ranked_by: Ranking | None) -> None:
+        """Take note of what one can be ranked by."""
+        self._ranked_by = better(self._ranked_by, ranked_by)
 
     def add(self, referred: Referred, full_url: str | None = None) -> None:
         """Keep a Patient or a Medication under its names."""
@@ -211,7 +234,11 @@ def _find(target: str, contained: Iterable[Referred], scope: Resolver) -> Referr
 
 
 def _contained(target: str, contained: Iterable[Referred]) -> Referred | None:
-    return next((each for each in contained if each.id == target.removeprefix("#")), None)
+    name = target.removeprefix("#")
+    found = [each for each in contained if each.id == name]
+    if any(means(each) != means(found[0]) for each in found):
+        raise named_twice(f"{found[0].resource_type}/{name}")
+    return found[0] if found else None
 
 
 def name_of_medication(medication: Referred, display: str | None) -> str | None:

@@ -6,6 +6,9 @@ spells ``occurence`` with one r, R6 with two; DSTU2 and STU3 say by a flag that 
 
 from msgspec import Raw, Struct
 
+ERROR = "entered-in-error"
+"""The status of what was never so, whatever else it says."""
+
 
 class _Read(Struct, rename="camel", gc=False, frozen=True):
     """What is read of a part of a resource; what else is in it is passed over."""
@@ -135,7 +138,9 @@ class Administration(_Read, gc=False, frozen=True):
 
     @property
     def what_was_done(self) -> str | None:
-        """The status; the flags of older releases are ``not-done``."""
+        """The status; the flags of older releases are ``not-done``, save in what is an error."""
+        if self.status == ERROR:
+            return ERROR
         return "not-done" if self.not_given or self.was_not_given else self.status
 
 
@@ -144,6 +149,13 @@ class Head(_Read, gc=False, frozen=True):
 
     resource_type: str | None = None
     id: str | None = None
+
+
+class Ranked(_Read, gc=False, frozen=True):
+    """What tells by what a MedicationAdministration can be ranked."""
+
+    status: str | None = None
+    meta: Meta = Meta()
 
 
 class Request(_Read, gc=False, frozen=True):

@@ -50,6 +50,7 @@ def administration(**fields: Any) -> Resource:  # noqa: ANN401 - JSON
     usual = {
         "resourceType": "MedicationAdministration",
         "id": "7",
+        "meta": {"lastUpdated": "2021-01-01T12:00:00Z"},
         "status": "completed",
         "medicationCodeableConcept": {"text": "Heparin"},
         "subject": {"reference": "Patient/2"},

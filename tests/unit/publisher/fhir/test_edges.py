@@ -31,9 +31,11 @@ ON_HOLD = "administrations on hold whose end is not known, taken as started"
         ("stopped", AT, POINT, None),
         ("stopped", BOTH, WHOLE, None),
         ("stopped", START, POINT, TAKEN_AS_POINTS),
+        ("stopped", EQUAL, POINT, None),
         ("in-progress", AT, BEGUN, None),
         ("in-progress", BOTH, BEGUN, LEFT_OUT),
         ("in-progress", START, BEGUN, None),
+        ("in-progress", EQUAL, BEGUN, LEFT_OUT),
         ("on-hold", AT, [], None),
         ("on-hold", EQUAL, [], None),
         ("on-hold", BOTH, WHOLE, None),
@@ -62,6 +64,15 @@ def test_unknown_changes_nothing_and_is_told(when: dict[str, Any]) -> None:
 def test_older_releases_say_by_a_flag_that_nothing_was_given(flag: str) -> None:
     assert read(administration(**{flag: True})).edges == []
     assert read(administration(**{flag: False})).edges == WHOLE
+
+
+@pytest.mark.parametrize("flag", ["notGiven", "wasNotGiven"])
+def test_of_what_was_not_given_an_error_takes_the_record_back_all_the_same(flag: str) -> None:
+    fields = {"meta": None, flag: True}
+    mistake = read(administration(status="entered-in-error", **fields)).versions
+    refused, given = (read(administration(**each)).versions for each in (fields, {"meta": None}))
+    assert [each.events for each in mistake] == [[]]
+    assert refused[0].record_version < given[0].record_version < mistake[0].record_version
 
 
 @pytest.mark.parametrize(

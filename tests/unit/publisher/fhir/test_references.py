@@ -1,5 +1,6 @@
 """Whom and what a resource is about."""
 
+import json
 from typing import Any
 
 import pytest
@@ -67,15 +68,14 @@ def test_where_a_system_is_named_a_patient_is_known_by_the_identifier_of_it() ->
     ]
 
 
-def test_an_urn_is_resolved_in_the_bundle_that_it_is_in() -> None:
+def test_an_urn_is_resolved_in_the_bundle_that_it_is_in_and_in_those_in_that() -> None:
     resource = administration(subject={"reference": "urn:uuid:1"})
     both = bundle(resource, PATIENT)
     both["entry"][1]["fullUrl"] = "urn:uuid:1"
     assert patients(both) == ["p1"]
-    assert patients(bundle(both, resource)) == [
-        "p1",
-        "subject: the Patient that it refers to is not there",
-    ]
+    assert patients(bundle(both, resource)) == ["p1", "p1"]
+    apart = "\n".join(json.dumps(each) for each in (bundle(resource), resource))
+    assert read(apart).reasons == ["subject: the Patient that it refers to is not there"] * 2
     nameless = {"resourceType": "Patient"}
     both = bundle(resource, nameless)
     both["entry"][1]["fullUrl"] = "urn:uuid:1"
@@ -132,6 +132,19 @@ def test_a_contained_medication_is_named_by_its_code_its_display_or_its_ingredie
     assert names(referring("shown", ingredient=ingredient)) == ["shown"]
     assert names(referring(ingredient=ingredient)) == ["Potassium + Sodium"]
     assert names(referring()) == ["medication: has neither text, display nor code"]
+
+
+def test_two_contained_medications_of_one_id_are_nobodys() -> None:
+    def both(*names: str) -> Resource:
+        contained = [
+            {"resourceType": "Medication", "id": "med", "code": {"text": each}} for each in names
+        ]
+        return {**referring(), "contained": contained}
+
+    assert names(both("A", "A")) == ["A"]
+    assert names(both("A", "B")) == [
+        "medication: there are two Medications of the id med with different names"
+    ]
 
 
 def test_r5_has_a_concept_or_a_reference() -> None:

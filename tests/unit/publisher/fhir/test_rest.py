@@ -134,7 +134,7 @@ async def test_of_a_batch_the_good_entries_are_published(
         (bundle(administration()), "a Bundle of type transaction or batch is taken here"),
         (administration(), "it is no Bundle"),
         ({"resourceType": "Bundle", "type": "batch", "entry": [{}] * 101}, "more than 100 entries"),
-        ("MSH|^~\\&|", "it is no Bundle: JSON is malformed"),
+        ("MSH|^~\\&|", "it is HL7 v2: send it by MLLP, or publish it as a file"),
         (bundle(administration(), kind="transaction"), "request: is missing"),
     ],
 )
@@ -183,7 +183,7 @@ async def test_an_address_must_be_that_of_the_resource(
     answer = await client.put(f"{ONE}/8", content=json.dumps(administration()))
     assert answer.status_code == 400
     assert issues(answer) == [
-        ("id: is another one than that of the address", ["MedicationAdministration.id"])
+        ("id: is another one than that of the address", ["MedicationAdministration"])
     ]
     answer = await client.post(ONE, content=json.dumps({"resourceType": "Patient"}))
     assert issues(answer) == [("a MedicationAdministration is taken here", ["resourceType"])]
