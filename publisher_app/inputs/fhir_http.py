@@ -266,10 +266,10 @@ def _check_type(content_type: str) -> None:
 def _date_of(header: str | None) -> str:
     try:
         date = parsedate_to_datetime(header) if header else datetime.now(UTC)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         words = "the header Date is no date: write it like Fri, 27 Nov 2026 14:00:00 GMT"
         raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("value", words)]) from None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).isoformat()
 
 
 def _outcome(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -179,13 +180,19 @@ def _time(field: str, text: str, options: FhirOptions) -> tuple[datetime, dateti
     """Read a dateTime; of a date, where these are allowed, the day's beginning and end."""
     try:
         if options.dates and options.zone is not None and len(text) == len("2021-01-01"):
-            day = datetime.strptime(text, _DATE).date()  # noqa: DTZ007 - a date
-            midnights = (
-                datetime.combine(each, time(), options.zone) for each in (day, day + timedelta(1))
-            )
-            begin, end = midnights
-            return begin, end
+            return _day(text, options.zone)
         return read_time(text, options.zone), None
-    except (ValueError, OverflowError) as error:
-        reason = str(error) if "strptime" not in str(error) and "format" not in str(error) else ""
-        raise NoEvent(f"{field}: {reason or 'is not a day that exists'}") from None
+    except ValueError as error:
+        raise NoEvent(f"{field}: {error}") from None
+
+
+def _day(text: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    try:
+        day = datetime.strptime(text, _DATE).date()  # noqa: DTZ007 - a date
+        begin, end = (
+            datetime.combine(each, time(), zone).astimezone(UTC)
+            for each in (day, day + timedelta(1))
+        )
+    except (ValueError, OverflowError):
+        raise ValueError("is not a day that exists") from None
+    return begin, end

@@ -154,6 +154,13 @@ def test_where_dates_are_allowed_a_date_is_the_whole_day_of_its_zone() -> None:
     ]
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2021-02-30"])
+def test_a_date_that_has_no_whole_day_is_rejected(day: str) -> None:
+    options = FhirOptions(dates=True, zone=ZoneInfo("Asia/Tokyo"))
+    found = read(administration(effectivePeriod=None, effectiveDateTime=day), options)
+    assert found.reasons == ["effectiveDateTime: is not a day that exists"]
+
+
 def test_where_the_action_is_a_method_its_word_says_it_and_the_request_is_the_order() -> None:
     options = FhirOptions(methods={"Started": "start", "Stopped": "stop", "Read": "none"})
 

@@ -1,13 +1,21 @@
 """FHIR's REST: what is taken, and what is answered once it is confirmed."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from faststream.rabbit import RabbitBroker
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+from fhir.resources.R4B.operationoutcome import OperationOutcome
 from httpx import ASGITransport, AsyncClient, Response
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts import RecordVersion, Report
 from publisher_app.failures import NotConfirmed
@@ -18,7 +26,9 @@ from publisher_app.publishing import EventPublisher
 from publisher_app.settings import PublisherSettings
 from runtime.http.bodies import Bodies
 from tests.callers import let_in
+from tests.records import newest_of
 from tests.unit.publisher.fhir.reading import Resource, administration, bundle
+from tests.unit.publisher.fhir.test_reading import any_json
 
 ONE = "/fhir/MedicationAdministration"
 
@@ -45,13 +55,35 @@ def publisher() -> Keeping:
     return Keeping()
 
 
-@pytest.fixture
-async def client(publisher: Keeping) -> AsyncIterator[AsyncClient]:
+OURS = {each.__name__: each for each in (Bundle, CapabilityStatement, OperationOutcome)}
+
+
+async def check_answer(answer: Response) -> None:
+    """See that what we write is what FHIR says of it; a resource that was taken is the sender's."""
+    content = await answer.aread()
+    if answer.headers.get("content-type") == "application/fhir+json":
+        kind = json.loads(content)["resourceType"]
+        if kind in OURS:
+            OURS[kind].model_validate_json(content)
+
+
+@asynccontextmanager
+async def asked_of(publisher: Keeping) -> AsyncIterator[AsyncClient]:
     settings, api = PublisherSettings(), FastAPI()
     formats, intake = Formats(settings), Intake(publisher, settings)
     api.include_router(fhir_router(formats, intake, Bodies(100_000), max_elements=100))
-    async with AsyncClient(transport=ASGITransport(let_in(api)), base_url="http://any") as client:
-        client.headers["content-type"] = "application/fhir+json"
+    async with AsyncClient(
+        transport=ASGITransport(let_in(api)),
+        base_url="http://any",
+        event_hooks={"response": [check_answer]},
+        headers={"content-type": "application/fhir+json"},
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(publisher: Keeping) -> AsyncIterator[AsyncClient]:
+    async with asked_of(publisher) as client:
         yield client
 
 
@@ -70,7 +102,9 @@ def issues(answer: Response) -> list[tuple[str, Any]]:
     outcome = answer.json()
     assert outcome["resourceType"] == "OperationOutcome"
     assert answer.headers["content-type"] == "application/fhir+json"
-    assert {each["severity"] for each in outcome["issue"]} == {"error"}
+    is_taken = answer.status_code < HTTPStatus.BAD_REQUEST
+    severity = "information" if is_taken else "error"
+    assert {each["severity"] for each in outcome["issue"]} == {severity}
     return [(each["diagnostics"], each.get("expression")) for each in outcome["issue"]]
 
 
@@ -136,12 +170,20 @@ async def test_of_a_batch_the_good_entries_are_published(
         ({"resourceType": "Bundle", "type": "batch", "entry": [{}] * 101}, "more than 100 entries"),
         ("MSH|^~\\&|", "it is HL7 v2: send it by MLLP, or publish it as a file"),
         (bundle(administration(), kind="transaction"), "request: is missing"),
+        (b"PK\x03\x04\x14\x00", "it is a zip archive: unpack it, and publish what is in it"),
+        (b"\x1f\x8b\x08\x00", "it is gzip inside: unpack it"),
+        (b"\x0bMSH|^~\\&|secret\xff", "it is HL7 v2: send it by MLLP, or publish it as a file"),
+        ("{}}", "it is no Bundle: JSON is malformed"),
     ],
 )
 async def test_what_is_no_such_bundle_is_refused(
-    client: AsyncClient, body: Resource | str, told: str
+    client: AsyncClient, body: Resource | str | bytes, told: str
 ) -> None:
-    content = body if isinstance(body, str) else json.dumps(body)
+    content = json.dumps(body) if isinstance(body, dict) else body
+    alone = await client.post(ONE, content=content)
+    assert alone.status_code == (400 if body != administration() else 201)
+    if isinstance(body, bytes):
+        assert issues(alone)[0][0].startswith(told)
     answer = await client.post("/fhir", content=content)
     assert answer.status_code == 400
     [(words, _)] = issues(answer)
@@ -174,7 +216,145 @@ async def test_a_deletion_without_a_date_is_as_of_now(
 ) -> None:
     assert (await client.delete(f"{ONE}/7")).status_code == 204
     assert publisher.versions[0].record_version.startswith("20")
-    assert (await client.delete(f"{ONE}/7", headers={"date": "soon"})).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "soon",
+        "Fri, 32 Nov 2026 14:00:00 GMT",
+        "Fri, 27 Nov 99999999999999999999 14:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -1200",
+    ],
+)
+async def test_a_date_that_is_none_is_refused(
+    client: AsyncClient, publisher: Keeping, date: str
+) -> None:
+    answer = await client.delete(f"{ONE}/7", headers={"date": date})
+    assert answer.status_code == 400
+    assert len(issues(answer)) == 1
+    assert publisher.versions == []
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+async def test_a_deletion_in_a_bundle_is_as_of_the_request_s_date(
+    client: AsyncClient, publisher: Keeping, kind: str
+) -> None:
+    asked = asking(({}, "DELETE MedicationAdministration/7"), kind=kind)
+    date = {"date": "Fri, 01 Jan 2021 12:30:00 GMT"}
+    for _ in range(2):
+        answer = await client.post("/fhir", content=json.dumps(asked), headers=date)
+        assert answer.json()["entry"] == [{"response": {"status": "204 No Content"}}]
+    await client.delete(f"{ONE}/7", headers=date)
+    first, again, alone = publisher.versions
+    assert first == again == alone
+    assert first.record_version.startswith("2021-01-01T12:30:00")
+
+
+async def test_where_the_status_ranks_a_deletion_is_refused(
+    client: AsyncClient, publisher: Keeping
+) -> None:
+    deletion: tuple[Resource, str] = ({}, "DELETE MedicationAdministration/7")
+    bare = (administration(id="8", meta=None), "PUT MedicationAdministration/8")
+    for order in ((deletion, bare), (bare, deletion)):
+        answer = await client.post("/fhir", content=json.dumps(asking(*order)))
+        assert answer.status_code == 400
+        assert [words for words, _ in issues(answer)] == [
+            "can't be ranked: the others of its source are not ranked by time"
+        ]
+    assert publisher.versions == []
+
+
+async def test_an_error_without_a_time_takes_back_what_another_request_has_told(
+    client: AsyncClient, publisher: Keeping
+) -> None:
+    for resource in (administration(), administration(meta=None, status="entered-in-error")):
+        answer = await client.put(f"{ONE}/7", content=json.dumps(resource))
+        assert (answer.status_code, answer.json()) == (200, resource)
+    [newest] = newest_of(publisher.versions)
+    assert newest.events == []
+
+
+UNKNOWN = "administrations of status unknown, left out"
+LESS_KNOWN = "administrations without lastUpdated, which count less than any that have it"
+END_UNKNOWN = "administrations whose end is not known, taken as points"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"status": "unknown"}, UNKNOWN),
+        ({"meta": None}, LESS_KNOWN),
+        ({"effectivePeriod": {"start": "2021-01-01T08:00:00Z"}}, END_UNKNOWN),
+    ],
+)
+async def test_what_is_worth_telling_of_what_is_taken_is_told(
+    client: AsyncClient, fields: Resource, told: str
+) -> None:
+    resource = administration(**fields)
+    put = await client.put(f"{ONE}/7", content=json.dumps(resource))
+    created = await client.post(ONE, content=json.dumps(resource))
+    assert (put.status_code, created.status_code) == (200, 201)
+    assert created.headers["location"] == "MedicationAdministration/7"
+    assert issues(put) == issues(created) == [(told, None)]
+    for kind in ("batch", "transaction"):
+        asked = asking((resource, "PUT MedicationAdministration/7"), kind=kind)
+        answer = await client.post("/fhir", content=json.dumps(asked))
+        response = answer.json()["entry"][0]["response"]
+        assert response["status"] == "200 OK"
+        [issue] = response["outcome"]["issue"]
+        assert issue == {"severity": "information", "code": "informational", "diagnostics": told}
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("MedicationAdministration/7", "200 OK"),
+        ("https://a.example/fhir/MedicationAdministration/7", "200 OK"),
+        ("MedicationAdministration?identifier=a|b", "200 OK"),
+        ("MedicationAdministration/8", "400 Bad Request"),
+        ("MedicationAdministration", "400 Bad Request"),
+        ("Patient/7", "400 Bad Request"),
+    ],
+)
+async def test_an_entry_is_put_under_the_id_of_its_resource_alone(
+    client: AsyncClient, publisher: Keeping, url: str, status: str
+) -> None:
+    asked = asking((administration(), f"PUT {url}"), kind="batch")
+    answer = await client.post("/fhir", content=json.dumps(asked))
+    assert answer.json()["entry"][0]["response"]["status"] == status
+    assert len(publisher.versions) == (status == "200 OK")
+
+
+bodies = st.binary(max_size=20) | st.builds(
+    lambda fields, others, kind, how: json.dumps(
+        {
+            **asking((administration(**fields), how), (others, "POST Any"), kind=kind),
+            **others,
+        }
+    ).encode(),
+    st.dictionaries(st.sampled_from([*administration(), "contained"]), any_json, max_size=2),
+    st.dictionaries(st.sampled_from(["type", "entry", "resourceType", "id"]), any_json, max_size=1),
+    st.sampled_from(["batch", "transaction"]),
+    st.sampled_from(["PUT MedicationAdministration/7", "DELETE MedicationAdministration/7", "? ?"]),
+)
+methods = st.sampled_from(["POST", "PUT", "DELETE"])
+paths = st.sampled_from(["/fhir", ONE, f"{ONE}/7", f"{ONE}/%00%ff?a"])
+dates = st.sampled_from(["Fri, 27 Nov 2026 14:00:00 GMT", "", "a"]) | st.text("0123456789 :+-GMT")
+
+
+@given(bodies, methods, paths, dates, st.integers(0, 10))
+def test_no_request_ends_in_anything_but_an_answer(
+    body: bytes, method: str, path: str, date: str, cut: int
+) -> None:
+    async def ask() -> int:
+        async with asked_of(Keeping()) as client:
+            content = body[: len(body) - cut]
+            # What the service does not catch comes out here.
+            answer = await client.request(method, path, content=content, headers={"date": date})
+            return answer.status_code
+
+    assert asyncio.run(ask()) in {200, 201, 204, 400, 405}
 
 
 async def test_an_address_must_be_that_of_the_resource(
