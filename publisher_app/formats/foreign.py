@@ -18,6 +18,7 @@ _SIGNATURES = (
 )
 _ZIP = b"PK\x03\x04"
 _WORKBOOK = re.compile(rb"\[Content_Types\]\.xml|xl/|opendocument\.spreadsheet")
+_LOOK = 64 * 1024
 _TAR, _TAR_AT = b"ustar", 257
 
 _TEXTS = ((re.compile(r"\s*<"), f"XML or HTML: {_EXPORT}"),)
@@ -46,6 +47,13 @@ def foreign_bytes(beginning: bytes) -> str | None:
 def foreign_text(line: str) -> str | None:
     """Name the format that a first line shows, and what to do; None where it may be ours."""
     return next((told for pattern, told in _TEXTS if pattern.match(line)), None)
+
+
+def foreign_body(body: bytes) -> str | None:
+    """Name the format of a body that is no JSON, and what to do; None where it may be meant so."""
+    beginning = body[:_LOOK]
+    text = beginning.decode("utf-8-sig", errors="replace")
+    return HL7 if begins_as_hl7(text) else foreign_bytes(beginning) or foreign_text(text)
 
 
 def is_fhir(names: Container[str]) -> bool:

@@ -12,7 +12,7 @@ from publisher_app.formats.delimited import delimited
 from publisher_app.formats.fhir.options import FhirOptions
 from publisher_app.formats.fhir.reading import Resources, gather
 from publisher_app.formats.fhir.references import Gathering, Resolver
-from publisher_app.formats.foreign import FHIR, HL7, begins_as_hl7, foreign_bytes, foreign_text
+from publisher_app.formats.foreign import FHIR, HL7, begins_as_hl7, foreign_text
 from publisher_app.formats.hl7.options import Hl7Options
 from publisher_app.formats.hl7.reading import Messages
 from publisher_app.formats.json_arrays import json_array
@@ -112,13 +112,6 @@ class Formats:
     def fhir(self, as_of: str) -> Resources:
         """Give what reads the resources of one request, which is of a time in RFC 3339."""
         return Resources(self._fhir._replace(as_of=as_of))
-
-
-def foreign(body: bytes) -> str | None:
-    """Name the format of a body that is none of FHIR's, and what to do; None where it may be."""
-    beginning = body[:MAX_CHARACTERS]
-    text = beginning.decode(errors="replace").lstrip(BYTE_ORDER_MARK)
-    return HL7 if begins_as_hl7(text) else foreign_bytes(beginning) or foreign_text(text)
 
 
 def gather_references(text: IO[str], into: Gathering) -> None:

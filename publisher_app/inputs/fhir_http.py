@@ -21,8 +21,9 @@ from publisher_app.formats.fhir.reading import Entry, Resources
 from publisher_app.formats.fhir.references import Scope
 from publisher_app.formats.fhir.resources import Head
 from publisher_app.formats.fhir.resources import Request as Asked
+from publisher_app.formats.foreign import foreign_body
 from publisher_app.formats.mapping import NoEvent
-from publisher_app.formats.recognition import Formats, Notes, foreign
+from publisher_app.formats.recognition import Formats, Notes
 from publisher_app.formats.records import Record
 from publisher_app.intake import Intake, Outcome
 from runtime.http.bodies import Bodies, BodyRefused, BodyTooLong, NoRoom
@@ -240,7 +241,7 @@ def _of_entry(
 
 
 def _no_resource(body: bytes, words: str) -> Issue:
-    told = foreign(body)
+    told = foreign_body(body)
     return Issue("structure", f"it is {told}" if told else words)
 
 

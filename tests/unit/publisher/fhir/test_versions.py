@@ -211,6 +211,17 @@ def test_a_deletion_where_a_number_ranks_needs_one() -> None:
     assert read(history, numbered).reasons == read(history).reasons == [NOT_BY_TIME]
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_that_utc_does_not_have_is_rejected(time: str) -> None:
+    gone = {"resourceType": "Bundle", "type": "history", "entry": [deletion(lastModified=time)]}
+    given = administration(effectivePeriod=None, effectiveDateTime=time)
+    for each in (changed(time), gone, given):
+        found = read(each)
+        assert found.versions == []
+        [reason] = found.reasons
+        assert "lies outside the years 1 to 9999 in UTC" in reason
+
+
 def test_the_deletion_of_another_type_is_left_alone() -> None:
     deleted = {"resourceType": "Bundle", "type": "transaction", "entry": [deletion("Patient/2")]}
     assert read(deleted) == ([], [], {})
