@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher_app.failures import UnreadableInput
+from publisher_app.formats.fhir import reading
 from tests.unit.publisher.fhir.reading import administration, bundle, read
 
 EXAMPLES = Path(__file__).with_name("hl7-r4-examples.ndjson")
@@ -65,6 +66,22 @@ def test_a_large_bundle_with_its_type_at_its_end_is_read() -> None:
     found = read(written)
     assert len(found.versions) == 10_000
     assert found.reasons == []
+
+
+def test_a_bundle_of_more_than_64_mb_and_a_line_of_more_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert reading.MOST_CHARACTERS == 64 * 1024 * 1024
+    written = json.dumps(bundle(administration()), indent=1)
+    monkeypatch.setattr(reading, "MOST_CHARACTERS", len(written))
+    assert len(read(written).versions) == 1
+    with pytest.raises(UnreadableInput, match="it is larger than 64 MB: write one resource a line"):
+        read(f"{written} ")
+    line = json.dumps(administration())
+    long = json.dumps(administration(note=[{"text": "x" * len(written)}]))
+    found = read(f"{line}\n{long}\n{line}\n")
+    assert len(found.versions) == 2
+    assert found.reasons == ["is larger than 64 MB: write one resource a line (NDJSON)"]
 
 
 def test_of_a_search_only_what_matched_is_published() -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,6 +130,18 @@ async def test_a_transaction_is_answered_entry_by_entry_once_it_is_confirmed(
         ],
     }
     assert [each.record_id for each in publisher.versions] == ["fhir/7", "fhir/8"]
+
+
+async def test_a_transaction_of_another_server_is_taken_as_it_is(
+    client: AsyncClient, publisher: Keeping
+) -> None:
+    content = Path(__file__).with_name("qicore-2025-bundle.json").read_bytes()
+    answer = await client.post("/fhir", content=content)
+    statuses = [each["response"]["status"] for each in answer.json()["entry"]]
+    assert (answer.status_code, statuses) == (200, ["200 OK"] * 9)
+    assert {each.record_id for each in publisher.versions} == {
+        "fhir/98b73ee7-7a04-4180-80a0-8b8e6108a157"
+    }
 
 
 async def test_of_a_transaction_with_a_bad_entry_nothing_is_published(
