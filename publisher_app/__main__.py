@@ -18,11 +18,10 @@ from publisher_app.failures import Failure, UnreadableInput
 from publisher_app.formats.fhir.gathered import Gathered
 from publisher_app.formats.profiles import shipped_names
 from publisher_app.formats.recognition import Formats
-from publisher_app.inputs.files import FileOutcome, open_file, publish_file
+from publisher_app.inputs.files import FileOutcome, can_be_read_again, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
 from publisher_app.publishing import EventPublisher
-from publisher_app.runs import STANDARD_INPUT
 from publisher_app.settings import (
     PublisherSettings,
     read_as_of,
@@ -224,10 +223,10 @@ def _check(files: Sequence[str], settings: PublisherSettings) -> int:
 def _gather(files: Sequence[str], settings: PublisherSettings, referred: Gathered) -> None:
     """Read what resources may refer to, before the first of them is published.
 
-    What is no regular file can be read only once. What can't be read is told when its turn comes.
+    What can't be read is told when its turn comes.
     """
     for name in files:
-        if Path(name).is_file() and name != STANDARD_INPUT:
+        if can_be_read_again(name):
             with (
                 open_file(name, settings.encoding_of_files, settings.lines_to_skip) as file,
                 suppress(UnreadableInput),

@@ -75,8 +75,17 @@ class Formats:
         self._table = _table_reader(settings)
         self._referred = referred
 
-    def recognise(self, text: IO[str], *, skip_lines: int = 0, live: bool = False) -> Recognised:
+    def recognise(
+        self,
+        text: IO[str],
+        *,
+        skip_lines: int = 0,
+        live: bool = False,
+        gather: Callable[[Gathering], None] | None = None,
+    ) -> Recognised:
         """Find out in which format an input is; of a ``live`` one the next record may be far away.
+
+        ``gather`` reads it a first time, for what its resources refer to; None where it can't be.
 
         Raises:
             UnreadableInput: it is none that is read. The records raise it, too.
@@ -91,8 +100,10 @@ class Formats:
             return Recognised(records, messages.reports_of)
         begun = _begin(source)
         if begun.is_fhir:
-            is_gathered = self._referred is not None and not live
-            resources = Resources(self._fhir, self._referred, is_gathered=is_gathered)
+            is_gathered = self._referred is not None and gather is not None
+            resources = Resources(
+                self._fhir, self._referred, is_gathered=is_gathered, gather=gather
+            )
             records = resources.records(begun.read, source.rest, source.line)
             return Recognised(records, resources.reports_of)
         if self._table is not None:

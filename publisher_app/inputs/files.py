@@ -6,7 +6,7 @@ import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,7 +83,10 @@ class OpenFile:
         """
         with self._readable():
             recognised = formats.recognise(
-                self._text, skip_lines=self._skip_lines, live=self.size is None
+                self._text,
+                skip_lines=self._skip_lines,
+                live=self.size is None,
+                gather=self._gather_anew if can_be_read_again(self.name) else None,
             )
         return recognised._replace(records=self._records(recognised))
 
@@ -96,6 +99,14 @@ class OpenFile:
         """
         with self._readable():
             gather_references(self._text, into)
+
+    def _gather_anew(self, into: Gathering) -> None:
+        # What can't be read is told by the reading that counts.
+        with (
+            open_file(self.name, self._encoding, self._skip_lines) as again,
+            suppress(UnreadableInput),
+        ):
+            again.gather(into)
 
     def _records(self, recognised: Recognised) -> Iterator[Record]:
         with self._readable():
@@ -114,6 +125,11 @@ class OpenFile:
         thread that reads on.
         """
         return decode(self._raw, self._encoding)
+
+
+def can_be_read_again(name: str) -> bool:
+    """Say whether a file can be opened twice, and read from its beginning each time."""
+    return name != STANDARD_INPUT and Path(name).is_file()
 
 
 @contextmanager

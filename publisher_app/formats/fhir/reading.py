@@ -5,7 +5,7 @@ A Bundle is held as text while it is taken apart, at most MOST_CHARACTERS; of ND
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, NamedTuple, cast
 
 import msgspec
@@ -64,12 +64,21 @@ class Resources:
     """Reads the resources of one input; each is a record."""
 
     def __init__(
-        self, options: FhirOptions, outer: Resolver | None = None, *, is_gathered: bool = False
+        self,
+        options: FhirOptions,
+        outer: Resolver | None = None,
+        *,
+        is_gathered: bool = False,
+        gather: Callable[[Gathering], None] | None = None,
     ) -> None:
-        """``outer`` knows the inputs beside this one, and this one itself if it ``is_gathered``."""
+        """``outer`` knows the inputs beside this one, and this one itself if it ``is_gathered``.
+
+        Else ``gather`` reads it a first time, if that can be done.
+        """
         self._options = options
         self._outer = outer
         self._is_gathered = is_gathered
+        self._gather = gather
 
     def records(self, read: Sequence[str], rest: IO[str], line: int) -> Iterator[Record]:
         """Take a text apart, of which the beginning was ``read``, from its first line on.
@@ -102,8 +111,10 @@ class Resources:
         if self._is_gathered and self._outer is not None:
             yield from self._lines(numbered, Entry(self._outer), None)
             return
-        with Gathered(self._outer) as before:
-            yield from self._lines(numbered, Entry(before), before)
+        with Gathered(self._outer) as own:
+            if self._gather is not None:
+                self._gather(own)
+            yield from self._lines(numbered, Entry(own), None if self._gather else own)
 
     def _lines(
         self, numbered: Iterable[tuple[int, str]], entry: Entry, into: Gathering | None

@@ -5,9 +5,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
+from contracts import RecordVersion, Report
+from publisher_app.formats.mapping import NoEvent
+from publisher_app.formats.recognition import Formats, Notes
+from publisher_app.inputs.files import open_file
+from publisher_app.settings import PublisherSettings
 from tests.unit.publisher.fhir.reading import Resource, administration
 
 ROOT = Path(__file__).parents[4]
@@ -35,15 +41,11 @@ def lines(*resources: Resource) -> bytes:
     return "".join(f"{json.dumps(each)}\n" for each in resources).encode()
 
 
-def check(*files: str | Path, stdin: bytes = b"") -> tuple[str, int]:
+def check(*files: str | Path, stdin: bytes | BinaryIO = b"") -> tuple[str, int]:
     """Look through files; give what is said, and the peak of the memory in KiB."""
-    done = subprocess.run(
-        [sys.executable, "-c", CHECK, *map(str, files)],
-        check=True,
-        capture_output=True,
-        input=stdin,
-        cwd=ROOT,
-    )
+    given: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    command = [sys.executable, "-c", CHECK, *map(str, files)]
+    done = subprocess.run(command, check=True, capture_output=True, cwd=ROOT, **given)
     assert done.stderr == b""
     said, _, peak = done.stdout.decode().strip().rpartition("\n")
     return said, int(peak)
@@ -66,9 +68,39 @@ def test_in_one_file_a_medication_is_found_before_and_behind_what_refers_to_it(
     assert FOUND in check(file)[0]
 
 
+def test_a_file_that_is_taken_alone_is_read_twice_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "export.ndjson"
+    bare = administration(id="8", meta=None)
+    file.write_bytes(lines(bare, GIVEN, MEDICATION))
+    formats, reasons = Formats(PublisherSettings()), []
+    with open_file(str(file)) as opened:
+        recognised = opened.recognise(formats)
+        versions: list[Report] = []
+        for record in recognised.records:
+            try:
+                versions += recognised.reports_of(record, Notes())
+            except NoEvent as problem:
+                reasons.append(str(problem))
+    assert [isinstance(each, RecordVersion) for each in versions] == [True]
+    assert [each.partition(":")[0] for each in reasons] == [
+        "can be ranked by its status alone, and others of its source by their lastUpdated"
+    ]
+
+
 def test_what_can_be_read_only_once_must_bring_a_medication_first() -> None:
     assert FOUND in check("-", stdin=lines(MEDICATION, GIVEN))[0]
     assert NOT_FOUND in check("-", stdin=lines(GIVEN, MEDICATION))[0]
+
+
+def test_a_file_as_standard_input_is_read_once(tmp_path: Path) -> None:
+    file = tmp_path / "export.ndjson"
+    for content, said in (
+        (lines(MEDICATION, GIVEN), FOUND),
+        (lines(GIVEN, MEDICATION), NOT_FOUND),
+    ):
+        file.write_bytes(content)
+        with file.open("rb") as opened:
+            assert said in check("-", stdin=opened)[0]
 
 
 def test_a_file_finds_what_another_of_the_call_has(tmp_path: Path) -> None:
