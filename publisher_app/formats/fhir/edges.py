@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+from publisher_app.formats.fhir.resources import ERROR
 from publisher_app.formats.mapping import NoEvent
 
 END_UNKNOWN = "administrations whose end is not known, taken as points"
@@ -60,7 +61,7 @@ _BY_STATUS: dict[str, Callable[[When], Edges]] = {
     "in-progress": _begun,
     "on-hold": _on_hold,
     "not-done": _none,
-    "entered-in-error": _none,
+    ERROR: _none,
 }
 TELLS_A_TIME = ("completed", "stopped", "in-progress", "on-hold")
 

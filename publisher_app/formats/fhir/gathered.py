@@ -7,10 +7,15 @@ from typing import Self
 import msgspec
 
 from publisher_app.failures import Failure
-from publisher_app.formats.fhir.options import Ranking
-from publisher_app.formats.fhir.references import Resolver, local, means, named_twice, names_of
+from publisher_app.formats.fhir.references import (
+    Ranked,
+    Resolver,
+    local,
+    means,
+    named_twice,
+    names_of,
+)
 from publisher_app.formats.fhir.resources import Referred
-from publisher_app.formats.fhir.versions import better
 
 # Without a name it is a file in the temporary folder, which is gone with the connection.
 _SOMEWHERE = ""
@@ -32,25 +37,15 @@ class NoRoomForReferences(Failure):
     """What an input refers to can't be kept in a temporary file."""
 
 
-class Gathered:
+class Gathered(Ranked):
     """Patients and Medications of an input or several, by their names."""
 
     def __init__(self, outer: Resolver | None = None) -> None:
         """``outer`` finds what is not in here."""
-        self._outer = outer
-        self._ranked_by: Ranking | None = None
+        super().__init__(outer)
         # It is filled by the thread that reads, and closed by another.
         self._file = sqlite3.connect(_SOMEWHERE, isolation_level=None, check_same_thread=False)
         self._file.executescript(_SET_UP)
-
-    @property
-    def ranked_by(self) -> Ranking | None:
-        """The best by which any that was seen can be ranked."""
-        return better(self._ranked_by, self._outer.ranked_by if self._outer else None)
-
-    def rank(self, ranked_by: Ranking | None) -> None:
-        """Take note of what one can be ranked by."""
-        self._ranked_by = better(self._ranked_by, ranked_by)
 
     def __enter__(self) -> Self:
         return self

@@ -25,8 +25,8 @@ from publisher_app.formats.fhir.resources import (
     Administration,
     Bundle,
     BundleEntry,
+    Changed,
     Head,
-    Ranked,
     Referred,
     Request,
     Response,
@@ -47,7 +47,7 @@ _head = msgspec.json.Decoder(Head).decode
 _bundle = msgspec.json.Decoder(Bundle).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _referred = msgspec.json.Decoder(Referred).decode
-_ranked = msgspec.json.Decoder(Ranked).decode
+_changed = msgspec.json.Decoder(Changed).decode
 _administration = msgspec.json.Decoder(Administration).decode
 
 
@@ -300,8 +300,8 @@ def _refer(body: msgspec.Raw, full_url: str | None, into: Gathering, depth: int 
             into.add(_referred(body), full_url)
         elif kind == "MedicationAdministration":
             if into.ranked_by != "lastUpdated":
-                ranked = _ranked(body)
-                into.rank(ranking_of(ranked.meta, ranked.status))
+                changed = _changed(body)
+                into.rank(ranking_of(changed.meta, changed.status))
         elif kind == "Bundle" and depth <= _MOST_NESTED:
             for each in _bundle(body).entry:
                 if each.has_resource:

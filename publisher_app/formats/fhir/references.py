@@ -52,13 +52,11 @@ class Gathering(Protocol):
         """Keep a Patient or a Medication under its names."""
 
 
-class Scope:
-    """What the resources of one Bundle, or of a request, refer to."""
+class Ranked:
+    """By what resources can be ranked, here and around it."""
 
     def __init__(self, outer: Resolver | None = None) -> None:
         self._outer = outer
-        self._found: dict[str, Referred] = {}
-        self._ambiguous: set[str] = set()
         self._ranked_by: Ranking | None = None
 
     @property
@@ -69,6 +67,15 @@ class Scope:
     def rank(self, ranked_by: Ranking | None) -> None:
         """Take note of what one can be ranked by."""
         self._ranked_by = better(self._ranked_by, ranked_by)
+
+
+class Scope(Ranked):
+    """What the resources of one Bundle, or of a request, refer to; ``outer`` is around it."""
+
+    def __init__(self, outer: Resolver | None = None) -> None:
+        super().__init__(outer)
+        self._found: dict[str, Referred] = {}
+        self._ambiguous: set[str] = set()
 
     def add(self, referred: Referred, full_url: str | None = None) -> None:
         """Keep a Patient or a Medication under its names."""

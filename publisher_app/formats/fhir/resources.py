@@ -151,8 +151,8 @@ class Head(_Read, gc=False, frozen=True):
     id: str | None = None
 
 
-class Ranked(_Read, gc=False, frozen=True):
-    """What tells by what a MedicationAdministration can be ranked."""
+class Changed(_Read, gc=False, frozen=True):
+    """What tells when a MedicationAdministration was changed."""
 
     status: str | None = None
     meta: Meta = Meta()

@@ -14,7 +14,7 @@ from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.times import read_time
 from publisher_app.formats.versions import digest_of, written_time
 
-_STATUSES = {"in-progress": 0, "on-hold": 0, "unknown": 0, "not-done": 1}
+_STATUSES = {"in-progress": 0, "on-hold": 0, "not-done": 1}
 _GIVEN = 2
 _RANKINGS: tuple[Ranking, ...] = ("status", "versionId", "lastUpdated")
 # A number begins with four zeros, and there is no year 0000.
