@@ -100,9 +100,7 @@ class Resources:
 
         """
         resources = _resources(body)
-        scope = Scope(self._outer)
-        for each in resources:
-            _refer(each, None, scope)
+        scope = _scope_of((BundleEntry(resource=each) for each in resources), self._outer)
         for number, each in enumerate(resources):
             yield from self._resource(each, place + number, Entry(scope))
 
@@ -126,7 +124,7 @@ class Resources:
             elif line := line.strip():
                 body = msgspec.Raw(line.encode(errors="surrogateescape"))
                 if into is not None and _may_tell(line, into):
-                    _refer(body, None, into)
+                    _refer(body, None, into, into)
                 yield from self._resource(body, number, entry)
 
     def _resource(
@@ -226,10 +224,12 @@ class Resources:
 
 
 def _scope_of(entries: Iterable[BundleEntry], outer: Resolver | None) -> Scope:
-    scope = Scope(outer)
+    # What is in an inner Bundle is its own first: here it counts where nothing else has its name.
+    within = Scope(outer)
+    scope = Scope(within)
     for each in entries:
         if each.has_resource:
-            _refer(each.resource, each.full_url, scope)
+            _refer(each.resource, each.full_url, scope, within)
     return scope
 
 
@@ -279,10 +279,11 @@ def gather(read: Sequence[str], rest: IO[str], into: Gathering) -> None:
     if is_one_a_line(read):
         for line in _lines(read, rest):
             if len(line) < MOST_CHARACTERS and _may_tell(line, into):
-                _refer(msgspec.Raw(line.strip().encode(errors="surrogateescape")), None, into)
+                body = msgspec.Raw(line.strip().encode(errors="surrogateescape"))
+                _refer(body, None, into, into)
     else:
         for each in _resources(_whole(read, rest)):
-            _refer(each, None, into)
+            _refer(each, None, into, into)
 
 
 def _may_tell(line: str, into: Gathering) -> bool:
@@ -292,8 +293,10 @@ def _may_tell(line: str, into: Gathering) -> bool:
     return is_referred or into.ranked_by != "lastUpdated"
 
 
-def _refer(body: msgspec.Raw, full_url: str | None, into: Gathering, depth: int = 0) -> None:
-    """Keep what others need to know of a resource, or of all in a Bundle and those in it."""
+def _refer(
+    body: msgspec.Raw, full_url: str | None, into: Gathering, within: Gathering, depth: int = 0
+) -> None:
+    """Keep what others need to know of a resource, or ``within`` of all in a Bundle."""
     try:
         kind = _head(body).resource_type
         if kind in REFERRED_TYPES:
@@ -305,7 +308,7 @@ def _refer(body: msgspec.Raw, full_url: str | None, into: Gathering, depth: int 
         elif kind == "Bundle" and depth <= _MOST_NESTED:
             for each in _bundle(body).entry:
                 if each.has_resource:
-                    _refer(each.resource, each.full_url, into, depth + 1)
+                    _refer(each.resource, each.full_url, within, within, depth + 1)
     except _UNREADABLE:
         return  # told of where its turn comes, if it is to be published
 

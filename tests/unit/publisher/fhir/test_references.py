@@ -179,6 +179,26 @@ def test_two_medications_of_one_id_with_different_names_are_nobodys() -> None:
     ]
 
 
+def test_of_one_name_in_several_bundles_the_nearest_is_meant() -> None:
+    def holding(key: str, name: str) -> Resource:
+        medication = {"resourceType": "Medication", "id": "m", "code": {"text": name}}
+        reference = {"reference": "Medication/m"}
+        given = administration(
+            id=key, medicationCodeableConcept=None, medicationReference=reference
+        )
+        return bundle(given, medication)
+
+    outer = holding("outer", "B")
+    outer["entry"] += bundle(holding("inner", "A"), holding("other", "C"))["entry"]
+    assert names(outer) == ["B", "A", "C"]
+    outer["entry"].pop(1)
+    assert names(outer) == [
+        "A",
+        "C",
+        "medication: there are two Medications of the id m with different names",
+    ]
+
+
 def test_doses_of_one_request_are_orders_of_their_own() -> None:
     request = {"reference": "MedicationRequest/1"}
     found = read(
