@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 import pytest
 
 from contracts import RecordVersion, Report
+from publisher_app.formats.fhir.gathered import Gathered, NoRoomForReferences
+from publisher_app.formats.fhir.resources import Referred
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.recognition import Formats, Notes
 from publisher_app.inputs.files import open_file
@@ -109,6 +111,25 @@ def test_a_file_finds_what_another_of_the_call_has(tmp_path: Path) -> None:
     assert FOUND in check(tmp_path / "given", tmp_path / "medications")[0]
     assert NOT_FOUND in check(tmp_path / "given")[0]
     assert FOUND in check("-", tmp_path / "medications", stdin=lines(GIVEN))[0]
+
+
+def test_two_medications_of_one_id_are_nobodys_in_whichever_lines_they_stand(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "export.ndjson"
+    other = {**MEDICATION, "code": {"text": "Aspirin"}}
+    for content in (lines(MEDICATION, GIVEN, MEDICATION, other), lines(other, MEDICATION, GIVEN)):
+        file.write_bytes(content)
+        said, _ = check(file)
+        assert NOT_FOUND in said
+        assert "there are two Medications of the id m with different names" in said
+
+
+def test_where_the_temporary_file_can_t_be_written_it_is_said_what_to_do() -> None:
+    with Gathered() as gathered:
+        gathered.add(Referred("Medication", "m"))
+    with pytest.raises(NoRoomForReferences, match="make room, or name another folder by TMPDIR"):
+        gathered.add(Referred("Medication", "m"))
 
 
 def test_by_what_is_ranked_is_the_same_in_all_files_of_a_call(tmp_path: Path) -> None:

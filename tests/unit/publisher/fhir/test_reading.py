@@ -84,6 +84,16 @@ def test_a_bundle_of_more_than_64_mb_and_a_line_of_more_are_refused(
     assert found.reasons == ["is larger than 64 MB: write one resource a line (NDJSON)"]
 
 
+def test_a_bundle_in_too_many_others_and_one_that_is_none_are_rejected() -> None:
+    deep = administration()
+    for _ in range(10):
+        deep = bundle(deep)
+    assert len(read(deep).versions) == 1
+    assert read(bundle(deep)).reasons == ["is a Bundle in too many others"]
+    [reason] = read({"resourceType": "Bundle", "entry": 5}).reasons
+    assert reason == "is no Bundle: Expected `array`, got `int` - at `$.entry`"
+
+
 def test_of_a_search_only_what_matched_is_published() -> None:
     found = bundle(administration(), kind="searchset")
     found["entry"][0]["search"] = {"mode": "match"}

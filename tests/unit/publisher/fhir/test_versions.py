@@ -222,6 +222,24 @@ def test_a_time_that_utc_does_not_have_is_rejected(time: str) -> None:
         assert "lies outside the years 1 to 9999 in UTC" in reason
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "MedicationAdministration",
+        "MedicationAdministration/",
+        "MedicationAdministration?identifier=a|b",
+        "MedicationAdministration?identifier=https://a.example/MedicationAdministration/7",
+    ],
+)
+def test_a_deletion_that_names_no_id_is_rejected(url: str) -> None:
+    gone = {"resourceType": "Bundle", "type": "transaction", "entry": [deletion(url)]}
+    found = read(gone, TOLD)
+    assert (found.versions, found.reasons) == (
+        [],
+        ["request.url: is not MedicationAdministration/ID"],
+    )
+
+
 def test_the_deletion_of_another_type_is_left_alone() -> None:
     deleted = {"resourceType": "Bundle", "type": "transaction", "entry": [deletion("Patient/2")]}
     assert read(deleted) == ([], [], {})
