@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from contracts import Action, MedicationEvent, RecordVersion
-from publisher_app.formats.events import made_event, order_id, record_id
+from publisher_app.formats.events import made_event, made_version, order_id, record_id
 from publisher_app.formats.fhir.edges import TELLS_A_TIME, Edges, When, edges
 from publisher_app.formats.fhir.options import FhirOptions, Ranking
 from publisher_app.formats.fhir.references import Resolver, local, medication_of, patient_of
@@ -59,7 +59,7 @@ def version_reported(
         notes[LESS_KNOWN] += 1
     latest = max((each for each in (when.at, when.start, when.end) if each), default=None)
     version = version_of(resource, ranked_by, latest, events)
-    return RecordVersion(record_id(options.source, key), version, events)
+    return made_version(record_id(options.source, key), version, events)
 
 
 def deletion_reported(
@@ -80,7 +80,7 @@ def deletion_reported(
         raise NoEvent("request.url: is not MedicationAdministration/ID")
     ranked_by = options.ranked_by or scope.ranked_by or "lastUpdated"
     version = version_of_deletion(ranked_by, last_modified, etag, options.as_of)
-    return RecordVersion(record_id(options.source, key), version, [])
+    return made_version(record_id(options.source, key), version, [])
 
 
 def _check_address(resource: Administration, url: str) -> None:

@@ -282,3 +282,9 @@ def test_of_statuses_alone_the_last_step_counts(sequence: tuple[str, ...]) -> No
     assert counting(bundle(*(bare(each) for each in sequence))) == []
     without = [each for each in sequence if each != "entered-in-error"]
     assert counting(bundle(*(bare(each) for each in without))) == events_of(bare("completed"))
+
+
+def test_a_resource_whose_id_the_contract_refuses_is_rejected() -> None:
+    found = read([administration(id="7\u200b8", status="not-done"), administration()])
+    assert found.reasons == ["record_id: holds invisible characters: remove U+200B"]
+    assert [each.record_id for each in found.versions] == ["fhir/7"]
