@@ -261,8 +261,23 @@ def _tell(header: Segment | None, events: int, problem: Wrong | None, answer: by
         logger.warning("%s: %s", told, problem)
 
 
+class _Told(ssl.SSLObject):
+    """Logs what a handshake ends with: asyncio closes the connection without a word."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise  # it goes on
+        except ssl.SSLError as error:
+            words = getattr(error, "verify_message", None) or error.reason
+            logger.warning("MLLP: a connection is closed: its TLS handshake failed: %s", words)
+            raise
+
+
 def _context(tls: Tls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _Told
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(tls.certificate, tls.key)
     if tls.client_authority is not None:

@@ -146,7 +146,7 @@ def test_senders_need_a_certificate_of_the_authority_that_is_named(
             connection.sendall(b"\x0b%s\x1c\r" % administration(1))
             return connection.recv(4096)
 
-    with services(broker, tmp_path, **settings):
+    with services(broker, tmp_path, **settings) as (publisher, _):
         nobody = ssl.create_default_context(cafile=authority.file)
         # By TLS 1.3 a client learns of it only with what it reads.
         with suppress(ssl.SSLError, ConnectionError):
@@ -154,6 +154,8 @@ def test_senders_need_a_certificate_of_the_authority_that_is_named(
         known = ssl.create_default_context(cafile=authority.file)
         known.load_cert_chain(sender.file, sender.key)
         assert b"MSA|AA|42" in answer(known)
+        told = publisher.log.read_text()
+    assert "its TLS handshake failed: PEER_DID_NOT_RETURN_A_CERTIFICATE" in told
 
 
 def test_a_port_that_is_taken_ends_the_start_with_one_line(
