@@ -58,7 +58,7 @@ def made_version(
 
 def record_id(source: str, key: str) -> str:
     """Name a record by its source; what is too long by its digest, as a cut would join two."""
-    whole = f"{source}/{key}"
+    whole = f"{source}/{key.strip()}"
     return whole if len(whole) <= MAX_RECORD_CHARACTERS else f"{source}/{_digest(key)}"
 
 

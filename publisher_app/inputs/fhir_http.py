@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
 from contracts import Report
+from contracts.event import written_like
+from contracts.text import IDENTIFIER_PATTERN
 from publisher_app.failures import Failure, UnreadableInput
 from publisher_app.formats.fhir.reading import Entry, Resources
 from publisher_app.formats.fhir.references import Scope
@@ -35,6 +37,13 @@ _TYPES = {_FHIR_JSON, "application/json"}
 _METHODS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
 _RETRY_SECONDS = 5
 _WRITTEN_ON = "2026-11-27"
+
+Id = Annotated[
+    str,
+    # Servers have ids that FHIR would not allow.
+    Path(description="Its id: any that a record can be named by."),
+    written_like(IDENTIFIER_PATTERN),
+]
 
 
 class Issue(NamedTuple):
@@ -104,28 +113,28 @@ class _Rest:
 
         async def act(body: bytes) -> Response:
             key, notes = await self._take(body, request, Asked("POST", KIND))
-            headers = {"Location": f"{KIND}/{quote(key)}"} if key else {}
+            headers = {"Location": _address(key)} if key else {}
             return _taken(HTTPStatus.CREATED, body, notes, headers)
 
         return await self._answered(request, act)
 
-    async def update(self, request: Request, key: str) -> Response:
+    async def update(self, request: Request, key: Id) -> Response:
         """Publish the version that a MedicationAdministration has now."""
 
         async def act(body: bytes) -> Response:
-            _, notes = await self._take(body, request, Asked("PUT", f"{KIND}/{quote(key)}"))
+            _, notes = await self._take(body, request, Asked("PUT", _address(key)))
             return _taken(HTTPStatus.OK, body, notes)
 
         return await self._answered(request, act)
 
-    async def delete(self, request: Request, key: str) -> Response:
+    async def delete(self, request: Request, key: Id) -> Response:
         """Take a MedicationAdministration back, as of the request's `Date`, else of now.
 
         Later versions of it count again: those whose `meta.lastUpdated` is later.
         """
 
         async def act(_body: bytes) -> Response:
-            entry = Entry(Scope(), None, Asked("DELETE", f"{KIND}/{key}"))
+            entry = Entry(Scope(), None, Asked("DELETE", _address(key)))
             reports, _ = _reported(self._resources(request), Record(0, None, None, entry))
             await self._publish(reports)
             return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -238,6 +247,10 @@ def _of_entry(
         raise NoEvent("request.method: POST, PUT and DELETE are taken")
     notes = Notes()
     return [each for record in records for each in resources.reports_of(record, notes)], notes
+
+
+def _address(key: str) -> str:
+    return f"{KIND}/{quote(key, safe='')}"
 
 
 def _no_resource(body: bytes, words: str) -> Issue:

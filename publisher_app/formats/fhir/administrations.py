@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -76,7 +77,8 @@ def deletion_reported(
 
     """
     kind, _, key = local(url).rpartition("/")
-    if kind != _KIND or not key or "?" in url:
+    key = unquote(key)
+    if kind != _KIND or not key.strip() or "?" in url:
         raise NoEvent("request.url: is not MedicationAdministration/ID")
     ranked_by = options.ranked_by or scope.ranked_by or "lastUpdated"
     version = version_of_deletion(ranked_by, last_modified, etag, options.as_of)
@@ -85,7 +87,7 @@ def deletion_reported(
 
 def _check_address(resource: Administration, url: str) -> None:
     """See that a resource has the id under which it is put; a search as address has none."""
-    if "?" not in url and local(url) != f"{_KIND}/{resource.id}":
+    if "?" not in url and unquote(local(url)) != f"{_KIND}/{resource.id}":
         raise NoEvent("id: is another one than that of the address")
 
 
@@ -109,10 +111,10 @@ def _ranking(
 
 def _key_of(resource: Administration, full_url: str | None) -> str:
     """Give what names a resource at its source, whatever is corrected of it."""
-    if resource.id:
+    if resource.id and resource.id.strip():
         return resource.id
     for each in resource.identifier:
-        if each.value:
+        if each.value and each.value.strip():
             return f"{each.system or ''}|{each.value}"
     if full_url:
         return full_url

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
@@ -317,6 +318,28 @@ async def test_what_is_worth_telling_of_what_is_taken_is_told(
         assert response["status"] == "200 OK"
         [issue] = response["outcome"]["issue"]
         assert issue == {"severity": "information", "code": "informational", "diagnostics": told}
+
+
+@pytest.mark.parametrize("key", ["a b?", "a%b", "ä/"])
+async def test_an_id_is_read_as_an_address_writes_it(publisher: Keeping, key: str) -> None:
+    entries = [
+        {"request": {"method": "PUT", "url": f"MedicationAdministration/{quote(key, safe='')}"}}
+        | {"resource": administration(id=key)},
+        {"request": {"method": "DELETE", "url": f"MedicationAdministration/{quote(key, safe='')}"}},
+    ]
+    async with asked_of(publisher) as client:
+        for each in entries:
+            body = {"resourceType": "Bundle", "type": "transaction", "entry": [each]}
+            assert (await client.post("/fhir", json=body)).status_code == HTTPStatus.OK
+    assert {each.record_id for each in publisher.versions} == {f"fhir/{key}"}
+
+
+@pytest.mark.parametrize("key", ["a\x01", "%20"])
+async def test_an_id_that_can_name_no_record_is_refused(publisher: Keeping, key: str) -> None:
+    async with asked_of(publisher) as client:
+        answer = await client.delete(f"{ONE}/{quote(key, safe='%')}")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert publisher.versions == []
 
 
 @pytest.mark.parametrize(

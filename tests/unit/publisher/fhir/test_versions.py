@@ -288,3 +288,9 @@ def test_a_resource_whose_id_the_contract_refuses_is_rejected() -> None:
     found = read([administration(id="7\u200b8", status="not-done"), administration()])
     assert found.reasons == ["record_id: holds invisible characters: remove U+200B"]
     assert [each.record_id for each in found.versions] == ["fhir/7"]
+
+
+def test_a_blank_id_names_no_record_as_others_would_share_it() -> None:
+    found = read([administration(id=" "), administration(id=" 8 ")])
+    assert found.reasons == ["id: is missing, and so are identifier and fullUrl"]
+    assert [each.record_id for each in found.versions] == ["fhir/8"]
