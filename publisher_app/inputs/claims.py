@@ -42,19 +42,23 @@ class Claims:
         (self._own / _BEAT).touch()
 
     def take(self, file: Path) -> Path | None:
-        """Claim a file of the folder, or of a claim that was left; None if another was quicker.
+        """Claim a file of the folder, or of a claim that was left; it may be this one's own.
+
+        None if another was quicker, or while another file of that name is in hand.
 
         Raises:
             OSError: it can't be renamed.
 
         """
         claimed = self._own / file.name
-        deaths = _deaths(file) + 1 if file.parent.parent == self._all else 0
+        if claimed.exists():
+            return claimed if file == claimed else None
         try:
+            # Before it is claimed, so that it counts whatever happens then.
+            _note_deaths(claimed, _deaths(file) + 1 if file.parent.parent == self._all else 0)
             file.rename(claimed)
         except FileNotFoundError:
             return None
-        _counter_of(claimed).write_text(str(deaths), encoding="ascii")
         return claimed
 
     def has_killed(self, claimed: Path) -> bool:
@@ -86,7 +90,7 @@ class Claims:
         """
         for file in _files(self._own):
             with suppress(OSError):
-                _counter_of(file).write_text(str(_deaths(file) - 1), encoding="ascii")
+                _note_deaths(file, _deaths(file) - 1)
         with suppress(OSError):
             os.utime(self._own / _BEAT, (0, 0))
         if not any(_files(self._own)):
@@ -118,6 +122,14 @@ def _remove(claim: Path) -> None:
 
 def _counter_of(file: Path) -> Path:
     return file.with_name(f".{file.name}{_DEATHS}")
+
+
+def _note_deaths(file: Path, deaths: int) -> None:
+    """Note them beside a file; none takes no room, which a full disk does not have."""
+    if deaths:
+        _counter_of(file).write_text(str(deaths), encoding="ascii")
+    else:
+        _counter_of(file).unlink(missing_ok=True)
 
 
 def _deaths(file: Path) -> int:

@@ -5,12 +5,13 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 from watchfiles import awatch
 
-from publisher_app.failures import Failure, UnreadableInput
+from publisher_app.failures import Failure, NotConfirmed, UnreadableInput
 from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.claims import TOUCHED_EVERY_SECONDS, Claims
 from publisher_app.inputs.files import FileOutcome, OpenFile, publish_file
@@ -25,6 +26,20 @@ _RESCAN_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.5
 _PAUSE_SECONDS = 5.0
 _KILLS = "each publisher that had it in hand has died: is it too large for their memory?"
+
+
+@dataclass(frozen=True)
+class _End:
+    """What a file in hand has come to, when all that is left is to put it away."""
+
+    claimed: Path
+    outcome: FileOutcome = field(default_factory=FileOutcome)
+    reason: str | None = None
+    """Why it has failed, if it has."""
+
+    @property
+    def where(self) -> str:
+        return "done" if self.reason is None else "failed"
 
 
 class Folder:
@@ -52,6 +67,7 @@ class Folder:
         self._claims = Claims(path)
         self._resting = Resting(path)
         self._problem: str | None = None
+        self._end: _End | None = None
 
     async def problem(self) -> str | None:
         """Say why the folder could not be read or written at the last look."""
@@ -69,14 +85,15 @@ class Folder:
     async def take_all(self) -> None:
         """Publish every file that is complete, and every one that another has left."""
         try:
+            await self._put_away()
             for file in await asyncio.to_thread(self._found):
                 if (claimed := await asyncio.to_thread(self._claims.take, file)) is not None:
-                    if self._claims.has_killed(claimed):
-                        await self._fail(claimed, _KILLS)
-                    else:
-                        await self._finish(claimed)
+                    self._end = await self._end_of(claimed)
+                    await self._put_away()
         except OSError as error:
             self._tell(f"{self.path} can't be used: {error.strerror or error}")
+        except Failure as failure:
+            self._tell(f"{self.path}: {failure}")
         except Exception as error:  # noqa: BLE001 - else nothing would be taken any more, untold
             # The name alone: the text of an unknown error may hold a patient's.
             self._tell(
@@ -96,82 +113,89 @@ class Folder:
                 logger.info("%s can be used again", self.path)
         self._problem = problem
 
-    async def _finish(self, claimed: Path) -> None:
-        """Publish a claimed file until all of it is confirmed, or it can't be read."""
+    async def _end_of(self, claimed: Path) -> _End | None:
+        """Publish a claimed file, if it can be read; None if it is in hand no more.
+
+        Raises:
+            OSError, Failure: there is no room, or no folder; it is to be published again.
+
+        """
+        if self._claims.has_killed(claimed):
+            return _End(claimed, reason=_KILLS)
+        try:
+            return _End(claimed, await self._publish(claimed))
+        except UnreadableInput as failure:
+            if await asyncio.to_thread(claimed.exists):
+                return _End(claimed, reason=str(failure).replace(str(claimed), claimed.name))
+            _tell_gone(claimed)
+            return None
+        except (OSError, Failure):
+            raise
+        except Exception as error:  # noqa: BLE001 - else it would come again for ever
+            # The name alone: the text of an unknown error may hold a patient's.
+            return _End(claimed, reason=f"an error of this program: {type(error).__name__}")
+
+    async def _publish(self, claimed: Path) -> FileOutcome:
+        """Publish a file until all of it is confirmed, and what was written to it meanwhile."""
+        rejects = self._claims.rejects
         while True:
             outcome = FileOutcome()
+            rejects.unlink(missing_ok=True)
             try:
-                await self._publish(claimed, outcome)
-            except UnreadableInput as failure:
-                return await self._fail(claimed, str(failure).replace(str(claimed), claimed.name))
-            except Failure as failure:
+                with self._open_file(str(claimed)) as file:
+                    await publish_file(
+                        file, self._formats, self._intake, outcome, lambda _: None, rejects
+                    )
+            except NotConfirmed as failure:
                 logger.warning("%s: %s; trying again", claimed.name, failure)
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
-            except OSError:
-                raise
-            except Exception as error:  # noqa: BLE001 - else it would come again for ever
-                # The name alone: the text of an unknown error may hold a patient's.
-                return await self._fail(
-                    claimed, f"an error of this program: {type(error).__name__}"
-                )
-            # What was written to it meanwhile is not published yet.
             if not outcome.is_another_run_now:
-                return await self._done(claimed, outcome)
+                return outcome
 
-    async def _done(self, claimed: Path, outcome: FileOutcome) -> None:
-        if await self._move(claimed, "done", self._keep_rejects(outcome)):
-            logger.info("%s is in done/: %s", claimed.name, outcome)
+    async def _put_away(self) -> None:
+        """Put the file in hand into done/ or failed/, if it has come to an end.
 
-    async def _fail(self, claimed: Path, reason: str) -> None:
-        def write_reason(to: Path) -> None:
-            _reason_of(to).write_text(f"{reason}\n", encoding="utf-8")
+        Raises:
+            OSError: it can't be moved: it is to be put away, and not published, again.
 
-        if await self._move(claimed, "failed", write_reason):
-            logger.error("%s is in failed/: %s", claimed.name, reason)
+        """
+        if (end := self._end) is None:
+            return
+        to = await asyncio.to_thread(_free_name, self.path / end.where, end.claimed.name)
+        self._end = None
+        if not await asyncio.to_thread(self._moved, end, to):
+            _tell_gone(end.claimed)
+        elif end.reason is None:
+            logger.info("%s is in done/: %s", end.claimed.name, end.outcome)
+        else:
+            logger.error("%s is in failed/: %s", end.claimed.name, end.reason)
 
-    async def _publish(self, claimed: Path, outcome: FileOutcome) -> None:
-        rejects = self._claims.rejects
-        rejects.unlink(missing_ok=True)
-        with self._open_file(str(claimed)) as file:
-            await publish_file(file, self._formats, self._intake, outcome, lambda _: None, rejects)
-
-    def _keep_rejects(self, outcome: FileOutcome) -> Callable[[Path], None]:
-        def keep(to: Path) -> None:
-            if outcome.rejected:
-                outcome.rejects = rejects_path(str(to))
-                self._claims.rejects.replace(outcome.rejects)
-
-        return keep
-
-    async def _move(self, claimed: Path, where: str, beside: Callable[[Path], None]) -> bool:
-        """Move a file out of the claim; False if another publisher has taken it over."""
-
-        def move() -> bool:
-            to = _free_name(self.path / where, claimed.name)
-            try:
-                # First what lies beside it: after a crash in between the file is still claimed.
-                beside(to)
-                claimed.replace(to)
-            except OSError:
-                for made in (to, _reason_of(to), rejects_path(str(to))):
-                    made.unlink(missing_ok=True)
-                # This process stood still for long: who took the file over finishes it.
-                if claimed.exists():
-                    raise
-                return False
-            return True
-
-        moved = await asyncio.to_thread(move)
-        if not moved:
-            logger.warning("%s was taken over by another publisher", claimed.name)
-        return moved
+    def _moved(self, end: _End, to: Path) -> bool:
+        """Move a file to the name that is reserved; False if it is in hand no more."""
+        try:
+            # First what lies beside it: after a crash in between the file is still claimed.
+            if end.reason is not None:
+                _reason_of(to).write_text(f"{end.reason}\n", encoding="utf-8")
+            elif end.outcome.rejected:
+                end.outcome.rejects = rejects_path(str(to))
+                self._claims.rejects.replace(end.outcome.rejects)
+            end.claimed.replace(to)
+        except OSError:
+            for made in (to, _reason_of(to), rejects_path(str(to))):
+                made.unlink(missing_ok=True)
+            if end.claimed.exists():
+                raise
+            return False
+        return True
 
     async def _looks(self) -> AsyncGenerator[None]:
         """Tell when to look: at the start, on changes, and now and then in any case."""
         while True:
             yield
-            if self._resting.are_awaited:
+            if self._problem is not None:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            elif self._resting.are_awaited:
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             else:
                 await self._change()
@@ -205,6 +229,11 @@ class Folder:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def _tell_gone(claimed: Path) -> None:
+    """Say that a file is in hand no more: who has it publishes it, as the same run."""
+    logger.warning("%s was taken over by another publisher, or its folder is gone", claimed.name)
 
 
 def _free_name(folder: Path, name: str) -> Path:

@@ -1,9 +1,11 @@
 """Files that fall into a folder are published, and lie in done/ or failed/ then."""
 
 import asyncio
+import errno
 import gzip
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from publisher_app.inputs.folder import Folder
 from publisher_app.inputs.resting import Resting
 from publisher_app.intake import Intake
 from publisher_app.publishing import EventPublisher
+from publisher_app.rejects import Rejects
 from publisher_app.settings import PublisherSettings
 
 EVENT = {
@@ -65,9 +68,9 @@ async def publisher() -> Confirming:
     return Confirming()
 
 
-def watched(path: Path, publisher: Confirming) -> Folder:
+def watched(path: Path, publisher: Confirming, *, polling: bool = False) -> Folder:
     settings = PublisherSettings()
-    return Folder(path, open_file, Formats(settings), Intake(publisher, settings), polling=False)
+    return Folder(path, open_file, Formats(settings), Intake(publisher, settings), polling=polling)
 
 
 def names(folder: Path) -> list[str]:
@@ -183,7 +186,7 @@ async def test_a_publisher_killed_after_the_last_confirmation_leaves_nothing_und
 
     (tmp_path / "a.jsonl").write_text(LINE)
     with monkeypatch.context() as patched:
-        patched.setattr(Folder, "_move", die)
+        patched.setattr(folder_module, "_free_name", die)
         with pytest.raises(Killed):
             await watched(tmp_path, publisher).take_all()
     assert publisher.patients == ["2"]
@@ -221,6 +224,150 @@ async def test_two_who_share_a_folder_publish_each_file_once(
 
     assert sorted(publisher.patients, key=int) == [str(number) for number in range(50)]
     assert len(names(tmp_path / "done")) == 50
+
+
+async def test_what_is_confirmed_and_cannot_be_put_away_is_not_published_again(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    (tmp_path / "a.jsonl").write_text(LINE)
+    (tmp_path / "done").write_text("no directory")
+    folder = watched(tmp_path, publisher)
+    for _ in range(10):
+        await folder.take_all()
+    assert await folder.problem() == f"{tmp_path} can't be used: File exists"
+    assert publisher.patients == ["2"]
+
+    (tmp_path / "done").unlink()
+    await folder.take_all()
+    assert await folder.problem() is None
+    assert publisher.patients == ["2"]
+    assert names(tmp_path) == [".claims", "done"]
+    assert names(tmp_path / "done") == ["a.jsonl"]
+
+
+async def test_without_room_for_rejects_a_file_waits_and_readiness_says_why(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "a.jsonl").write_text(LINE + json.dumps(EVENT | {"action": "begin"}) + "\n")
+    folder = watched(tmp_path, publisher)
+    with monkeypatch.context() as patched:
+        patched.setattr(Rejects, "_new", full)
+        for _ in range(10):
+            await folder.take_all()
+        problem = await folder.problem()
+    assert problem == f"{tmp_path}: the rejects can't be written: No space left on device"
+    assert names(tmp_path) == [".claims"]
+
+    await folder.take_all()
+    assert await folder.problem() is None
+    assert names(tmp_path / "done") == ["a.jsonl", "a.jsonl.rejects.jsonl"]
+
+
+async def test_a_file_whose_folder_goes_while_it_is_read_does_not_fail(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
+    path.mkdir()
+    (path / "a.jsonl").write_text(LINE)
+    folder = watched(path, publisher)
+    take = Claims.take
+
+    def take_and_lose(claims: Claims, file: Path) -> Path | None:
+        claimed = take(claims, file)
+        path.rename(elsewhere)
+        return claimed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Claims, "take", take_and_lose)
+        await folder.take_all()
+    await folder.take_all()
+    assert await folder.problem() == f"{path} can't be used: No such file or directory"
+
+    elsewhere.rename(path)
+    await folder.take_all()
+    assert await folder.problem() is None
+    assert names(path) == [".claims", "done"]
+    assert publisher.patients == ["2"]
+
+
+def left_by(path: Path, file: Path) -> Path:
+    """Have another publisher die with a file in hand; return where it lies."""
+    dead = Claims(path)
+    dead.touch()
+    claimed = dead.take(file)
+    assert claimed is not None
+    for beat in (path / ".claims").glob("*/.beat"):
+        os.utime(beat, (0, 0))
+    return claimed
+
+
+async def test_a_file_with_which_five_publishers_have_died_fails(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(LINE)
+    for _ in range(5):
+        file = left_by(tmp_path, file)
+    await watched(tmp_path, publisher).take_all()
+
+    assert publisher.patients == []
+    assert names(tmp_path / "failed") == ["a.jsonl", "a.jsonl.reason"]
+    assert "has died" in (tmp_path / "failed" / "a.jsonl.reason").read_text()
+
+
+def test_a_file_that_is_kept_waiting_is_not_taken_for_one_that_kills(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(LINE)
+    claims = Claims(tmp_path)
+    claims.touch()
+    claimed = claims.take(tmp_path / "a.jsonl")
+    assert claimed is not None
+    for _ in range(10):
+        assert claims.take(claimed) == claimed
+    assert not claims.has_killed(claimed)
+
+
+async def test_two_files_of_one_name_that_were_left_are_both_published(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    for patient in ("1", "2", "3"):
+        file = tmp_path / "a.jsonl"
+        file.write_text(json.dumps(EVENT | {"patient_id": patient}) + "\n")
+        left_by(tmp_path, file)
+    await watched(tmp_path, publisher).take_all()
+
+    assert sorted(publisher.patients) == ["1", "2", "3"]
+    assert names(tmp_path / "done") == ["a.jsonl", "a.jsonl.2", "a.jsonl.3"]
+
+
+def test_a_file_in_hand_is_never_replaced_by_another_of_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    claims = Claims(tmp_path)
+    claims.touch()
+    file.write_text("first")
+    claimed = claims.take(file)
+    file.write_text("second")
+    assert claims.take(file) is None
+    assert claimed is not None
+    assert claimed.read_text() == "first"
+    assert file.read_text() == "second"
+
+
+async def test_polling_sees_what_comes_without_being_told(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "_RESCAN_SECONDS", 600.0)
+    folder = watched(tmp_path, publisher, polling=True)
+    task = asyncio.create_task(folder.watch())
+    async with asyncio.timeout(30):
+        while not publisher.patients:
+            # Again and again, as it may not watch yet.
+            (tmp_path / f"{time.monotonic_ns()}.jsonl").write_text(LINE)
+            await asyncio.sleep(0.5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_folder_that_is_not_there_is_a_problem_until_it_comes(
