@@ -159,7 +159,7 @@ class PublisherSettings(ServiceSettings):
 
     input: str | None = None
     """A file that the service publishes at its start; ``-`` is standard input."""
-    folder: Path | None = None
+    folder: Annotated[Path | None, BeforeValidator(none_if_empty)] = None
     """A folder that the service watches: it publishes each file that falls into it."""
     folder_polling: bool = False
     """Whether the folder is looked through again and again, as network file systems need it."""

@@ -1,10 +1,13 @@
 """HL7 v2 by MLLP and a watched folder reach the publishers, and nobody else comes in with them."""
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.chart.helm import Manifest, Refused, pick, pods, render
+from publisher_app.settings import PublisherSettings
+from tests.chart.helm import ROOT, Manifest, Refused, pick, pods, render
 from tests.chart.modes import MODES
 
 BOTH = MODES["HL7 v2 and a folder"]
@@ -97,3 +100,41 @@ def test_all_pods_watch_the_claim_that_is_named() -> None:
 def test_the_job_of_a_file_neither_listens_nor_watches() -> None:
     told = variables(pods(render(BOTH | MODES["file from a claim"]))["publish-file"])
     assert not [name for name in told if "MLLP" in name or "FOLDER" in name]
+
+
+def added_by(file: str) -> dict[str, Any]:
+    """Give what a file of compose adds to the publisher, and to nothing else."""
+    (added,) = yaml.safe_load((ROOT / file).read_text())["services"].items()
+    assert added[0] == "publisher"
+    service: dict[str, Any] = added[1]
+    return service
+
+
+def test_in_compose_the_port_that_is_published_is_the_one_that_is_listened_on() -> None:
+    added = added_by("docker-compose.mllp.yaml")
+    (port,) = added["ports"]
+    assert port.endswith(f":{added['environment']['PUBLISHER_MLLP_PORT']}")
+    # As the other ports, which are this machine's alone by default.
+    assert port.startswith("${BIND_ADDRESS:-127.0.0.1}:")
+
+
+def test_in_compose_nothing_listens_before_it_is_named_who_may_send() -> None:
+    allowed = added_by("docker-compose.mllp.yaml")["environment"]["PUBLISHER_MLLP_ALLOW"]
+    assert allowed.startswith("${PUBLISHER_MLLP_ALLOW:?")
+
+
+def test_in_compose_the_folder_that_is_mounted_is_the_one_that_is_watched() -> None:
+    added = added_by("docker-compose.folder.yaml")
+    (volume,) = added["volumes"]
+    source, target = volume.rsplit(":", 1)
+    assert target == added["environment"]["PUBLISHER_FOLDER"]
+    assert source.startswith("${PUBLISHER_FOLDER:?")
+
+
+@pytest.mark.parametrize("file", ["docker-compose.mllp.yaml", "docker-compose.folder.yaml"])
+def test_what_compose_sets_is_a_setting_and_what_it_asks_for_is_shown(file: str) -> None:
+    settings = {f"PUBLISHER_{name.upper()}" for name in PublisherSettings.model_fields}
+    assert added_by(file)["environment"].keys() <= settings
+    asked = {*re.findall(r"\$\{(\w+)", (ROOT / file).read_text())}
+    shown = (ROOT / ".env").read_text()
+    assert [name for name in asked if f"# {name}=" not in shown] == []

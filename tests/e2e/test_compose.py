@@ -110,6 +110,20 @@ def test_the_publisher_starts_behind_the_consumers_of_the_profile(
     assert behind[consumer]["condition"] == "service_healthy"
 
 
+def test_with_their_files_the_publisher_listens_by_mllp_and_watches_a_folder(
+    docker: Docker,
+) -> None:
+    files = ["docker-compose.yaml", "docker-compose.mllp.yaml", "docker-compose.folder.yaml"]
+    settings = {"PUBLISHER_MLLP_ALLOW": "10.0.0.7", "PUBLISHER_FOLDER": "/srv/exports"}
+    command = ["compose", *(f"--file={file}" for file in files), "config", "--format", "json"]
+    found = json.loads(docker.run(*command, environment=settings))["services"]["publisher"]
+
+    assert {each["target"] for each in found["ports"]} == {8000, 2575}
+    mounted = {each["target"]: each["source"] for each in found["volumes"]}
+    assert mounted[found["environment"]["PUBLISHER_FOLDER"]] == "/srv/exports"
+    assert found["environment"]["PUBLISHER_MLLP_ALLOW"] == "10.0.0.7"
+
+
 def test_services_end_in_order_and_their_volume_keeps_the_events(docker: Docker) -> None:
     with brought_up(docker) as compose:
         compose.publish(_events(0))

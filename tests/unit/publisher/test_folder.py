@@ -432,3 +432,10 @@ def test_hidden_and_unfinished_names_directories_and_links_are_left_alone(tmp_pa
 
     assert resting.complete(0) == []
     assert resting.complete(1_000) == []
+
+
+def test_a_folder_that_is_set_to_nothing_is_none_and_not_the_working_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PUBLISHER_FOLDER", "")
+    assert PublisherSettings().folder is None
