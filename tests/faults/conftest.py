@@ -4,6 +4,8 @@
 
 import os
 import random
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -12,8 +14,12 @@ import pytest
 
 from contracts.topology import DEAD_LETTER_QUEUE
 from local.broker import PrivateBroker
+from local.ports import free_port
+from local.postgres import PrivatePostgres, private_postgres
 from tests.databases import KINDS, Database, PostgresDatabase, SqliteFile
+from tests.faults.proxy import Proxy
 from tests.faults.reports import Reports
+from tests.faults.senders import Senders
 from tests.faults.system import System, delete_queues, waiting
 from tests.services import ServiceProcess
 
@@ -74,12 +80,49 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
 
 
 @pytest.fixture
+def proxy(broker: PrivateBroker) -> Iterator[Proxy]:
+    """Give a bad network before the broker."""
+    made = Proxy(broker.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def system(
     broker: PrivateBroker, database: Database, tmp_path: Path, seed: int
 ) -> Iterator[System]:
     made = System(broker, database, tmp_path, Reports(seed))
     yield made
     made.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    mount = shutil.which("mount")
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    made = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], check=False, capture_output=True
+    )
+    if not made or made.returncode != 0:
+        pytest.skip("a small file system can't be mounted: it takes Linux and root")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PrivatePostgres]:
+    """Give a server that may be taken down."""
+    with private_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def mllp_port(system: System) -> int:
+    """Give the port at which publishers take messages."""
+    port = free_port()
+    system.environment |= {"PUBLISHER_MLLP_PORT": str(port), "PUBLISHER_GIVE_UP_AFTER": "3"}
+    return port
 
 
 class Record(Protocol):
@@ -103,5 +146,28 @@ def record(record_property: Callable[[str, object], None]) -> Record:
             record_property(name, value)
         assert (lost, doubled) == (0, 0)
         assert waiting(system.broker, DEAD_LETTER_QUEUE.name) == dead_letters
+
+    return judge
+
+
+class RecordSent(Protocol):
+    def __call__(self, times: int, senders: Senders, consumer: ServiceProcess) -> None: ...
+
+
+@pytest.fixture
+def record_sent(record_property: Callable[[str, object], None]) -> RecordSent:
+    """Judge what senders of messages have sent, and keep the figures for the table."""
+
+    def judge(times: int, senders: Senders, consumer: ServiceProcess) -> None:
+        lost, doubled = senders.judge(consumer)
+        events = 2 * senders.accepted
+        for name, value in {
+            "times": times,
+            "events": events,
+            "lost": lost,
+            "doubled": doubled,
+        }.items():
+            record_property(name, value)
+        assert (lost, doubled) == (0, 0)
 
     return judge

@@ -26,11 +26,16 @@ def strace(trace: Path) -> list[str]:
 
 
 @contextmanager
-def killed_in_its_next_sync(pid: int) -> Iterator[None]:
-    """Have a process killed (-9) where it asks for its next sync, which is not made."""
+def killed_before(pid: int, *calls: str, path: Path | None = None, nth: int = 1) -> Iterator[None]:
+    """Have a process killed (-9) where it asks for the nth of some calls, which is not made.
+
+    With a ``path`` only those count that are about it, or rename it.
+    """
     program = str(ensure_program("strace", "strace"))
-    fault = "inject=fsync,fdatasync:retval=0:signal=SIGKILL"
-    command = [program, "-f", "-p", str(pid), "-e", "trace=fsync,fdatasync", "-e", fault]
+    names = ",".join(calls)
+    fault = f"inject={names}:retval=0:signal=SIGKILL:when={nth}"
+    about = [] if path is None else ["-P", str(path)]
+    command = [program, "-f", "-p", str(pid), *about, "-e", f"trace={names}", "-e", fault]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr is not None
         said = tracer.stderr.readline()

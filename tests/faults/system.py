@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import aio_pika
@@ -192,3 +192,10 @@ def purge_queues(broker: PrivateBroker) -> None:
                 await (await channel.get_queue(queue.name)).purge()
 
     asyncio.run(purge())
+
+
+def fill(filler: Path) -> None:
+    """Leave no room on the disk of a file."""
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass

@@ -1,10 +1,7 @@
 """The database is locked, full, shared; and nothing is acknowledged before it is durable."""
 
-import contextlib
 import random
-import shutil
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,12 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.postgres import PrivatePostgres, private_postgres
+from local.postgres import PrivatePostgres
 from tests.databases import KINDS, SqliteFile
 from tests.faults.conftest import Record, over
 from tests.faults.reports import Report
-from tests.faults.syscalls import killed_in_its_next_sync, steps, strace
-from tests.faults.system import System, send
+from tests.faults.syscalls import killed_before, steps, strace
+from tests.faults.system import System, fill, send
 from tests.services import ServiceProcess, eventually
 
 LONGER_THAN_THE_BUSY_TIMEOUT_SECONDS = 7.0
@@ -46,12 +43,6 @@ def test_a_database_that_another_program_locks_is_waited_for(
 def _database_problem(consumer: ServiceProcess) -> str:
     problems = consumer.readiness() or {}
     return problems.get("storing") or problems.get("database", "")
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[PrivatePostgres]:
-    with private_postgres() as server:
-        yield server
 
 
 @pytest.mark.parametrize(
@@ -95,20 +86,6 @@ def test_a_postgresql_that_goes_away_under_load_loses_and_doubles_nothing(
     record(times, system, consumer)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mount = shutil.which("mount")
-    folder = tmp_path / "small-disk"
-    folder.mkdir()
-    made = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], check=False, capture_output=True
-    )
-    if not made or made.returncode != 0:
-        pytest.skip("a small file system can't be mounted: it takes Linux and root")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 @over("sqlite")
 @pytest.mark.fault("file system of the database full")
 def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
@@ -128,18 +105,12 @@ def test_a_full_disk_is_reported_and_work_goes_on_once_there_is_room(
         for _ in range(times):
             time.sleep(chance.uniform(0.5, 2))
             filler = small_disk / "filler"
-            _fill(filler)
+            fill(filler)
             eventually(lambda: "full" in _database_problem(consumer))
             filler.unlink()
             consumer.wait_until_ready()
 
     record(times, system, consumer)
-
-
-def _fill(filler: Path) -> None:
-    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-        while file.write(bytes(4096)):
-            pass
 
 
 @over(*KINDS)
@@ -229,7 +200,7 @@ def test_what_is_acknowledged_outlives_a_kill_in_the_middle_of_a_sync_and_a_powe
         send(system.broker, first.line)
         eventually(partial(_is_stored, first, system, killed))
         synced = _contents(_file_of(system))
-        with killed_in_its_next_sync(killed.process.pid):
+        with killed_before(killed.process.pid, "fsync", "fdatasync"):
             send(system.broker, report.line)
             killed.process.wait(60)
 

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -21,13 +20,6 @@ from tests.faults.conftest import Record
 from tests.faults.proxy import Proxy
 from tests.faults.system import System, channel_to, waiting
 from tests.services import PATIENCE_SECONDS, eventually
-
-
-@pytest.fixture
-def proxy(broker: PrivateBroker) -> Iterator[Proxy]:
-    made = Proxy(broker.port)
-    yield made
-    made.close()
 
 
 @pytest.mark.long
