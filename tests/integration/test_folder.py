@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import httpx
+import pytest
 
 from local.broker import private_broker
 from tests.brokers import settle
@@ -79,6 +80,7 @@ def test_a_folder_that_is_not_there_is_told_and_waited_for(
         publisher.stop()
 
 
+@pytest.mark.fault("folder's publisher killed (-9) while RabbitMQ is away")
 def test_what_a_killed_publisher_had_in_hand_while_the_broker_was_away_is_published_once(
     tmp_path: Path,
 ) -> None:

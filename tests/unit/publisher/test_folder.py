@@ -128,6 +128,25 @@ async def test_an_error_of_the_program_fails_a_file_and_tells_no_patient(
     assert reason == "an error of this program: KeyError\n"
 
 
+async def test_an_error_of_the_program_at_a_look_is_told_and_ends_no_watching(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("patient 2")
+
+    (tmp_path / "a.jsonl").write_text(LINE)
+    folder = watched(tmp_path, publisher)
+    with monkeypatch.context() as patched:
+        patched.setattr(Resting, "complete", broken)
+        await folder.take_all()
+        problem = await folder.problem()
+    assert problem == f"{tmp_path} can't be used: an error of this program: KeyError"
+
+    await folder.take_all()
+    assert await folder.problem() is None
+    assert publisher.patients == ["2"]
+
+
 async def test_rejects_lie_beside_a_file_that_is_done(
     tmp_path: Path, publisher: Confirming
 ) -> None:
