@@ -11,7 +11,8 @@ from faststream.rabbit import RabbitBroker
 
 from contracts.topology import declare_topology
 from local.broker import PrivateBroker, speaks_amqp
-from tests.faults.conftest import Record
+from tests.faults.conftest import Record, RecordSent
+from tests.faults.senders import Senders
 from tests.faults.system import System, purge_queues
 from tests.services import ServiceProcess, eventually
 
@@ -90,6 +91,46 @@ def _still_answers_while_the_broker_is_away(consumer: ServiceProcess) -> None:
     assert answer.status_code == 200
     assert httpx.get(f"{consumer.url}/health/ready", timeout=30).status_code == 200
     assert httpx.get(f"{consumer.url}/health/receiving", timeout=30).status_code == 503
+
+
+@pytest.mark.parametrize(
+    "take_down",
+    [
+        pytest.param(
+            PrivateBroker.stop,
+            id="stopped",
+            marks=pytest.mark.fault("MLLP: RabbitMQ stopped and started under messages"),
+        ),
+        pytest.param(
+            PrivateBroker.kill,
+            id="killed",
+            marks=[
+                pytest.mark.long,
+                pytest.mark.fault("MLLP: RabbitMQ killed (-9) and started under messages"),
+            ],
+        ),
+    ],
+)
+def test_a_broker_that_goes_away_under_messages_loses_and_doubles_nothing(
+    take_down: Callable[[PrivateBroker], None],
+    system: System,
+    mllp_port: int,
+    chance: random.Random,
+    full: bool,
+    record_sent: RecordSent,
+) -> None:
+    times = 3 if full else 1
+    consumer, senders = system.start_consumer(), Senders(mllp_port, chance)
+    system.start("publisher")
+    with senders.sending():
+        for _ in range(times):
+            senders.wait_for_more()
+            take_down(system.broker)
+            time.sleep(chance.uniform(0, LONGEST_ABSENCE_SECONDS))
+            system.broker.start()
+            consumer.wait_until_ready()
+        senders.wait_for_more()
+    record_sent(times, senders, consumer)
 
 
 @pytest.mark.long
