@@ -157,22 +157,23 @@ class Folder:
         """Put the file in hand into done/ or failed/, if it has come to an end.
 
         Raises:
-            OSError: it can't be moved: it is to be put away, and not published, again.
+            OSError: it can't be moved. Where there is no place for it yet, all is kept for later.
 
         """
         if (end := self._end) is None:
             return
-        to = await asyncio.to_thread(_free_name, self.path / end.where, end.claimed.name)
-        self._end = None
-        if not await asyncio.to_thread(self._moved, end, to):
+        if not await asyncio.to_thread(self._moved, end):
             _tell_gone(end.claimed)
         elif end.reason is None:
             logger.info("%s is in done/: %s", end.claimed.name, end.outcome)
         else:
             logger.error("%s is in failed/: %s", end.claimed.name, end.reason)
 
-    def _moved(self, end: _End, to: Path) -> bool:
-        """Move a file to the name that is reserved; False if it is in hand no more."""
+    def _moved(self, end: _End) -> bool:
+        """Move a file to where it belongs; False if it is in hand no more."""
+        to = _free_name(self.path / end.where, end.claimed.name)
+        # What goes wrong from here on may cost the rejects: then it is published again.
+        self._end = None
         try:
             # First what lies beside it: after a crash in between the file is still claimed.
             if end.reason is not None:
