@@ -285,6 +285,29 @@ async def test_without_room_for_rejects_a_file_waits_and_readiness_says_why(
     assert names(tmp_path / "done") == ["a.jsonl", "a.jsonl.rejects.jsonl"]
 
 
+async def test_a_move_that_breaks_off_leaves_nothing_half_done_and_keeps_the_rejects(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def broken(path: Path, to: Path) -> Path:
+        if path.name == "a.jsonl":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return replace(path, to)
+
+    (tmp_path / "a.jsonl").write_text(LINE + json.dumps(EVENT | {"action": "begin"}) + "\n")
+    folder = watched(tmp_path, publisher)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", broken)
+        await folder.take_all()
+    assert await folder.problem() == f"{tmp_path} can't be used: Input/output error"
+    assert names(tmp_path / "done") == []
+
+    await folder.take_all()
+    assert names(tmp_path / "done") == ["a.jsonl", "a.jsonl.rejects.jsonl"]
+    assert len(set(publisher.runs)) == 1
+
+
 async def test_a_file_whose_folder_goes_while_it_is_read_does_not_fail(
     tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
