@@ -103,8 +103,8 @@ class OpenFile:
     def _gather_anew(self, into: Gathering) -> None:
         # What can't be read is told by the reading that counts.
         with (
-            open_file(self.name, self._encoding, self._skip_lines) as again,
             suppress(UnreadableInput),
+            open_file(self.name, self._encoding, self._skip_lines) as again,
         ):
             again.gather(into)
 

@@ -87,8 +87,16 @@ class HttpApp(AsgiFastStream):
     def _work_beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         tasks: list[asyncio.Task[None]] = []
 
+        def tell(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                # The name alone: the text of an unknown error may hold a patient's.
+                self._logger.error("what is done beside has ended: %s", type(error).__name__)
+
         async def begin() -> None:
-            tasks.append(asyncio.create_task(work()))
+            task = asyncio.create_task(work())
+            task.add_done_callback(tell)
+            tasks.append(task)
 
         async def end() -> None:
             while tasks:
