@@ -89,6 +89,7 @@ def _no_time(what: str) -> PydanticCustomError:
 
 
 MAX_IDENTIFIER_CHARACTERS = 128
+MAX_NAME_CHARACTERS = 256
 
 Identifier = Annotated[
     str,
@@ -104,8 +105,8 @@ PatientId = Annotated[
 ]
 MedicationName = Annotated[
     str,
-    Meta(min_length=1, max_length=256),
-    Field(min_length=1, max_length=256, examples=["Heparin"]),
+    Meta(min_length=1, max_length=MAX_NAME_CHARACTERS),
+    Field(min_length=1, max_length=MAX_NAME_CHARACTERS, examples=["Heparin"]),
     Field(description="Names the medication. Equal names are one medication."),
     written_like(NAME_PATTERN),
     BeforeValidator(read_name),

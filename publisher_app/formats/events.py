@@ -1,5 +1,6 @@
 """Events made by a format from fields of its own."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import starmap
 
@@ -10,6 +11,7 @@ from contracts import (
     MAX_IDENTIFIER_CHARACTERS,
     MAX_RECORD_CHARACTERS,
     MAX_VERSION_CHARACTERS,
+    Action,
     MedicationEvent,
     RecordVersion,
     explain_event,
@@ -17,6 +19,7 @@ from contracts import (
     read_plain_event,
     reasons,
 )
+from contracts.event import MAX_NAME_CHARACTERS, is_in_years_of_events
 from publisher_app.formats.mapping import NoEvent
 
 
@@ -27,12 +30,44 @@ def made_event(fields: dict[str, str]) -> MedicationEvent:
         NoEvent: they break the contract.
 
     """
-    if event := read_plain_event(fields):
-        return event
-    try:
-        return explain_event(fields)
-    except ValidationError as error:
-        raise NoEvent(reasons(error)) from None
+    return read_plain_event(fields) or _explained(fields)
+
+
+def event_at(
+    time: datetime,
+    action: Action,
+    *,
+    patient_id: str,
+    medication_name: str,
+    order_id: str,
+    event_id: str,
+) -> MedicationEvent:
+    """Make an event of its texts and its time; an empty text is an absent one.
+
+    Raises:
+        NoEvent: they break the contract.
+
+    """
+    if (
+        _is_plain(patient_id, MAX_IDENTIFIER_CHARACTERS)
+        and _is_plain(medication_name, MAX_NAME_CHARACTERS)
+        and (not order_id or _is_plain(order_id, MAX_IDENTIFIER_CHARACTERS))
+        and (not event_id or _is_plain(event_id, MAX_IDENTIFIER_CHARACTERS))
+        and time.tzinfo is UTC
+        and is_in_years_of_events(time)
+    ):
+        return MedicationEvent(
+            patient_id, medication_name, action, time, order_id or None, event_id or None
+        )
+    fields = {
+        "patient_id": patient_id,
+        "medication_name": medication_name,
+        "action": action.value,
+        "event_time": time.isoformat().replace("+00:00", "Z"),
+        "order_id": order_id,
+        "event_id": event_id,
+    }
+    return _explained(fields)
 
 
 def made_version(
@@ -65,6 +100,13 @@ def record_id(source: str, key: str) -> str:
 def order_id(key: str) -> str:
     """Name an order likewise."""
     return key if len(key) <= MAX_IDENTIFIER_CHARACTERS else _digest(key)
+
+
+def _explained(fields: dict[str, str]) -> MedicationEvent:
+    try:
+        return explain_event(fields)
+    except ValidationError as error:
+        raise NoEvent(reasons(error)) from None
 
 
 def _is_plain(text: str, most: int) -> bool:

@@ -36,6 +36,8 @@ _NEEDED = {
     "events": ("patient_id", "medication_name", "action", "event_time"),
     "intervals": ("patient_id", "medication_name", "start"),
 }
+FIELDS = (*_NEEDED["events"], "start", "stop", "order_id", "event_id")
+"""What the columns of a table can hold."""
 # Directives of strptime that tell a time of day, or when it is.
 _OF_A_CLOCK = ("%H", "%I", "%M", "%S", "%f", "%p", "%z", "%c", "%X")
 _MOST_OF_A_LOOK_UP = 64 * 1024 * 1024
@@ -285,10 +287,9 @@ def _check_words(table: Table) -> None:
 
 
 def _check_columns(table: Table) -> None:
-    known = {*_NEEDED["events"], "start", "stop", "order_id", "event_id"}
     for field, columns in table.columns.items():
-        if field not in known:
-            raise ValueError(f"table.columns.{field}: is no field: {', '.join(sorted(known))}")
+        if field not in FIELDS:
+            raise ValueError(f"table.columns.{field}: is no field: {', '.join(sorted(FIELDS))}")
         if not columns or (isinstance(columns, list) and not all(columns)):
             raise ValueError(f"table.columns.{field}: name a column")
     for field in _NEEDED[table.rows]:

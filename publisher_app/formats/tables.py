@@ -1,8 +1,9 @@
 """Tables: rows become events, or versions of records, as a profile says."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,9 +13,9 @@ from msgspec.structs import replace
 from contracts import Action, MedicationEvent, RecordVersion, Report, legible
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
-from publisher_app.formats.events import made_event, made_version, order_id, record_id
+from publisher_app.formats.events import event_at, made_version, order_id, record_id
 from publisher_app.formats.mapping import NoEvent
-from publisher_app.formats.profiles import Profile, Table, alternatives, columns_of
+from publisher_app.formats.profiles import FIELDS, Profile, Table, alternatives, columns_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.times import read_time
 from publisher_app.formats.versions import digest_of, in_order_of_code_points, written_time
@@ -25,8 +26,13 @@ _ISO_DATE = "%Y-%m-%d"
 _DIGITS = 20
 _UNKNOWN_WORD = "action: is none of the words that the profile names"
 _MOST_OF_A_WORD = 40
+_TIMES_KEPT = 4_096
 
 Row = Mapping[str, Any]
+_Cell = Callable[[Row], str]
+"""Gives the text that a row has for a field; an empty one where it has none."""
+_Moment = tuple[datetime, datetime | None]
+"""A time in UTC; of a date, where these are allowed, its day's beginning and end."""
 
 
 class ProfileColumns(Columns):
@@ -59,14 +65,22 @@ class TableReader:
         self, profile: Profile, table: Table, zone: ZoneInfo | None, as_of: str | None
     ) -> None:
         self.columns = ProfileColumns(columns_of(table), table.delimiter)
-        self._profile = profile
         self._table = table
+        self._source = profile.source or ""
         self._zone = profile.zone or zone
-        self._as_of = as_of
+        self._as_of = None if as_of is None else written_time(read_time(as_of, None))
         self._formats = table.times.formats_of_times
         self._formats_of_days = table.times.formats_of_days if table.times.dates else []
-        self._columns_of = {f: alternatives(each) for f, each in table.columns.items()}
+        self._given = {each: _cell(alternatives(table.columns.get(each, []))) for each in FIELDS}
+        self._named = {
+            field: _looked_up(field, cell, profile.names.get(field))
+            for field, cell in self._given.items()
+        }
+        self._words = table.actions if "action" in table.columns else None
+        self._ignored = [*table.ignore.items()]
         self._edges = self._of_events if table.rows == "events" else self._of_interval
+        # Rows that follow one another often have times in common.
+        self._moment = lru_cache(_TIMES_KEPT)(self._read_moment)
 
     def reports_of(self, record: Record, notes: Counter[str]) -> Sequence[Report]:
         """Read what a row reports.
@@ -80,9 +94,10 @@ class TableReader:
         row = record.content
         if not isinstance(row, dict):
             raise NoEvent("is not an object with the columns of the profile")
-        if any(_text(row, name) in values for name, values in self._table.ignore.items()):
-            notes[IGNORED] += 1
-            return ()
+        for name, values in self._ignored:
+            if _text(name, row) in values:
+                notes[IGNORED] += 1
+                return ()
         word = self._word(row)
         events = [] if word in ("none", "void") else self._edges(row, word)
         if not events:
@@ -93,9 +108,9 @@ class TableReader:
 
     def _word(self, row: Row) -> str:
         """Say what a row's word of action means; without any, an interval."""
-        if "action" not in self._table.columns:
+        if self._words is None:
             return "interval"
-        word = self._table.actions.get(self._given("action", row))
+        word = self._words.get(self._given["action"](row))
         if word is None:
             raise NoEvent(_UNKNOWN_WORD)
         return word
@@ -104,7 +119,7 @@ class TableReader:
         """Add the word that is not known to the reason why a row is rejected."""
         if reason != _UNKNOWN_WORD or not isinstance(record.content, dict):
             return reason
-        return f"{reason}: {legible(self._given('action', record.content))[:_MOST_OF_A_WORD]!r}"
+        return f"{reason}: {legible(self._given['action'](record.content))[:_MOST_OF_A_WORD]!r}"
 
     def _of_events(self, row: Row, word: str) -> list[MedicationEvent]:
         at, _ = self._time("event_time", row)
@@ -124,34 +139,30 @@ class TableReader:
         return [event, replace(event, action=Action.STOP, event_time=stop)]
 
     def _stop(self, row: Row) -> datetime | None:
-        if not self._given("stop", row):
+        if not self._given["stop"](row):
             return None
         begin, end = self._time("stop", row)
         is_within = self._table.times.dates == "end inclusive"
         return end if end is not None and is_within else begin
 
-    def _event(self, row: Row, action: Action, at: datetime, order: str | None) -> MedicationEvent:
-        fields = {
-            "patient_id": self._named("patient_id", row),
-            "medication_name": self._named("medication_name", row),
-            "action": action.value,
-            "event_time": at.isoformat().replace("+00:00", "Z"),
-        }
-        if order:
-            fields["order_id"] = order_id(order)
-        if event_id := self._named("event_id", row):
-            fields["event_id"] = event_id
-        return made_event(fields)
+    def _event(self, row: Row, action: Action, at: datetime, order: str) -> MedicationEvent:
+        return event_at(
+            at,
+            action,
+            patient_id=self._named["patient_id"](row),
+            medication_name=self._named["medication_name"](row),
+            order_id=order and order_id(order),
+            event_id=self._named["event_id"](row),
+        )
 
-    def _order(self, row: Row, start: datetime, stop: datetime | None) -> str | None:
+    def _order(self, row: Row, start: datetime, stop: datetime | None) -> str:
         """Give the order; an interval without one is an order of its own: others may overlap it."""
-        if order := self._named("order_id", row):
+        order = self._named["order_id"](row)
+        if order or self._table.rows == "events":
             return order
-        if self._table.rows == "events":
-            return None
         own = (
-            self._named("patient_id", row),
-            self._named("medication_name", row),
+            self._named["patient_id"](row),
+            self._named["medication_name"](row),
             written_time(start),
             "" if stop is None else written_time(stop),
         )
@@ -161,11 +172,11 @@ class TableReader:
     def _version(self, row: Row, events: list[MedicationEvent]) -> RecordVersion:
         # A space is below all that is in a rank.
         version = f"{self._rank(row)} {digest_of(events)}"
-        return made_version(record_id(self._profile.source or "", self._key(row)), version, events)
+        return made_version(record_id(self._source, self._key(row)), version, events)
 
     def _key(self, row: Row) -> str:
         record = self._table.record
-        parts = [] if record is None else [_text(row, name) for name in record.id]
+        parts = [] if record is None else [_text(name, row) for name in record.id]
         if not all(parts):
             raise NoEvent("record: a column that names it is empty")
         if len(parts) == 1:
@@ -179,9 +190,9 @@ class TableReader:
         if record.version.written_as == "as-of":
             if self._as_of is None:
                 raise NoEvent("record: say when the export was with --as-of (PUBLISHER_AS_OF)")
-            return written_time(read_time(self._as_of, None))
+            return self._as_of
         name = record.version.column or ""
-        text = _text(row, name)
+        text = _text(name, row)
         if not text:
             raise NoEvent(f"{name}: is empty, and ranks the versions of a record")
         if record.version.written_as == "time":
@@ -192,45 +203,29 @@ class TableReader:
             return text.zfill(_DIGITS)
         return in_order_of_code_points(text)
 
-    def _named(self, field: str, row: Row) -> str:
-        """Give a field's text, looked up where the profile says so."""
-        text = self._given(field, row)
-        names = self._profile.names.get(field)
-        if names is None or not text:
-            return text
-        found = names.get(text)
-        if not found:
-            raise NoEvent(f"{field}: is not in the look-up file")
-        return found
-
-    def _given(self, field: str, row: Row) -> str:
-        """Give the text of the first of a field's columns that is not empty."""
-        for parts in self._columns_of.get(field, ()):
-            texts = [text for name in parts if (text := _text(row, name))]
-            if texts:
-                return " ".join(texts)
-        return ""
-
-    def _time(self, field: str, row: Row) -> tuple[datetime, datetime | None]:
-        text = self._given(field, row)
+    def _time(self, field: str, row: Row) -> _Moment:
+        text = self._given[field](row)
         if not text:
             raise NoEvent(f"{field}: is empty")
         return self._read(field, text)
 
-    def _read(self, field: str, text: str) -> tuple[datetime, datetime | None]:
-        """Read a time in UTC; of a date, where these are allowed, its day's beginning and end."""
+    def _read(self, field: str, text: str) -> _Moment:
+        try:
+            return self._moment(text)
+        except ValueError as error:
+            raise NoEvent(f"{field}: {error}") from None
+
+    def _read_moment(self, text: str) -> _Moment:
         times = self._table.times
         if times.count is not None:
             try:
-                return times.origin + timedelta(**{times.count: float(text)}), None
+                counted = times.origin + timedelta(**{times.count: float(text)})
+                return counted.astimezone(UTC), None
             except (ValueError, OverflowError):
-                raise NoEvent(f"{field}: is no number that a time can be") from None
-        try:
-            if times.dates is not None and (day := self._date(text)) is not None:
-                return self._day(day)
-            return read_time(text, self._zone, self._formats).astimezone(UTC), None
-        except ValueError as error:
-            raise NoEvent(f"{field}: {error}") from None
+                raise ValueError("is no number that a time can be") from None
+        if times.dates is not None and (day := self._date(text)) is not None:
+            return self._day(day)
+        return read_time(text, self._zone, self._formats).astimezone(UTC), None
 
     def _date(self, text: str) -> date | None:
         """Read a date by all formats that there are for it; None where it is none."""
@@ -263,7 +258,40 @@ def _read_date(text: str, written: str) -> date | None:
         return None
 
 
-def _text(row: Row, name: str) -> str:
+def _cell(columns: Sequence[Sequence[str]]) -> _Cell:
+    """Tell how a field's text is found: mostly in the one column that there is for it."""
+    match columns:
+        case [[name]]:
+            return partial(_text, name)
+    return partial(_first_text, columns)
+
+
+def _first_text(columns: Sequence[Sequence[str]], row: Row) -> str:
+    """Give the text of the first of a field's columns that is not empty."""
+    for parts in columns:
+        texts = [text for name in parts if (text := _text(name, row))]
+        if texts:
+            return " ".join(texts)
+    return ""
+
+
+def _looked_up(field: str, cell: _Cell, names: Mapping[str, str] | None) -> _Cell:
+    """Tell how a field's text is found that may stand as a code."""
+    if names is None:
+        return cell
+
+    def look_up(row: Row) -> str:
+        code = cell(row)
+        if not code:
+            return code
+        if not (name := names.get(code)):
+            raise NoEvent(f"{field}: is not in the look-up file")
+        return name
+
+    return look_up
+
+
+def _text(name: str, row: Row) -> str:
     value = row.get(name)
     if isinstance(value, str):
         return value.strip()

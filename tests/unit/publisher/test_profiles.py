@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,23 @@ origin = "2021-01-05T00:00:00Z"
     found = read(file, read_profile(str(profile_of(tmp_path, text))))
     assert found.periods("1") == ["Heparin 01-05 01:00 to 01-05 01:30"]
     assert "rejected 1" in found.said
+
+
+def test_the_origin_of_times_that_are_counted_may_have_an_offset(tmp_path: Path) -> None:
+    text = """
+[table]
+rows = "events"
+columns = { patient_id = "mrn", medication_name = "drug", action = "what", event_time = "at" }
+actions = { Gabe = "point" }
+times = { count = "minutes", origin = 2021-01-05T00:00:00+01:00 }
+"""
+    file = tmp_path / "rows.csv"
+    file.write_text("mrn,drug,what,at\n1,Heparin,Gabe,90\n")
+    [start, _] = read(file, read_profile(str(profile_of(tmp_path, text)))).events
+    assert (start.event_time, start.event_time.tzinfo) == (
+        datetime(2021, 1, 5, 0, 30, tzinfo=UTC),
+        UTC,
+    )
 
 
 @pytest.mark.parametrize(
