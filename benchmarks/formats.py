@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from itertools import count
@@ -13,12 +13,27 @@ from typing import NamedTuple
 import aio_pika
 import msgspec
 
-from benchmarks.events import BEGIN, write_file
+from benchmarks.events import BEGIN, events, write_file
 from benchmarks.machinery import Bench
+from contracts import MedicationEvent
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
 
 _VT, _END_OF_FRAME = b"\x0b", b"\x1c\r"
 _EVENTS_OF_A_RESOURCE = 2
+_OUR_COLUMNS = "patient_id,medication_name,action,event_time,order_id"
+_COLUMNS = "subject_id,medication,event_txt,charttime,poe_id"
+_PROFILE = """
+[table]
+rows = "events"
+actions = { start = "start", stop = "stop" }
+times = { zone = "UTC" }
+[table.columns]
+patient_id = "subject_id"
+medication_name = "medication"
+action = "event_txt"
+event_time = "charttime"
+order_id = "poe_id"
+"""
 
 
 class Pair(NamedTuple):
@@ -40,6 +55,22 @@ def resources(bench: Bench, events: int) -> Pair:
     return Pair(*rates)
 
 
+def tables(bench: Bench, rows: int) -> Pair:
+    """Publish a table by a profile, and the same rows as plain CSV, while nobody consumes."""
+    reported = events(rows)
+    folder = bench.folder
+    plain = _write_table(folder / "plain.csv", _OUR_COLUMNS, reported, "%Y-%m-%dT%H:%M:00Z")
+    table = _write_table(folder / "table.csv", _COLUMNS, reported, "%Y-%m-%d %H:%M:00")
+    profile = folder / "ward.toml"
+    profile.write_text(_PROFILE)
+    rates = []
+    for file, settings in ((table, {"PUBLISHER_PROFILE": str(profile)}), (plain, {})):
+        with bench.empty_queue():
+            published = bench.publish(file, bench.environment() | settings)
+        rates.append(published.events / published.seconds)
+    return Pair(*rates)
+
+
 def hl7_messages(bench: Bench, connections: int, messages: int) -> Pair:
     """Send HL7 v2 over so many MLLP connections, and publish as many messages by a bare loop.
 
@@ -52,6 +83,20 @@ def hl7_messages(bench: Bench, connections: int, messages: int) -> Pair:
     with bench.empty_queue(), bench.publisher(bench.environment() | listening) as publisher:
         publisher.wait_until_ready()
         return Pair(asyncio.run(_send(port, connections, messages)), barely)
+
+
+def _write_table(
+    file: Path, columns: str, reported: Iterable[MedicationEvent], written: str
+) -> Path:
+    """Write events as a table, to the minute as charts are kept."""
+    with file.open("w") as out:
+        out.write(f"{columns}\n")
+        out.writelines(
+            f"{each.patient_id},{each.medication_name},{each.action},"
+            f"{each.event_time.strftime(written)},{each.order_id}\n"
+            for each in reported
+        )
+    return file
 
 
 def _write_resources(file: Path, resources: int) -> Path:

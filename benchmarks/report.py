@@ -66,8 +66,10 @@ _METHOD = """\
 - The bare loop parses the lines of the same file as JSON, and publishes lists of 1,000, of which as
   many are unconfirmed as of the publisher's. It checks nothing.
 - FHIR's resources have two events each; their rate is that of events, beside as many as JSON
-  Lines. HL7 v2's messages hold one administration, and one is in flight on each MLLP connection:
-  the bare loop publishes as many bodies of that size, each confirmed, with as many in flight.
+  Lines. A table's rows are events, read by a profile and as plain CSV with the same texts, but
+  for an offset. HL7 v2's messages hold one administration, and one is in flight on each MLLP
+  connection: the bare loop publishes as many bodies of that size, each confirmed, with as many in
+  flight.
 - The simple peer is an aio-pika consumer with prefetch 1 and a commit per event.
 - The bare route is FastAPI returning the same bytes; both are asked by wrk over 32 connections.
 - The latency is measured at 200 events a second: each tenth from its publish until `GET /periods`,

@@ -11,6 +11,7 @@ from benchmarks.rules import rules
 _MESSAGES = 20_000
 _PEER_MESSAGES = 3_000
 _RESOURCES = 200_000
+_ROWS = 300_000
 _HL7_MESSAGES = 5_000
 _SECONDS = 10
 _HISTORY = 100_000
@@ -32,6 +33,7 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
     backfill = throughput.backfill(bench, file, count)
     bare, published = throughput.publish_barely(bench, file), throughput.publish_alone(bench, file)
     fhir = formats.resources(bench, _RESOURCES)
+    table = formats.tables(bench, _ROWS)
     alone, together = (formats.hl7_messages(bench, each, _HL7_MESSAGES) for each in (1, 16))
     trip = queries.round_trip(bench, _SECONDS)
     seen = queries.seen_in_periods(bench, _SECONDS)
@@ -47,6 +49,8 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
         _times("publish to visible, p99", seen.p99, "round trip", trip.p99, 10),
         _rates("publisher, file to confirmed", published, "bare loop", bare, 0.5),
         _rates("publisher, FHIR NDJSON", fhir.ours, "JSON Lines", fhir.yardstick, 0.5),
+        # At most 1.5 times the time.
+        _rates("publisher, table by a profile", table.ours, "plain CSV", table.yardstick, 0.67),
         _rates("publisher, MLLP, 1 connection", alone.ours, "bare loop, 1", alone.yardstick, 0.7),
         _rates(
             "publisher, MLLP, 16 connections",
