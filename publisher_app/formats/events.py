@@ -1,5 +1,6 @@
 """Events made by a format from fields of its own."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import starmap
@@ -16,21 +17,10 @@ from contracts import (
     RecordVersion,
     explain_event,
     explain_version,
-    read_plain_event,
     reasons,
 )
 from contracts.event import MAX_NAME_CHARACTERS, is_in_years_of_events
 from publisher_app.formats.mapping import NoEvent
-
-
-def made_event(fields: dict[str, str]) -> MedicationEvent:
-    """Make an event of its fields.
-
-    Raises:
-        NoEvent: they break the contract.
-
-    """
-    return read_plain_event(fields) or _explained(fields)
 
 
 def event_at(
@@ -39,8 +29,8 @@ def event_at(
     *,
     patient_id: str,
     medication_name: str,
-    order_id: str,
-    event_id: str,
+    order_id: str = "",
+    event_id: str = "",
 ) -> MedicationEvent:
     """Make an event of its texts and its time; an empty text is an absent one.
 
@@ -70,6 +60,25 @@ def event_at(
     return _explained(fields)
 
 
+def stop_of(start: MedicationEvent, time: datetime) -> MedicationEvent:
+    """Make the stop of what a start began; ``time`` is in UTC.
+
+    Raises:
+        NoEvent: it is no time of an event.
+
+    """
+    if is_in_years_of_events(time):
+        return replace(start, action=Action.STOP, event_time=time)
+    return event_at(
+        time,
+        Action.STOP,
+        patient_id=start.patient_id,
+        medication_name=start.medication_name,
+        order_id=start.order_id or "",
+        event_id=start.event_id or "",
+    )
+
+
 def made_version(
     record_id: str, record_version: str, events: list[MedicationEvent]
 ) -> RecordVersion:
@@ -89,6 +98,11 @@ def made_version(
     except ValidationError as error:
         raise NoEvent(reasons(error)) from None
     return replace(checked, events=events)
+
+
+def key_of(parts: Iterable[str]) -> str:
+    """Join the parts of a key, so that keys are equal where all of their parts are."""
+    return "/".join(each.replace("\\", r"\\").replace("/", r"\/") for each in parts)
 
 
 def record_id(source: str, key: str) -> str:

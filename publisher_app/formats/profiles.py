@@ -175,6 +175,7 @@ class OfHl7(_Part):
     words: dict[str, Literal["start", "stop", "point", "none"]] = {}
     is_pump: bool = False
     by_start: bool = False
+    ranked_by: Literal["RXA-22", "MSH-7"] | None = None
     processing: tuple[str, ...] = ("P",)
 
 

@@ -13,7 +13,14 @@ from msgspec.structs import replace
 from contracts import Action, MedicationEvent, RecordVersion, Report, legible
 from publisher_app.failures import UnreadableInput
 from publisher_app.formats.columns import Columns
-from publisher_app.formats.events import event_at, made_version, order_id, record_id
+from publisher_app.formats.events import (
+    event_at,
+    key_of,
+    made_version,
+    order_id,
+    record_id,
+    stop_of,
+)
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.profiles import FIELDS, Profile, Table, alternatives, columns_of
 from publisher_app.formats.records import Record
@@ -136,7 +143,7 @@ class TableReader:
         event = self._event(row, Action.START, start, self._order(row, start, stop))
         if stop is None:
             return [event]
-        return [event, replace(event, action=Action.STOP, event_time=stop)]
+        return [event, stop_of(event, stop)]
 
     def _stop(self, row: Row) -> datetime | None:
         if not self._given["stop"](row):
@@ -179,9 +186,7 @@ class TableReader:
         parts = [] if record is None else [_text(name, row) for name in record.id]
         if not all(parts):
             raise NoEvent("record: a column that names it is empty")
-        if len(parts) == 1:
-            return parts[0]
-        return "/".join(each.replace("\\", r"\\").replace("/", r"\/") for each in parts)
+        return parts[0] if len(parts) == 1 else key_of(parts)
 
     def _rank(self, row: Row) -> str:
         record = self._table.record

@@ -61,6 +61,7 @@ class OpenFile:
     run: str
     """The run that the file is, unless another one is named."""
     _status: os.stat_result
+    _settled_seconds: float
 
     @property
     def position(self) -> int:
@@ -104,7 +105,7 @@ class OpenFile:
         # What can't be read is told by the reading that counts.
         with (
             suppress(UnreadableInput),
-            open_file(self.name, self._encoding, self._skip_lines) as again,
+            open_file(self.name, self._encoding, self._skip_lines, self._settled_seconds) as again,
         ):
             again.gather(into)
 
@@ -157,7 +158,7 @@ def open_file(
                 raw.seek(0)
             status = os.fstat(raw.fileno())
             run = run_of_input(name, status)
-        yield OpenFile(name, raw, encoding, skip_lines, size, run, status)
+        yield OpenFile(name, raw, encoding, skip_lines, size, run, status, settled_seconds)
 
 
 async def publish_file(

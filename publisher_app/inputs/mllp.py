@@ -18,33 +18,27 @@ from typing import NamedTuple
 
 from contracts import MAX_EVENTS, RecordVersion, legible
 from publisher_app.failures import Failure
-from publisher_app.formats.hl7.acknowledgements import acknowledgement
+from publisher_app.formats.hl7.acknowledgements import Acknowledgement, acknowledgement
 from publisher_app.formats.hl7.administrations import Administrations
 from publisher_app.formats.hl7.errors import DATA_TYPE, Wrong
-from publisher_app.formats.hl7.messages import MOST_CHARACTERS, Segment, header_of, read_message
+from publisher_app.formats.hl7.messages import Segment, header_of, read_message
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.recognition import Formats, Notes
+from publisher_app.inputs.mllp_frames import AT_ONCE, NoFrame, framed, read_frame
 from publisher_app.publishing import EventPublisher
 from runtime.batching import Batcher
 
 logger = logging.getLogger(__name__)
 
-_VT, _END = b"\x0b", b"\x1c\r"
 _LOCAL = ("127.0.0.1", "::1")
 _EVERYWHERE = None
 _MOST_CONNECTIONS = 200
-_FRAME_SECONDS = 60.0
 _RENEWAL_SECONDS = 60.0
 # Less than the service waits for what is done beside it, before its connection to RabbitMQ ends.
 _FAREWELL_SECONDS = 4.0
 _MOST_TOLD = 64
-_BETWEEN_FRAMES = b"\r\n"
-_KEEP_ALIVE = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
-)
+# Not every system has all of them.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 
 Network = IPv4Network | IPv6Network
 
@@ -83,6 +77,8 @@ class MllpListener:
         self._publishing = Batcher(self._publish, most=MAX_EVENTS)
         self._listening = listening
         self._connections: set[asyncio.Task[None]] = set()
+        # Those that wait for a message, for the longest first.
+        self._quiet: dict[asyncio.Task[None], str] = {}
         self._noted: set[str] = set()
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -99,10 +95,10 @@ class MllpListener:
         context = None if self._listening.tls is None else _context(self._listening.tls)
         server = await asyncio.start_server(
             self._accept,
-            _EVERYWHERE if self._listening.is_open else _LOCAL,
+            _EVERYWHERE if self._listening.is_open else _own_addresses(),
             self._listening.port,
             ssl=context,
-            limit=MOST_CHARACTERS + len(_VT + _END),
+            limit=AT_ONCE,
         )
         renewing = asyncio.create_task(_renew(context, self._listening.tls))
         logger.info("listening for HL7 v2 by MLLP on port %d", self._listening.port)
@@ -129,13 +125,22 @@ class MllpListener:
         if task is None:
             return
         self._connections.add(task)
+        address = writer.get_extra_info("peername")[0]
         try:
-            address = writer.get_extra_info("peername")[0]
             if self._may_send(address):
                 _keep_alive(writer.get_extra_info("socket"))
-                await self._serve(reader, writer)
+                await self._serve(task, address, reader, writer)
+        except NoFrame as problem:
+            logger.warning("MLLP: the connection of %s is closed: %s", address, problem)
         except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass  # it has gone, or we are: what was confirmed is
+        except Exception as error:  # noqa: BLE001 - asyncio would print what it says
+            # The name alone: the text of an unknown error may hold a patient's.
+            logger.error(  # noqa: TRY400
+                "MLLP: the connection of %s is closed: an error of this program: %s",
+                address,
+                type(error).__name__,
+            )
         finally:
             self._connections.discard(task)
             writer.close()
@@ -143,34 +148,63 @@ class MllpListener:
                 await writer.wait_closed()
 
     def _may_send(self, address: str) -> bool:
-        if len(self._connections) > _MOST_CONNECTIONS:
-            logger.warning("MLLP: a connection too many is refused: %d are open", _MOST_CONNECTIONS)
-            return False
-        if not self._listening.allowed:
-            return True
         sender = ip_address(address.partition("%")[0])
         sender = getattr(sender, "ipv4_mapped", None) or sender
-        if any(sender in network for network in self._listening.allowed):
-            return True
-        logger.warning("MLLP: %s is refused: PUBLISHER_MLLP_ALLOW does not name it", sender)
-        return False
+        allowed = self._listening.allowed
+        if allowed and not any(sender in network for network in allowed):
+            logger.warning("MLLP: %s is refused: PUBLISHER_MLLP_ALLOW does not name it", sender)
+            return False
+        return len(self._connections) <= _MOST_CONNECTIONS or self._makes_room(address)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while not self._closing and (content := await _frame(reader)) is not None:
+    def _makes_room(self, address: str) -> bool:
+        """Close the connection that was quiet for the longest: its sender connects anew."""
+        if not self._quiet:
+            logger.warning("MLLP: %s is refused: %d others send", address, _MOST_CONNECTIONS)
+            return False
+        task = next(iter(self._quiet))
+        other = self._quiet.pop(task)
+        logger.warning(
+            "MLLP: the connection of %s is closed, the longest quiet of %d: %s needs room",
+            other,
+            _MOST_CONNECTIONS,
+            address,
+        )
+        task.cancel()
+        return True
+
+    async def _serve(
+        self,
+        task: asyncio.Task[None],
+        address: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        while not self._closing:
+            self._quiet[task] = address
+            try:
+                content = await read_frame(reader)
+            finally:
+                self._quiet.pop(task, None)
+            if content is None:
+                return
             self._in_flight += 1
             try:
                 answer = await self._take(content)
                 if answer is not None:
-                    writer.write(_VT + answer + _END)
+                    writer.write(framed(answer.content))
                     await writer.drain()
             except Failure as failure:
-                logger.warning("MLLP: no answer is given, and the connection closed: %s", failure)
+                logger.warning(
+                    "MLLP: no answer is given, and the connection of %s closed: %s",
+                    address,
+                    failure,
+                )
                 return
             finally:
                 self._in_flight -= 1
                 self._idle.set()
 
-    async def _take(self, content: bytes) -> bytes | None:
+    async def _take(self, content: bytes) -> Acknowledgement | None:
         """Publish what a message reports; give the answer, if it asks for any.
 
         Raises:
@@ -217,45 +251,37 @@ class MllpListener:
             self._noted.add(note)
 
 
+def _own_addresses() -> Sequence[str]:
+    """Give this machine's own addresses: it may have none of one kind."""
+    found = []
+    for address in _LOCAL:
+        with suppress(OSError), socket.create_server((address, 0), family=_family(address)):
+            found.append(address)
+    return found
+
+
+def _family(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def _keep_alive(connection: socket.socket) -> None:
     """Let the system find out when a quiet sender is gone: it would hold its place for ever."""
-    for level, option, value in _KEEP_ALIVE:
-        connection.setsockopt(level, option, value)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-async def _frame(reader: asyncio.StreamReader) -> bytes | None:
-    """Read a message; None where there is none any more, or what comes is none."""
-    beginning = _BETWEEN_FRAMES[:1]
-    while beginning and beginning in _BETWEEN_FRAMES:
-        beginning = await reader.read(1)
-    if not beginning:
-        return None
-    if beginning != _VT:
-        logger.warning("MLLP: a connection is closed: what it sends does not begin with VT")
-        return None
-    try:
-        async with asyncio.timeout(_FRAME_SECONDS):
-            frame = await reader.readuntil(_END)
-    except TimeoutError:
-        logger.warning("MLLP: a connection is closed: its message has not ended in time")
-        return None
-    except asyncio.LimitOverrunError:
-        logger.warning("MLLP: a connection is closed: its message is longer than 1 MiB")
-        return None
-    except asyncio.IncompleteReadError:
-        logger.warning("MLLP: a connection was closed within a message")
-        return None
-    return frame.removesuffix(_END)
-
-
-def _tell(header: Segment | None, events: int, problem: Wrong | None, answer: bytes | None) -> None:
+def _tell(
+    header: Segment | None, events: int, problem: Wrong | None, answer: Acknowledgement | None
+) -> None:
     """Log what became of a message, without what it says of a patient."""
     kind, control = "no message", ""
     if header is not None:
         kind = legible("^".join(filter(None, (header.text(9), header.text(9, 2)))))[:_MOST_TOLD]
         control = legible(header.text(10))[:_MOST_TOLD]
-    said = "none" if answer is None else answer.partition(b"MSA")[2][1:3].decode()
-    told = f"MLLP: {kind} {control}: {events} events, answer {said}"
+    code = "none" if answer is None else answer.code
+    told = f"MLLP: {kind} {control}: {events} events, answer {code}"
     if problem is None:
         logger.info("%s", told)
     else:

@@ -6,10 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from msgspec.structs import replace
-
 from contracts import Action, MedicationEvent, RecordVersion
-from publisher_app.formats.events import made_event, made_version, order_id, record_id
+from publisher_app.formats.events import event_at, made_version, order_id, record_id, stop_of
 from publisher_app.formats.fhir.edges import TELLS_A_TIME, Edges, When, edges
 from publisher_app.formats.fhir.options import FhirOptions, Ranking
 from publisher_app.formats.fhir.references import Resolver, local, medication_of, patient_of
@@ -150,18 +148,16 @@ def _events(
         # Where each row of a record is a resource, what they have in common is the order.
         order = local(resource.request.reference).rpartition("/")[2]
     action = Action.START if told.start else Action.STOP
-    event = made_event(
-        {
-            "patient_id": patient_of(resource, scope, options.patient_system),
-            "medication_name": medication_of(resource, scope),
-            "action": action.value,
-            "event_time": first.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "order_id": order_id(order),
-        }
+    event = event_at(
+        first.astimezone(UTC),
+        action,
+        patient_id=patient_of(resource, scope, options.patient_system),
+        medication_name=medication_of(resource, scope),
+        order_id=order_id(order),
     )
     yield event
     if told.start and told.stop:
-        yield replace(event, action=Action.STOP, event_time=told.stop.astimezone(UTC))
+        yield stop_of(event, told.stop.astimezone(UTC))
 
 
 def _when(resource: Administration, options: FhirOptions) -> When:

@@ -1,6 +1,7 @@
 """Acknowledgements: what is answered to a message, in the mode that it asks for."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from publisher_app.formats.hl7.errors import REQUIRED, Wrong
 from publisher_app.formats.hl7.messages import Segment
@@ -20,17 +21,26 @@ _TEXT_OF_0357 = {
 _FIRST_WITH_ERR_3 = (2, 5)
 
 
-def acknowledgement(header: Segment | None, problem: Wrong | None, now: datetime) -> bytes | None:
+class Acknowledgement(NamedTuple):
+    """An answer, and its code."""
+
+    code: str
+    content: bytes
+
+
+def acknowledgement(
+    header: Segment | None, problem: Wrong | None, now: datetime
+) -> Acknowledgement | None:
     """Write the answer to a message with this MSH; None where it asks for none.
 
     ``problem`` is what was wrong with it. Of the message it repeats what its header says alone.
     """
     if header is None:
-        return _written(None, "AR", problem, now)
+        return Acknowledgement("AR", _written(None, "AR", problem, now))
     if problem is None and not header.text(10):
         problem = Wrong(REQUIRED, "MSH-10", "is missing")
     code = _code(header, problem)
-    return None if code is None else _written(header, code, problem, now)
+    return None if code is None else Acknowledgement(code, _written(header, code, problem, now))
 
 
 def _code(header: Segment, problem: Wrong | None) -> str | None:

@@ -5,10 +5,15 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from contracts import Action, MedicationEvent, RecordVersion
-from publisher_app.formats.events import made_event, made_version, order_id, record_id
+from publisher_app.formats.events import (
+    event_at,
+    key_of,
+    made_version,
+    order_id,
+    record_id,
+    stop_of,
+)
 from publisher_app.formats.hl7.errors import (
     DATA_TYPE,
     EVENT,
@@ -30,6 +35,7 @@ _NEWER = ("2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2")
 _TRIGGERS = {**dict.fromkeys(_NEWER, "O17"), "2.3": "O01", "2.3.1": "O01"}
 _GIVEN, _NOTHING = ("CP", "PA", ""), ("RE", "NA")
 _TAKEN_BACK = ("CA", "DC", "OC")
+NOT_ENTERED = "administrations ranked by when they were sent: name ranked_by under [hl7]"
 BY_OFFSET_OF_HEADER = "times without an offset, read by that of MSH-7"
 TAKEN_BACK = "orders with a control code that cancels, which says nothing of what was given"
 
@@ -50,11 +56,16 @@ class _Administered(NamedTuple):
         """Whether RXA-20 says what was done, in a word that is none of HL7's."""
         return self.rxa.text(20) not in (*_GIVEN, *_NOTHING)
 
-    def number(self) -> str:
-        """Give the filler's number of the order, else the placer's, with whose it is."""
+    def number(self) -> Sequence[str]:
+        """Give the filler's number of the order, else behind an empty one the placer's.
+
+        Each with whose it is.
+        """
+        before: list[str] = []
         for field in (3, 2):
             if self.order is not None and (number := self.order.text(field)):
-                return "^".join(filter(None, (number, self.order.text(field, 2))))
+                return *before, "^".join(filter(None, (number, self.order.text(field, 2))))
+            before.append("")
         raise Wrong(REQUIRED, "ORC-3", "is missing, and so is ORC-2: patients would share a record")
 
 
@@ -66,6 +77,7 @@ class Administrations:
         self._options = options
         self._notes = notes
         self._sent = message.header.text(7)
+        self._times: dict[str, datetime] = {}
 
     def versions(self) -> Iterator[RecordVersion]:
         """Yield the versions that a message reports; those of the good RXA before it raises.
@@ -145,10 +157,7 @@ class Administrations:
     def _version(self, key: str, said: Sequence[_Administered], patient: str) -> RecordVersion:
         """Put together what the message says of a record: all of it, or nothing."""
         sent = self._time("MSH-7", self._sent) if self._sent else None
-        entered = [self._time("RXA-22", text) for each in said if (text := each.rxa.text(22))]
-        ranked = max(entered, default=sent)
-        if ranked is None:
-            raise Wrong(REQUIRED, "MSH-7", "is missing, and so is RXA-22: nothing ranks it")
+        ranked = self._ranked(said, sent)
         events = [event for each in said for event in self._events(each, patient)]
         behind = "" if sent is None else written_time(sent)
         version = f"{written_time(ranked)}/{behind}/{digest_of(events)}"
@@ -157,13 +166,36 @@ class Administrations:
         except NoEvent as problem:
             raise Wrong(DATA_TYPE, "RXA", str(problem)) from None
 
+    def _ranked(self, said: Sequence[_Administered], sent: datetime | None) -> datetime:
+        """Say when it was entered; where that is not told, or does not rank, when it was sent."""
+        by = self._options.ranked_by
+        told = () if by == "MSH-7" else (each.rxa.text(22) for each in said)
+        if entered := [self._time("RXA-22", text) for text in told if text]:
+            return max(entered)
+        if by == "RXA-22":
+            raise Wrong(REQUIRED, "RXA-22", "is missing, by which the profile ranks")
+        if sent is None:
+            raise Wrong(REQUIRED, "MSH-7", "is missing, and nothing else ranks it")
+        if by is None:
+            self._notes[NOT_ENTERED] += 1
+        return sent
+
     def _key(self, said: _Administered) -> str:
         """Name the record: by the sender, the order and the administration's number in it."""
         header, rxa = self._message.header, said.rxa
-        key = f"{header.text(3)}/{header.text(4)}/{said.number()}/{rxa.text(2)}"
+        parts = [header.text(3), header.text(4), *said.number(), rxa.text(2)]
+        if said.is_deletion and self._options.words and not rxa.text(20):
+            raise Wrong(REQUIRED, "RXA-20", "is missing: the word is part of the record")
         if said.is_by_word:
-            return f"{key}/{rxa.text(20)}/{rxa.text(3)}"
-        return f"{key}/{rxa.text(3)}" if self._options.by_start else key
+            parts += [rxa.text(20), self._start(rxa)]
+        elif self._options.by_start:
+            parts.append(self._start(rxa))
+        elif not rxa.text(2):
+            raise Wrong(REQUIRED, "RXA-2", "is missing: the doses of an order would share a record")
+        return key_of(parts)
+
+    def _start(self, rxa: Segment) -> str:
+        return written_time(self._time("RXA-3", rxa.text(3)))
 
     def _done(self, said: _Administered) -> Word | None:
         """Say what was done: by a word of the profile, or None where the times tell it."""
@@ -187,20 +219,19 @@ class Administrations:
         first = begin or end
         if first is None:
             return []
-        number = said.number()
-        fields = {
-            "patient_id": patient,
-            "medication_name": _drug(rxa),
-            "action": (Action.START if begin else Action.STOP).value,
-            "event_time": first.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "order_id": order_id(number if said.is_by_word else f"{number}/{rxa.text(2)}"),
-        }
+        number, name = said.number()[-1], _drug(rxa)
         try:
-            event = made_event(fields)
+            event = event_at(
+                first.astimezone(UTC),
+                Action.START if begin else Action.STOP,
+                patient_id=patient,
+                medication_name=name,
+                order_id=order_id(number if said.is_by_word else f"{number}/{rxa.text(2)}"),
+            )
+            if begin and end:
+                return [event, stop_of(event, end.astimezone(UTC))]
         except NoEvent as problem:
             raise Wrong(DATA_TYPE, "RXA", str(problem)) from None
-        if begin and end:
-            return [event, replace(event, action=Action.STOP, event_time=end.astimezone(UTC))]
         return [event]
 
     def _edges(
@@ -221,9 +252,12 @@ class Administrations:
     def _time(self, where: str, text: str) -> datetime:
         if not text:
             raise Wrong(REQUIRED, where, "is missing")
+        if (known := self._times.get(text)) is not None:
+            return known
         if self._options.zone is None and not has_offset(text) and has_offset(self._sent):
             self._notes[BY_OFFSET_OF_HEADER] += 1
-        return read(where, text, self._options.zone, offset_of(self._sent))
+        time = self._times[text] = read(where, text, self._options.zone, offset_of(self._sent))
+        return time
 
 
 def _drug(rxa: Segment) -> str:

@@ -4,6 +4,7 @@ HL7 v2.5.1, chapter 2 (https://www.hl7.org/implement/standards/product_brief.cfm
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -139,6 +140,7 @@ def read_message(content: bytes, charset: str | None = None) -> Message:
         Wrong: it can't be read.
 
     """
+    content = _from_header(content)
     delimiters = _delimiters(_beginning(content))
     encoding = _charset(content, delimiters) or charset or "utf-8"
     try:
@@ -183,6 +185,7 @@ def header_of(content: bytes) -> Segment | None:
 
     None where there is none.
     """
+    content = _from_header(content)
     try:
         delimiters = _delimiters(_beginning(content))
     except Wrong:
@@ -190,6 +193,11 @@ def header_of(content: bytes) -> Segment | None:
     fields = _fields(_first_line(content), delimiters)
     # An escape that is none is no reason to leave a sender without an answer.
     return Segment(fields, delimiters._replace(escape=""), "latin-1")
+
+
+def _from_header(content: bytes) -> bytes:
+    """Leave out what some senders put before MSH: a byte order mark, and ends of lines."""
+    return content.removeprefix(BOM_UTF8).lstrip(b"\r\n")
 
 
 def _first_line(content: bytes) -> str:

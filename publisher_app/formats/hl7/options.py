@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 Word = Literal["start", "stop", "point", "none"]
+Ranking = Literal["RXA-22", "MSH-7"]
 
 
 class Hl7Options(NamedTuple):
@@ -24,5 +25,7 @@ class Hl7Options(NamedTuple):
     """Whether an administration without an end (RXA-4) goes on, and is no point."""
     by_start: bool = False
     """Whether the start (RXA-3) is part of the record: for senders whose RXA-2 is always 1."""
+    ranked_by: Ranking | None = None
+    """What ranks the versions of a record; without it RXA-22 where it is there, else MSH-7."""
     processing: tuple[str, ...] = ("P",)
     """The processing ids (MSH-11) that are taken: P is production, T training, D debugging."""

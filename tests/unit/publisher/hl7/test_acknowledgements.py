@@ -16,7 +16,7 @@ ERROR, REFUSAL = Wrong(102, "RXA-3", "is no time"), Wrong(200, "MSH-9", "is no R
 
 def answer(problem: Wrong | None = None, **fields: str) -> str | None:
     found = acknowledgement(header_of(message(header(**fields))), problem, NOW)
-    return None if found is None else found.decode("latin-1")
+    return None if found is None else found.content.decode("latin-1")
 
 
 def code(problem: Wrong | None, accept: str, application: str) -> str | None:
@@ -71,7 +71,7 @@ def test_an_error_is_told_by_place_and_code() -> None:
 def test_what_is_no_message_is_refused_without_a_name() -> None:
     written = acknowledgement(None, Wrong(100, "MSH", "is not the first segment"), NOW)
     assert written is not None
-    assert written.split(b"\r")[1] == b"MSA|AR|"
+    assert written.content.split(b"\r")[1] == b"MSA|AR|"
 
 
 def test_an_escape_that_is_none_is_answered_as_it_is_written() -> None:

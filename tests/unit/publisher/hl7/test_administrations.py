@@ -1,13 +1,15 @@
 """What an administration says of starts and stops, of whom, of what, and in which version."""
 
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import RecordVersion
-from publisher_app.formats.hl7.options import Hl7Options
+from contracts import RecordVersion, read_message, write_message
+from publisher_app.formats.hl7.administrations import NOT_ENTERED
+from publisher_app.formats.hl7.options import Hl7Options, Ranking
 from tests.records import newest_of
 from tests.unit.publisher.hl7.messages import (
     HEADER,
@@ -20,6 +22,9 @@ from tests.unit.publisher.hl7.messages import (
     usual,
 )
 
+START = "2021-01-01T08:00:00.000000Z"
+ENTERED = "20210101120000+0000"
+BY_START = Hl7Options(by_start=True)
 WORDS = Hl7Options(words={"New Bag": "start", "Stopped": "stop", "Given": "point", "Held": "none"})
 
 
@@ -65,7 +70,7 @@ def test_words_of_a_profile_say_what_was_done_and_the_order_is_that_of_all_of_th
     found = read(usual(rxa(rxa_20=word)), WORDS)
     assert found.edges == edges
     [version] = found.versions
-    assert version.record_id == f"hl7/PUMPS/ICU/334^PHARMACY/1/{word}/20210101080000+0000"
+    assert version.record_id == f"hl7/PUMPS/ICU/334^PHARMACY/1/{word}/{START}"
     assert {each.order_id for each in version.events} <= {"334^PHARMACY"}
 
 
@@ -89,7 +94,30 @@ def test_two_drugs_of_one_administration_are_one_version_with_all_their_events()
 def test_where_each_is_the_first_the_start_may_be_part_of_the_record() -> None:
     both = usual(rxa(), rxa(rxa_3="20210101090000+0000"))
     assert len(read(both).versions) == 1
-    assert len(read(both, Hl7Options(by_start=True)).versions) == 2
+    assert len(read(both, BY_START).versions) == 2
+
+
+def test_a_start_that_is_part_of_the_record_is_one_instant_however_it_is_written() -> None:
+    written = ("20210101080000+0000", "202101010800+0000", "20210101090000+0100")
+    found = {read(usual(rxa(rxa_3=each)), BY_START).versions[0].record_id for each in written}
+    assert found == {f"hl7/PUMPS/ICU/334^PHARMACY/1/{START}"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "told"),
+    [
+        ({"rxa_2": ""}, Hl7Options(), "RXA-2: is missing: the doses of an order would share"),
+        ({"rxa_21": "D", "rxa_3": ""}, BY_START, "RXA-3: is missing"),
+        ({"rxa_21": "D", "rxa_20": ""}, WORDS, "RXA-20: is missing: the word is part of the"),
+    ],
+)
+def test_what_names_no_record_is_an_error_as_it_would_change_another_or_none(
+    fields: dict[str, str], options: Hl7Options, told: str
+) -> None:
+    found = read(usual(rxa(**fields)), options)
+    assert found.versions == []
+    assert str(found.problem).startswith(told)
+    assert (found.problem and found.problem.code) == 101
 
 
 def test_of_a_message_with_a_bad_administration_the_good_ones_are_published() -> None:
@@ -144,9 +172,18 @@ def test_a_drug_has_the_best_name_that_it_is_given(drug: str, name: str) -> None
     assert read(usual(rxa(rxa_5=drug))).versions[0].events[0].medication_name == name
 
 
-def test_the_placers_number_stands_in_for_the_fillers() -> None:
-    content = message(HEADER, PATIENT, "ORC|RE|77^WARD", rxa())
-    assert read(content).versions[0].record_id == "hl7/PUMPS/ICU/77^WARD/1"
+def record_of(order: str, **fields: str) -> str:
+    return read(message(header(**fields), PATIENT, order, rxa())).versions[0].record_id
+
+
+def test_the_placers_number_stands_in_for_the_fillers_and_is_never_taken_for_one() -> None:
+    assert record_of("ORC|RE|77^WARD") == "hl7/PUMPS/ICU//77^WARD/1"
+    assert record_of("ORC|RE|9|77^WARD") == "hl7/PUMPS/ICU/77^WARD/1"
+
+
+def test_senders_are_told_apart_whatever_they_are_called() -> None:
+    ours, others = {"msh_3": "A/B", "msh_4": "C"}, {"msh_3": "A", "msh_4": "B/C"}
+    assert record_of(ORDER, **ours) != record_of(ORDER, **others)
 
 
 def versions_in_order(*contents: bytes) -> bool:
@@ -165,6 +202,30 @@ def test_a_version_is_ranked_by_when_it_was_entered_then_by_when_it_was_sent() -
         sent(8),
         sent(9),
     )
+
+
+def test_a_profile_names_the_one_thing_that_ranks() -> None:
+    entered, sent = usual(rxa(rxa_22="20210101090000+0000")), usual()
+    by_entry, by_sending = (Hl7Options(ranked_by=each) for each in get_args(Ranking))
+    assert read(entered, by_entry).versions[0].record_version.startswith("2021-01-01T09:")
+    assert str(read(sent, by_entry).problem) == "RXA-22: is missing, by which the profile ranks"
+    for content in (entered, sent):
+        found = read(content, by_sending)
+        assert found.versions[0].record_version.startswith("2021-01-01T12:")
+        assert found.notes == {}
+    assert read(entered).notes == {}
+    assert read(sent).notes == {NOT_ENTERED: 1}
+
+
+years = st.integers(1, 9_999).map(lambda year: f"{year:04}0101000000+0000")
+
+
+@given(years, years)
+def test_whatever_is_published_of_a_message_can_be_stored(start: str, stop: str) -> None:
+    found = read(usual(rxa(rxa_3=start, rxa_4=stop)))
+    assert bool(found.versions) != bool(found.problem)
+    if found.versions:
+        assert read_message(write_message(found.versions)).reports == found.versions
 
 
 hours = st.integers(0, 9)
@@ -216,7 +277,7 @@ def test_of_messages_in_any_order_the_last_that_was_entered_or_sent_counts(
         (
             message(header(msh_7=""), PATIENT, ORDER, rxa()),
             101,
-            "MSH-7: is missing, and so is RXA-22: nothing ranks it",
+            "MSH-7: is missing, and nothing else ranks it",
         ),
         (
             message(header(msh_9="RDE^O11"), PATIENT, ORDER, rxa()),
@@ -279,7 +340,10 @@ def test_a_time_is_read_by_its_offset_the_zone_or_the_offset_of_the_header(
     written: str, zone: str | None, at: str
 ) -> None:
     content = message(
-        header(msh_7="20210101120000+0500"), PATIENT, ORDER, rxa(rxa_3=written, rxa_4="")
+        header(msh_7="20210101120000+0500"),
+        PATIENT,
+        ORDER,
+        rxa(rxa_3=written, rxa_4="", rxa_22=ENTERED),
     )
     found = read(content, Hl7Options(zone=ZoneInfo(zone) if zone else None))
     assert str(found.versions[0].events[0].event_time.time()) == at
@@ -307,6 +371,6 @@ def test_a_time_in_no_year_is_rejected(time: str) -> None:
 
 
 def test_an_order_that_is_cancelled_is_told() -> None:
-    found = read(message(HEADER, PATIENT, ORDER.replace("RE", "CA"), rxa()))
+    found = read(message(HEADER, PATIENT, ORDER.replace("RE", "CA"), rxa(rxa_22=ENTERED)))
     assert found.edges == ["start 08:00", "stop 10:00"]
     assert sum(found.notes.values()) == 1

@@ -9,6 +9,8 @@ from hl7apy.parser import parse_message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts import read_message as read_back
+from contracts import write_message
 from publisher_app.formats.hl7.acknowledgements import acknowledgement
 from publisher_app.formats.hl7.errors import Wrong
 from publisher_app.formats.hl7.messages import header_of, read_message
@@ -156,6 +158,14 @@ def test_no_bytes_end_in_anything_but_versions_a_reason_and_an_answer(
         found = read(content)
         assert "4711" not in str(found.problem or "")
         acknowledgement(header_of(content), found.problem, NOW)
+        if found.versions:
+            assert read_back(write_message(found.versions)).reports == found.versions
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n", b"\xef\xbb\xbf\r"])
+def test_what_senders_put_before_a_message_is_no_part_of_it(before: bytes) -> None:
+    assert read(before + usual()).versions == read(usual()).versions
+    assert header_of(before + usual()) == header_of(usual())
 
 
 @given(noises, st.integers(1, 20))

@@ -12,12 +12,13 @@ from faststream.rabbit import RabbitBroker
 from contracts import RecordVersion, Report
 from publisher_app.failures import NotConfirmed
 from publisher_app.formats.recognition import Formats
-from publisher_app.inputs import mllp
+from publisher_app.inputs import mllp, mllp_frames
 from publisher_app.inputs.mllp import Listening, MllpListener
 from publisher_app.publishing import EventPublisher
 from publisher_app.settings import PublisherSettings
 from tests.unit.publisher.hl7.messages import ORDER, PATIENT, header, message, rxa, usual
 
+CLOSED = "MLLP: the connection of 127.0.0.1 is closed: "
 FRAME, END = b"\x0b%s\x1c\r", b"\x1c\r"
 
 
@@ -154,7 +155,7 @@ async def test_what_can_not_be_taken_is_answered_too_so_that_the_sender_goes_on(
     ("content", "told"),
     [
         (b"GET / HTTP/1.1\r\n\r\n", "what it sends does not begin with VT"),
-        (b"\x0b" + b"x" * (2**20 + 100), "its message is longer than 1 MiB"),
+        (b"\x0b" + b"x" * (2**20 + 2**17), "its message is longer than 1 MiB"),
     ],
 )
 async def test_what_is_no_frame_closes_the_connection(
@@ -167,7 +168,7 @@ async def test_what_is_no_frame_closes_the_connection(
     async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
         sender.send(content)
         assert await sender.answer() == ""
-    assert f"MLLP: a connection is closed: {told}" in caplog.messages
+    assert f"{CLOSED}{told}" in caplog.messages
 
 
 async def test_a_message_that_does_not_end_closes_the_connection(
@@ -176,11 +177,11 @@ async def test_a_message_that_does_not_end_closes_the_connection(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mllp, "_FRAME_SECONDS", 0.05)
+    monkeypatch.setattr(mllp_frames, "_SECONDS", 0.05)
     async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
         sender.send(b"\x0bMSH|")
         assert await sender.answer() == ""
-    assert "MLLP: a connection is closed: its message has not ended in time" in caplog.messages
+    assert f"{CLOSED}its message has not ended in time" in caplog.messages
 
 
 async def test_only_the_addresses_that_are_named_may_send(
@@ -242,6 +243,102 @@ async def connected_after(publisher: Holding, port: int) -> AsyncIterator[tuple[
         publisher.lets.set()
         yield idle, busy
         await ending
+
+
+async def test_where_there_is_no_room_the_connection_that_was_quiet_for_the_longest_goes(
+    publisher: Holding,
+    unused_tcp_port: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mllp, "_MOST_CONNECTIONS", 2)
+    async with (
+        listening(publisher, unused_tcp_port),
+        connected(unused_tcp_port) as first,
+        connected(unused_tcp_port) as second,
+    ):
+        for number, each in enumerate((second, first)):
+            each.send(FRAME % usual(rxa(rxa_2=str(number))))
+            assert await each.answer() == "AA"
+        async with connected(unused_tcp_port) as third:
+            third.send(FRAME % usual(rxa(rxa_2="3")))
+            assert await third.answer() == "AA"
+            assert await second.answer() == ""
+    assert f"{CLOSED[:-2]}, the longest quiet of 2: 127.0.0.1 needs room" in caplog.messages
+
+
+async def test_where_all_send_another_is_refused(
+    publisher: Holding,
+    unused_tcp_port: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mllp, "_MOST_CONNECTIONS", 1)
+    publisher.lets.clear()
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as first:
+        first.send(FRAME % usual())
+        await publisher.waiting.wait()
+        async with connected(unused_tcp_port) as second:
+            assert await second.answer() == ""
+        publisher.lets.set()
+        assert await first.answer() == "AA"
+    assert "MLLP: 127.0.0.1 is refused: 1 others send" in caplog.messages
+
+
+@pytest.mark.parametrize("name", ["MSALAB", "MSA KÖLN"])
+async def test_the_code_that_is_logged_is_that_of_the_answer_whatever_the_header_says(
+    publisher: Holding, unused_tcp_port: int, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    content = message(header(msh_5=name), PATIENT, ORDER, rxa())
+    with caplog.at_level(logging.INFO):
+        async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+            sender.send(FRAME % content)
+            assert b"MSA|AA|42" in await sender.reader.readuntil(END)
+    assert "MLLP: RAS^O17 42: 2 events, answer AA" in caplog.messages
+
+
+async def test_an_error_of_the_program_closes_the_connection_and_tells_no_patient(
+    publisher: Holding,
+    unused_tcp_port: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("4711")
+
+    monkeypatch.setattr(mllp, "acknowledgement", fail)
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        sender.send(FRAME % usual())
+        assert await sender.answer() == ""
+    assert f"{CLOSED}an error of this program: KeyError" in caplog.messages
+    assert "4711" not in caplog.text
+
+
+async def test_a_message_of_nearly_a_mebibyte_is_taken_and_a_waiting_sender_fills_no_memory(
+    publisher: Holding, unused_tcp_port: int
+) -> None:
+    long = usual(rxa()) + b"NTE|1||" + b"\x1c" * (1024 * 1024 - 1_000) + b".\r"
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        sender.send(FRAME % long)
+        assert await sender.answer() == "AA"
+        publisher.lets.clear()
+        publisher.waiting.clear()
+        sender.send(FRAME % usual())
+        await publisher.waiting.wait()
+        sender.send((FRAME % long) * 8)
+        with pytest.raises(TimeoutError):
+            # What it can't send stays with it, beside what the two sockets hold.
+            await asyncio.wait_for(sender.writer.drain(), 0.5)
+        publisher.lets.set()
+
+
+async def test_where_a_machine_has_addresses_of_one_kind_alone_these_are_listened_on(
+    publisher: Holding, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mllp, "_LOCAL", ("127.0.0.1", "2001:db8::1"))
+    async with listening(publisher, unused_tcp_port), connected(unused_tcp_port) as sender:
+        sender.send(FRAME % usual())
+        assert await sender.answer() == "AA"
 
 
 async def test_the_log_tells_of_a_message_without_the_patient(
