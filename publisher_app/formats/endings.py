@@ -3,6 +3,7 @@
 import codecs
 import zlib
 
+from publisher_app.formats.foreign import PARQUET
 from runtime import gzip_data
 
 _UNPACKED_BYTES = 1024 * 1024
@@ -17,6 +18,7 @@ class Ending:
     """
 
     def __init__(self) -> None:
+        self._beginning = b""
         self._first = b""
         self._last = b""
         self._open_brackets = 0
@@ -30,7 +32,8 @@ class Ending:
         if self._gzip is not None:
             self._gzip.add(part)
         self._first = self._first or part.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-        self._last = part[-1:] or self._last
+        self._beginning = (self._beginning + part[: len(PARQUET)])[: len(PARQUET)]
+        self._last = (self._last + part[-len(PARQUET) :])[-len(PARQUET) :]
         if self._first in {b"{", b"["}:
             self._open_brackets += part.count(b"{") + part.count(b"[")
             self._open_brackets -= part.count(b"}") + part.count(b"]")
@@ -42,12 +45,14 @@ class Ending:
         """Whether nothing is cut off, as far as bytes can tell; an empty input is whole."""
         if self._gzip is not None:
             return self._gzip.is_whole
+        if self._beginning == PARQUET:
+            return self._last == PARQUET  # it ends as it begins
         if not self._first:
             return True
         if self._first == b"[":
             return self._open_brackets == 0
         is_record_open = self._open_brackets if self._first == b"{" else self._quotes % 2
-        return self._last == b"\n" and not is_record_open
+        return self._last.endswith(b"\n") and not is_record_open
 
 
 class _GzipEnding:

@@ -7,6 +7,9 @@ from runtime import gzip_data
 
 _UNPACK = "unpack it, or pack it with gzip instead"
 _EXPORT = "write its events as CSV or JSON Lines"
+PARQUET = b"PAR1"
+"""What a file of Parquet begins with."""
+
 _SIGNATURES = (
     (b"\xfd7zXZ\x00", f"packed with xz: {_UNPACK}"),
     (b"\x28\xb5\x2f\xfd", f"packed with zstd: {_UNPACK}"),
@@ -14,7 +17,7 @@ _SIGNATURES = (
     (b"7z\xbc\xaf\x27\x1c", f"a 7z archive: {_UNPACK}"),
     (gzip_data.MAGIC, "gzip inside: unpack it, or say over HTTP Content-Encoding: gzip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook: save its sheet as CSV UTF-8"),
-    (b"PAR1", f"Parquet: {_EXPORT}"),
+    (PARQUET, "Parquet: publish it as a file, not packed, as it is read from its end"),
 )
 _ZIP = b"PK\x03\x04"
 _WORKBOOK = re.compile(rb"\[Content_Types\]\.xml|xl/|opendocument\.spreadsheet")

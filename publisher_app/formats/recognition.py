@@ -19,6 +19,7 @@ from publisher_app.formats.json_arrays import json_array
 from publisher_app.formats.json_beginnings import Begun, begin_array, begin_object
 from publisher_app.formats.json_objects import json_objects
 from publisher_app.formats.mapping import FieldMapping
+from publisher_app.formats.parquet import parquet
 from publisher_app.formats.profiles import Profile
 from publisher_app.formats.records import MAX_CHARACTERS, Record
 from publisher_app.formats.tables import TableReader
@@ -111,6 +112,13 @@ class Formats:
             return Recognised(records, self._table.reports_of)
         records = _read(source, begun, self.columns)
         return self.of_events(self.columns.checked(records, live=live))
+
+    def of_parquet(self, descriptor: int) -> Recognised:
+        """Read an open file of Parquet, as CSV with its rows would be read."""
+        if self._table is not None:
+            records = parquet(descriptor, self._table.columns)
+            return Recognised(records, self._table.reports_of)
+        return self.of_events(parquet(descriptor, self.columns))
 
     def with_word(self, record: Record, reason: str) -> str:
         """Name the word of action that a profile lacks, for who completes it."""

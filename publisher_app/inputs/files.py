@@ -14,6 +14,7 @@ from typing import IO, BinaryIO, cast
 
 from publisher_app.failures import RejectsNotWritten, UnreadableInput
 from publisher_app.formats.fhir.references import Gathering
+from publisher_app.formats.foreign import PARQUET
 from publisher_app.formats.recognition import Formats, Recognised, gather_references
 from publisher_app.formats.records import Record
 from publisher_app.formats.text import decode, reading
@@ -83,13 +84,19 @@ class OpenFile:
 
         """
         with self._readable():
-            recognised = formats.recognise(
-                self._text,
-                skip_lines=self._skip_lines,
-                live=self.size is None,
-                gather=self._gather_anew if can_be_read_again(self.name) else None,
-            )
+            recognised = self._recognise(formats)
         return recognised._replace(records=self._records(recognised))
+
+    def _recognise(self, formats: Formats) -> Recognised:
+        descriptor = self._raw.fileno()
+        if self.size is not None and os.pread(descriptor, len(PARQUET), 0) == PARQUET:
+            return formats.of_parquet(descriptor)
+        return formats.recognise(
+            self._text,
+            skip_lines=self._skip_lines,
+            live=self.size is None,
+            gather=self._gather_anew if can_be_read_again(self.name) else None,
+        )
 
     def gather(self, into: Gathering) -> None:
         """Keep what others may refer to, where the file is FHIR.

@@ -24,6 +24,8 @@ def is_whole(written: bytes, part: int = 1024) -> bool:
     [
         (b"", True),
         (b" \n", True),
+        (b"PAR1\n\x00\n1PAR1", True),
+        (b"PAR1\n\x00\n", False),
         (b"\xef\xbb\xbf[{}]", True),
         (b"a,b\n1,2\n", True),
         (b"a,b\n1,2", False),

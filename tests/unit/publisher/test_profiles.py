@@ -46,7 +46,7 @@ class Read:
         ]
 
 
-def read(file: Path, profile: Profile, **settings: object) -> Read:
+def read(file: Path, profile: Profile | None, **settings: object) -> Read:
     told = PublisherSettings.model_validate({"profile": profile, **settings})
     publisher, outcome = Keeping(), FileOutcome()
 
