@@ -47,8 +47,8 @@ def main(  # noqa: PLR0913, PLR0917 - its options
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="JSON, CSV, FHIR or HL7 v2, gzipped or not; - is standard input. What resources "
-            "refer to may be in any of them.",
+            help="JSON, CSV, FHIR or HL7 v2, gzipped or not, or Parquet; - is standard input. What "
+            "resources refer to may be in any of them.",
         ),
     ],
     map_: Annotated[

@@ -20,6 +20,7 @@ from publisher_app.formats.profiles import read_profile
 from publisher_app.formats.recognition import Formats
 from publisher_app.formats.records import Record
 from publisher_app.inputs.files import open_file
+from publisher_app.inputs.resting import WHOLE_AFTER_SECONDS, Resting
 from publisher_app.settings import PublisherSettings
 from tests.unit.publisher.reading import AnyColumns
 from tests.unit.publisher.test_profiles import profile_of, read
@@ -134,6 +135,14 @@ def test_a_check_reads_parquet_too(tmp_path: Path) -> None:
         f"{file}: 3 records, 2 events, 1 rejected; 1 patients, 2021-01-05 to 2021-01-05",
         "columns: patient_id, medication_name, action, event_time",
     ]
+
+
+def test_a_file_of_parquet_in_a_folder_is_whole_when_it_has_its_end(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.parquet", PLAIN)
+    (tmp_path / "cut.parquet").write_bytes(whole.read_bytes()[:-5])
+    resting = Resting(tmp_path)
+    assert resting.complete(now=0) == []
+    assert resting.complete(now=WHOLE_AFTER_SECONDS) == [whole]
 
 
 def test_a_column_that_is_not_there_is_told(tmp_path: Path) -> None:
