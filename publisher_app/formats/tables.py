@@ -22,7 +22,7 @@ from publisher_app.formats.events import (
     stop_of,
 )
 from publisher_app.formats.mapping import NoEvent
-from publisher_app.formats.profiles import FIELDS, Profile, Table, alternatives, columns_of
+from publisher_app.formats.profiles import FIELDS, Profile, Table, Version, alternatives, columns_of
 from publisher_app.formats.records import Record
 from publisher_app.formats.times import read_time
 from publisher_app.formats.versions import digest_of, in_order_of_code_points, written_time
@@ -86,8 +86,10 @@ class TableReader:
         self._words = table.actions if "action" in table.columns else None
         self._ignored = [*table.ignore.items()]
         self._edges = self._of_events if table.rows == "events" else self._of_interval
+        self._ranked_by = table.record.version if table.record else Version()
         # Rows that follow one another often have times in common.
         self._moment = lru_cache(_TIMES_KEPT)(self._read_moment)
+        self._rank_of = lru_cache(_TIMES_KEPT)(self._read_rank)
 
     def reports_of(self, record: Record, notes: Counter[str]) -> Sequence[Report]:
         """Read what a row reports.
@@ -189,20 +191,21 @@ class TableReader:
         return parts[0] if len(parts) == 1 else key_of(parts)
 
     def _rank(self, row: Row) -> str:
-        record = self._table.record
-        if record is None:
-            return ""
-        if record.version.written_as == "as-of":
+        if self._ranked_by.written_as == "as-of":
             if self._as_of is None:
                 raise NoEvent("record: say when the export was with --as-of (PUBLISHER_AS_OF)")
             return self._as_of
-        name = record.version.column or ""
+        name = self._ranked_by.column or ""
         text = _text(name, row)
         if not text:
             raise NoEvent(f"{name}: is empty, and ranks the versions of a record")
-        if record.version.written_as == "time":
+        return self._rank_of(text)
+
+    def _read_rank(self, text: str) -> str:
+        name = self._ranked_by.column or ""
+        if self._ranked_by.written_as == "time":
             return written_time(self._read(name, text)[0])
-        if record.version.written_as == "number":
+        if self._ranked_by.written_as == "number":
             if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
                 raise NoEvent(f"{name}: is no number, as the profile says")
             return text.zfill(_DIGITS)
