@@ -87,7 +87,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         operations=OPERATIONS,
         logger=logger,
         lifespan=_opened(settings, store, audit, answered_apart),
-        beside=beside if empties else None,
+        beside=[beside] if empties else [],
     )
 
 

@@ -35,10 +35,9 @@ _BEGIN = """
     first = min(first, excluded.first), last = max(last, excluded.last)
 """
 _COUNT_MOVED = "SELECT count(*) FROM begun WHERE first < last"
-# Of HL7 v2 some senders put 1 into every RXA-2, so that each dose would replace the one before.
 _MOVED = (
-    "records whose versions begin at different times: corrected, or do several doses share one "
-    "(HL7 v2: by_start)?"
+    "records whose versions begin at different times: were they corrected, or is RXA-2 the same of "
+    "several doses (by_start under [hl7])?"
 )
 _COUNT = "SELECT count(*) FROM told WHERE stop < ifnull(start, stop + 1)"
 _STOPPED_FIRST = "orders with a stop before any start"
@@ -116,8 +115,10 @@ class Found:
 class _Look:
     """Looks at one report after another."""
 
-    def __init__(self, found: Found, now: datetime) -> None:
+    def __init__(self, found: Found, now: datetime, *, is_hl7: bool) -> None:
         self._found = found
+        # Some senders put 1 into every RXA-2, so that each dose would replace the one before.
+        self._may_share_records = is_hl7
         self._now = now
         self._patients, self._orders = _Identifiers("patients"), _Identifiers("orders")
         self._told = sqlite3.connect("", isolation_level=None)
@@ -136,7 +137,8 @@ class _Look:
         """Count a report, and what looks wrong with it."""
         if isinstance(report, RecordVersion):
             self._found.versions += 1
-            self._at_version(report)
+            if self._may_share_records:
+                self._at_version(report)
         for event in report.events if isinstance(report, RecordVersion) else [report]:
             self._at_event(event)
 
@@ -173,8 +175,8 @@ def check_file(file: OpenFile, formats: Formats) -> Found:
 
     """
     found = Found(file.name)
-    look = _Look(found, datetime.now(UTC))
     recognised = file.recognise(formats)
+    look = _Look(found, datetime.now(UTC), is_hl7=recognised.is_hl7)
     for record in recognised.records:
         found.rows += 1
         _note_columns(record, found)

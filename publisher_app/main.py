@@ -1,10 +1,11 @@
 """The publisher's composition root: `faststream run publisher_app.main:app`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -55,7 +56,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         "broker": partial(broker_problem, publisher.broker),
         "publishing": publisher.problem,
     }
-    work: list[Callable[[], Awaitable[None]]] = []
+    work: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if settings.folder is not None:
         for name, told in _folders(settings.folder, settings):
             folder = Folder(
@@ -72,9 +73,6 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     if settings.try_it_out:
         offer_try_it_out(api, publisher.broker)
 
-    async def do_all() -> None:
-        await asyncio.gather(*(each() for each in work))
-
     if settings.mllp_port is not None:
         work.append(partial(_listen, mllp_listener(settings, formats, publisher)))
     if settings.input is not None:
@@ -87,7 +85,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         logger=logger,
         lifespan=_lifespan,
         # It ends before the connection to RabbitMQ does.
-        beside=do_all if work else None,
+        beside=work,
         try_it_out=ADDRESS if settings.try_it_out else None,
     )
 

@@ -181,6 +181,11 @@ class HistorySize(NamedTuple):
     counting: int = 0
     """Of these, those whose version counts."""
 
+    @property
+    def events(self) -> int:
+        """All of them."""
+        return self.alone + self.of_records
+
 
 class ReceivedEvent(FullEvent, frozen=True, kw_only=True, omit_defaults=False):
     """An event as it is stored."""

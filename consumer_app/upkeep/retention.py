@@ -69,7 +69,7 @@ async def purge_histories(
         found = {_key(history): _size(history) for history in separable}
         deleted = found if dry_run else await store.delete(found)
         purged.histories += len(deleted)
-        purged.events += sum(sum(found[key]) for key in deleted)
+        purged.events += sum(found[key].events for key in deleted)
         purged.kept += kept + len(found) - len(deleted)
     if not dry_run:
         await store.forget_names()

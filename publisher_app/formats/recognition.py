@@ -37,6 +37,7 @@ class Recognised(NamedTuple):
 
     records: Iterator[Record]
     reports_of: Callable[[Record, Notes], Iterable[Report]]
+    is_hl7: bool = False
 
 
 _Begin = Callable[[Source], Begun]
@@ -98,7 +99,7 @@ class Formats:
         if begins_as_hl7(source.first):
             messages = Messages(self.hl7, self._encoding)
             records = messages.records([source.first], source.rest, source.line)
-            return Recognised(records, messages.reports_of)
+            return Recognised(records, messages.reports_of, is_hl7=True)
         begun = _begin(source)
         if begun.is_fhir:
             is_gathered = self._referred is not None and gather is not None

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -40,12 +40,12 @@ class HttpApp(AsgiFastStream):
         operations: Operations,
         logger: logging.Logger,
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
-        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
         try_it_out: str | None = None,
     ) -> None:
         """``operations`` are those of the AsyncAPI document.
 
-        ``beside`` is work that is done while the broker is started, and cancelled when it stops.
+        ``beside`` are works that are done while the broker is started, and cancelled when it stops.
         ``try_it_out`` is the address that publishes a message, where there is one.
         """
         super().__init__(
@@ -64,7 +64,7 @@ class HttpApp(AsgiFastStream):
         bound_heads()
         self._guarded_api = Unkept(access.guard(api, HeadAsGet(api)))
         self._logger = logger
-        if beside is not None:
+        if beside:
             self._work_beside(beside)
         document(api, self._asyncapi, try_it_out=try_it_out)
 
@@ -84,7 +84,7 @@ class HttpApp(AsgiFastStream):
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._guarded_api(scope, receive, send)
 
-    def _work_beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _work_beside(self, works: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
         tasks: list[asyncio.Task[None]] = []
 
         def tell(task: asyncio.Task[None]) -> None:
@@ -94,15 +94,17 @@ class HttpApp(AsgiFastStream):
                 self._logger.error("what is done beside has ended: %s", type(error).__name__)
 
         async def begin() -> None:
-            task = asyncio.create_task(work())
-            task.add_done_callback(tell)
-            tasks.append(task)
+            for work in works:
+                task = asyncio.create_task(work())
+                task.add_done_callback(tell)
+                tasks.append(task)
 
         async def end() -> None:
-            while tasks:
-                task = tasks.pop()
+            for task in tasks:
                 task.cancel()
-                await asyncio.wait([task], timeout=_FAREWELL_SECONDS)
+            if tasks:
+                await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
+            tasks.clear()
 
         self.after_startup(begin)
         self.on_shutdown(end)

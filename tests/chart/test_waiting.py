@@ -85,7 +85,16 @@ def test_a_publisher_waits_for_as_long_as_consumers_of_the_version_before_answer
         "consumers are of version 1.9.0",
         f"consumers are of version {VERSION}",
     ]
-    assert asked == ["/openapi.json"] * 3
+    assert asked == ["/openapi.json"] * 22
+
+
+@pytest.mark.fault("publisher's pod started while one of several consumers is still to be replaced")
+def test_a_publisher_waits_until_all_behind_the_address_are_of_its_version() -> None:
+    port, left = free_port(), ["1.0.0", VERSION, "1.0.0", *[VERSION] * 19, "1.0.0", VERSION]
+    with _answering(port, [_document(each) for each in left]) as asked:
+        output, _ = (test := _started(port, patience=0)).communicate(timeout=60)
+    assert test.returncode == 0, output
+    assert len(asked) == len(left) + 19
 
 
 @pytest.mark.fault("publisher's pod started while no consumer answers")

@@ -1,7 +1,9 @@
 """Waits for consumers of this version: what is published here, one before could not store.
 
-Consumers who do not answer store nothing wrong: what is published meanwhile waits in RabbitMQ. So
-after a while without any answer the publisher starts all the same.
+Behind one address there may be several, of which some are still to be replaced: so many answers in
+a row must be of this version, each over a connection of its own. Consumers who do not answer store
+nothing wrong: what is published meanwhile waits in RabbitMQ. So after a while without any answer
+the publisher starts all the same.
 """
 
 import json
@@ -14,6 +16,8 @@ from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 ADDRESS = f"{os.environ['CONSUMER']}/openapi.json"
 MAJOR = int(os.environ["MAJOR_VERSION"])
 PATIENCE = float(os.environ["PATIENCE_SECONDS"])
+ANSWERS = 20
+SECONDS_BETWEEN = 0.25
 # Nothing is told to who answers, and nothing believed but a version: it needs no authority.
 CONTEXT = ssl.create_default_context()
 CONTEXT.check_hostname = False
@@ -33,8 +37,9 @@ def ask() -> tuple[int | None, str]:
 
 
 told = ""
+in_a_row = 0
 answered_at = time.monotonic()
-while True:
+while in_a_row < ANSWERS:
     major, found = ask()
     if found != told:
         print(found, flush=True)
@@ -43,8 +48,8 @@ while True:
         if time.monotonic() - answered_at > PATIENCE:
             print("starting all the same: what is published waits in RabbitMQ")
             break
-    elif major >= MAJOR:
-        break
     else:
         answered_at = time.monotonic()
-    time.sleep(1)
+    is_new = major is not None and major >= MAJOR
+    in_a_row = in_a_row + 1 if is_new else 0
+    time.sleep(SECONDS_BETWEEN if is_new else 1)

@@ -416,6 +416,14 @@ def test_a_check_asks_whether_doses_share_a_record(tmp_path: Path) -> None:
     assert "look at" not in checked(file, settings)
 
 
+def test_a_check_asks_nothing_of_rows_that_are_corrected(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    rows = ("1,Heparin,Gabe,05.01.2021,08:30,7,1", "1,Heparin,Gabe,05.01.2021,09:30,7,2")
+    file.write_text(HEADER + "\n".join(rows) + "\n")
+    profile = read_profile(str(profile_of(tmp_path, EVENTS)))
+    assert "look at" not in checked(file, PublisherSettings(profile=profile))
+
+
 def test_a_profile_is_named_by_a_variable_and_what_is_posted_has_its_own_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

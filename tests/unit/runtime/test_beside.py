@@ -24,6 +24,11 @@ async def test_an_end_that_nobody_expects_is_told_without_what_it_says(
     async def fail() -> None:
         raise ValueError("patient 7")
 
+    async def go_on() -> None:
+        await asyncio.sleep(0)
+        went_on.set()
+
+    went_on = asyncio.Event()
     app = UnconnectedApp(
         RabbitBroker(),
         FastAPI(),
@@ -31,10 +36,10 @@ async def test_an_end_that_nobody_expects_is_told_without_what_it_says(
         operations={},
         logger=logging.getLogger("service"),
         lifespan=nothing,
-        beside=fail,
+        beside=[fail, go_on],
     )
     await app.start()
-    await asyncio.sleep(0)
+    await went_on.wait()
     await app.stop()
     assert "what is done beside has ended: ValueError" in caplog.text
     assert "patient 7" not in caplog.text
