@@ -157,7 +157,7 @@ class PublisherSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="PUBLISHER_", arbitrary_types_allowed=True)
 
-    input: str | None = None
+    input: Annotated[str | None, BeforeValidator(none_if_empty)] = None
     """A file that the service publishes at its start; ``-`` is standard input."""
     folder: Annotated[Path | None, BeforeValidator(none_if_empty)] = None
     """A folder that the service watches: it publishes each file that falls into it."""
@@ -182,7 +182,7 @@ class PublisherSettings(ServiceSettings):
     store."""
     as_of: Annotated[str | None, BeforeValidator(read_as_of)] = None
     """When what a bulk export of FHIR calls deleted was: the export's time, with its offset."""
-    rejects: Path | None = None
+    rejects: Annotated[Path | None, BeforeValidator(none_if_empty)] = None
     """Where rejected rows go; by default beside the input."""
     run: Annotated[str | None, BeforeValidator(read_run)] = None
     """The run that an input file is; by default its name, size and time of change. A request names

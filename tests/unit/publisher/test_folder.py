@@ -476,8 +476,9 @@ def test_hidden_and_unfinished_names_directories_and_links_are_left_alone(tmp_pa
     assert resting.complete(1_000) == []
 
 
-def test_a_folder_that_is_set_to_nothing_is_none_and_not_the_working_directory(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("name", ["folder", "input", "rejects"])
+def test_a_place_that_is_set_to_nothing_is_none_and_not_the_working_directory(
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("PUBLISHER_FOLDER", "")
-    assert PublisherSettings().folder is None
+    monkeypatch.setenv(f"PUBLISHER_{name.upper()}", "")
+    assert getattr(PublisherSettings(), name) is None
