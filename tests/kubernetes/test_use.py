@@ -84,7 +84,8 @@ def test_each_pod_reaches_what_it_needs_and_nothing_else(
         (namespace, "client", {*web.values(), amqp, page, other}, {*web.values(), other}),
         (elsewhere, "client", {*web.values(), amqp, page, other}, {other}),
         (namespace, consumer, {web["publisher"], amqp, page, other}, {amqp}),
-        (namespace, publisher, {web["consumer"], amqp, page, other}, {amqp}),
+        # It waits for consumers of its version before it publishes.
+        (namespace, publisher, {web["consumer"], amqp, page, other}, {web["consumer"], amqp}),
     ]
     for where, pod, targets, allowed in ways:
         _wait_until_reached(where, pod, targets, allowed)
