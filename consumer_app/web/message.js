@@ -19,6 +19,6 @@ export function sayProblem(words, onAgain) {
 
 export function sayNone(patient, isKnown) {
   say(isKnown
-    ? `All reports of patient ${patient} were cancelled: there is no medication period.`
+    ? `All reports of patient ${patient} were cancelled or replaced: there is no medication period.`
     : `Nothing is known of patient ${patient}. Is the identifier written as the reports have it?`);
 }

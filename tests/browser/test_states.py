@@ -17,7 +17,7 @@ _LONGER_THAN_A_BLINK_MS = 600
     ("patient", "words"),
     [
         ("nobody", "Nothing is known of patient nobody."),
-        ("cancelled", "All reports of patient cancelled were cancelled"),
+        ("cancelled", "All reports of patient cancelled were cancelled or replaced"),
     ],
 )
 def test_a_patient_without_periods_is_told_in_words(visit: Visit, patient: str, words: str) -> None:
