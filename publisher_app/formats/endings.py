@@ -7,6 +7,9 @@ from publisher_app.formats.foreign import PARQUET
 from runtime import gzip_data
 
 _UNPACKED_BYTES = 1024 * 1024
+_VT, _FS = b"\x0b", b"\x1c"
+_HL7 = (b"MSH", b"FHS", b"BHS")
+_LOOK = len(PARQUET)
 
 
 class Ending:
@@ -15,11 +18,13 @@ class Ending:
     Brackets and quotes are counted wherever they stand, so it may take a whole input for one that
     is cut off where a text holds a single bracket; what is cut off it takes for whole only where
     two such faults cancel each other out.
+
+    HL7 v2 ends its segments with CR, and its frames, which VT begins, with FS. A quote is a letter
+    there.
     """
 
     def __init__(self) -> None:
         self._beginning = b""
-        self._first = b""
         self._last = b""
         self._open_brackets = 0
         self._quotes = 0
@@ -31,10 +36,11 @@ class Ending:
             self._gzip = _GzipEnding()
         if self._gzip is not None:
             self._gzip.add(part)
-        self._first = self._first or part.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-        self._beginning = (self._beginning + part[: len(PARQUET)])[: len(PARQUET)]
-        self._last = (self._last + part[-len(PARQUET) :])[-len(PARQUET) :]
-        if self._first in {b"{", b"["}:
+        if len(self._beginning) < _LOOK:
+            beginning = (self._beginning + part).removeprefix(codecs.BOM_UTF8)
+            self._beginning = beginning.lstrip(b" \t\r\n\f")[:_LOOK]
+        self._last = (self._last + part[-_LOOK:])[-_LOOK:]
+        if self._beginning.startswith((b"{", b"[")):
             self._open_brackets += part.count(b"{") + part.count(b"[")
             self._open_brackets -= part.count(b"}") + part.count(b"]")
         else:
@@ -47,11 +53,16 @@ class Ending:
             return self._gzip.is_whole
         if self._beginning == PARQUET:
             return self._last == PARQUET  # it ends as it begins
-        if not self._first:
+        if not self._beginning:
             return True
-        if self._first == b"[":
+        if self._beginning.startswith(_VT):
+            return self._last.rstrip(b"\r\n").endswith(_FS)
+        if self._beginning.startswith(_HL7):
+            return self._last.endswith((b"\r", b"\n", _FS))
+        if self._beginning.startswith(b"["):
             return self._open_brackets == 0
-        is_record_open = self._open_brackets if self._first == b"{" else self._quotes % 2
+        is_json = self._beginning.startswith(b"{")
+        is_record_open = self._open_brackets if is_json else self._quotes % 2
         return self._last.endswith(b"\n") and not is_record_open
 
 

@@ -434,6 +434,7 @@ def test_a_whole_file_rests_two_seconds_and_another_sixty(
     contents = {
         "whole": LINE.encode(),
         "whole.gz": packed,
+        "whole.hl7": b"\x0bMSH|^~\\&|A\rPID|1\r\x1c\r",
         "cut": LINE.encode()[:-1],
         "cut.gz": packed[:-9],
         "empty": b"",
@@ -447,9 +448,9 @@ def test_a_whole_file_rests_two_seconds_and_another_sixty(
 
     assert complete(0) == []
     assert complete(1.9) == []
-    assert complete(2) == ["whole", "whole.gz"]
-    assert complete(59.9) == ["whole", "whole.gz"]
-    assert complete(60) == ["cut", "cut.gz", "empty", "whole", "whole.gz"]
+    assert complete(2) == ["whole", "whole.gz", "whole.hl7"]
+    assert complete(59.9) == ["whole", "whole.gz", "whole.hl7"]
+    assert complete(60) == ["cut", "cut.gz", "empty", "whole", "whole.gz", "whole.hl7"]
 
 
 def test_a_file_that_grows_begins_to_rest_anew(

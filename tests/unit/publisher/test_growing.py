@@ -170,7 +170,15 @@ def test_an_old_file_without_a_last_end_of_line_is_complete(
     assert caplog.messages == []
 
 
-@pytest.mark.parametrize("written", [b"", *(written for written, _ in FORMATS.values())])
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"",
+        b'MSH|^~\\&|A\rRXA|0|1|20210101|20210101|5" tube\r',
+        b"\x0bMSH|^~\\&|A\r\x1c\r",
+        *(written for written, _ in FORMATS.values()),
+    ],
+)
 def test_a_complete_file_is_not_waited_for_however_new_it_is(
     file: Path, caplog: pytest.LogCaptureFixture, written: bytes
 ) -> None:
