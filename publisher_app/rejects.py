@@ -10,13 +10,14 @@ import msgspec
 
 from publisher_app.failures import RejectsNotWritten
 from publisher_app.formats.records import Record
+from publisher_app.names import beside
 
 _BEGINNING = b'{"line": '
 
 
 def rejects_path(input_name: str, *, is_file: bool = True) -> Path:
     """Name the rejects file of an input: beside a file, here for standard input."""
-    return Path(f"{input_name if is_file else 'stdin'}.rejects.jsonl")
+    return beside(Path(input_name if is_file else "stdin"), ".rejects.jsonl")
 
 
 def remove_earlier_rejects(path: Path) -> None:

@@ -6,11 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from publisher_app.names import beside
+
 TOUCHED_EVERY_SECONDS = 10.0
 TAKEN_OVER_AFTER_SECONDS = 60.0
 
-_CLAIMS, _BEAT, _REJECTS = ".claims", ".beat", ".rejects"
-_DEATHS = ".deaths"
+_CLAIMS, _BEAT = ".claims", ".beat"
+_DEATHS, _REJECTS = ".deaths", ".rejects"
 _MOST_DEATHS = 5
 
 
@@ -25,10 +27,9 @@ class Claims:
         self._all = folder / _CLAIMS
         self._own = self._all / uuid4().hex
 
-    @property
-    def rejects(self) -> Path:
-        """Where the rejects of the file in hand go while it is published."""
-        return self._own / _REJECTS
+    def rejects_of(self, claimed: Path) -> Path:
+        """Tell where the rejects of a claimed file go while it is published."""
+        return _hidden_beside(claimed, _REJECTS)
 
     def touch(self) -> None:
         """Show that this publisher is alive.
@@ -47,7 +48,8 @@ class Claims:
         None if another was quicker, or while another file of that name is in hand.
 
         Raises:
-            OSError: it can't be renamed.
+            OSError: it can't be renamed, or can't be noted with how many publishers have died with
+                it in hand. Nothing is left of the claim.
 
         """
         claimed = self._own / file.name
@@ -58,8 +60,20 @@ class Claims:
             _note_deaths(claimed, _deaths(file) + 1 if file.parent.parent == self._all else 0)
             file.rename(claimed)
         except FileNotFoundError:
+            self.forget(claimed)
             return None
+        except OSError:
+            self.forget(claimed)
+            raise
         return claimed
+
+    def forget(self, claimed: Path) -> None:
+        """Remove what was noted of a file that is claimed no more, or was not in the end."""
+        if claimed.parent != self._own:
+            return
+        for noted in (_counter_of(claimed), self.rejects_of(claimed)):
+            with suppress(OSError):
+                noted.unlink()
 
     def has_killed(self, claimed: Path) -> bool:
         """Say whether so many publishers have died with a file in hand that it is at fault."""
@@ -115,13 +129,17 @@ def _remove(claim: Path) -> None:
     if any(_files(claim)):
         return
     with suppress(OSError):
-        for path in (claim / _REJECTS, claim / _BEAT, *claim.glob(f".*{_DEATHS}")):
+        for path in claim.glob(".*"):
             path.unlink(missing_ok=True)
         claim.rmdir()
 
 
 def _counter_of(file: Path) -> Path:
-    return file.with_name(f".{file.name}{_DEATHS}")
+    return _hidden_beside(file, _DEATHS)
+
+
+def _hidden_beside(file: Path, ending: str) -> Path:
+    return beside(file, ending, beginning=".")
 
 
 def _note_deaths(file: Path, deaths: int) -> None:

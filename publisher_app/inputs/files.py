@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from contracts import legible
 from publisher_app.failures import RejectsNotWritten, UnreadableInput
 from publisher_app.formats.fhir.references import Gathering
 from publisher_app.formats.foreign import PARQUET
@@ -43,7 +44,7 @@ class FileOutcome(Outcome):
         if self.ended and not (self.published or self.rejected):
             told.append(f"there is {'nothing' if self.size == 0 else 'no row'} in it")
         if self.rejected and self.rejects is not None:
-            told.append(f"the rejects are in {self.rejects}")
+            told.append(f"the rejects are in {legible(str(self.rejects))}")
         if self.run and self.is_another_run_now:
             again = f"publish it again with --run {shlex.quote(self.run)} (PUBLISHER_RUN)"
             told.append(f"it was written to meanwhile: {again}")
@@ -217,7 +218,7 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except UnreadableInput as error:
-        raise UnreadableInput(f"{name} can't be read: {error}") from error
+        raise UnreadableInput(f"{legible(name)} can't be read: {error}") from error
 
 
 def _raw(name: str, settled_seconds: float) -> BinaryIO:

@@ -7,6 +7,7 @@ import stat
 import time
 from pathlib import Path
 
+from contracts import legible
 from publisher_app.formats.endings import Ending
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class GrowingFile(io.FileIO):
 
     def __init__(self, path: Path, settled_seconds: float = SETTLED_SECONDS) -> None:
         super().__init__(path)
+        self._told_name = legible(str(path))
         self._settled_seconds = settled_seconds
         self._may_grow = stat.S_ISREG(os.fstat(self.fileno()).st_mode)
         self._has_ended = False
@@ -68,7 +70,7 @@ class GrowingFile(io.FileIO):
             time.sleep(_PAUSE_SECONDS)
         if is_told:
             became = "goes on" if has_grown else "was left as it is: its end counts as whole"
-            logger.warning("%s %s", self.name, became)
+            logger.warning("%s %s", self._told_name, became)
         return has_grown
 
     def _is_longer_than_read(self) -> bool:
@@ -86,6 +88,7 @@ class GrowingFile(io.FileIO):
             return False
         self._silent_until = now + self._settled_seconds
         logger.warning(
-            "%s is being written, and its last row is not whole: waiting for the rest", self.name
+            "%s is being written, and its last row is not whole: waiting for the rest",
+            self._told_name,
         )
         return True

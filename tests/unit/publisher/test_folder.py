@@ -205,7 +205,7 @@ async def test_a_publisher_killed_after_the_last_confirmation_leaves_nothing_und
 
     (tmp_path / "a.jsonl").write_text(LINE)
     with monkeypatch.context() as patched:
-        patched.setattr(folder_module, "_free_name", die)
+        patched.setattr(folder_module, "_reserved", die)
         with pytest.raises(Killed):
             await watched(tmp_path, publisher).take_all()
     assert publisher.patients == ["2"]
@@ -253,7 +253,7 @@ async def test_what_is_confirmed_and_cannot_be_put_away_is_not_published_again(
     folder = watched(tmp_path, publisher)
     for _ in range(10):
         await folder.take_all()
-    assert await folder.problem() == f"{tmp_path} can't be used: File exists"
+    assert await folder.problem() == f"{tmp_path / 'done'} can't be used: File exists"
     assert publisher.patients == ["2"]
 
     (tmp_path / "done").unlink()
