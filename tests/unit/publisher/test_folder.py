@@ -483,3 +483,238 @@ def test_a_place_that_is_set_to_nothing_is_none_and_not_the_working_directory(
 ) -> None:
     monkeypatch.setenv(f"PUBLISHER_{name.upper()}", "")
     assert getattr(PublisherSettings(), name) is None
+
+
+REJECTED = LINE + json.dumps(EVENT | {"action": "begin"}) + "\n"
+
+
+@pytest.mark.parametrize(
+    "content", [LINE, REJECTED, "PK\x03\x04\n"], ids=["done", "rejects", "zip"]
+)
+@pytest.mark.parametrize(
+    "name",
+    [b"a" * 240, b"a" * 248, b"a" * 255, "ä".encode() * 127, b"\xdcbersicht.csv", b"a\nb.csv"],
+    ids=["240 bytes", "248 bytes", "255 bytes", "two bytes a letter", "no UTF-8", "two lines"],
+)
+async def test_whatever_its_name_is_a_file_is_put_away_and_those_behind_it_are_published(
+    tmp_path: Path,
+    publisher: Confirming,
+    caplog: pytest.LogCaptureFixture,
+    name: bytes,
+    content: str,
+) -> None:
+    caplog.set_level("INFO")
+    file, behind = tmp_path / os.fsdecode(name), tmp_path / "z.jsonl"
+    folder = watched(tmp_path, publisher)
+    for _ in range(2):  # the second gets a number
+        file.write_text(content)
+        os.utime(file, (0, 0))
+        behind.write_text(LINE)
+        await folder.take_all()
+        assert await folder.problem() is None
+
+    where, beside_it = ("failed", "reason") if content.startswith("PK") else ("done", "rejects")
+    files = [each for each in (tmp_path / where).iterdir() if each.read_text() == content]
+    assert file.name in {each.name for each in files}
+    assert len(files) == 2 * (1 + (content == LINE))
+    beside_them = [each for each in (tmp_path / where).iterdir() if f".{beside_it}" in each.name]
+    assert len(beside_them) == (0 if content == LINE else 2)
+    assert all(each.stat().st_size for each in beside_them)
+    assert {"z.jsonl", "z.jsonl.2"} <= {*names(tmp_path / "done")}
+    (claim,) = (tmp_path / ".claims").iterdir()
+    assert names(claim) == [".beat"]
+    told = "".join(caplog.messages)
+    assert told.encode().isascii() or "ä" in told
+    assert "\n" not in told
+
+
+async def test_a_dead_publisher_counts_for_a_file_with_a_long_name_too(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    file = tmp_path / ("a" * 255)
+    file.write_text(LINE)
+    for _ in range(5):
+        file = left_by(tmp_path, file)
+    await watched(tmp_path, publisher).take_all()
+    assert file.name in names(tmp_path / "failed")
+
+
+async def test_a_file_that_cannot_be_taken_waits_is_told_once_and_ends_no_look(
+    tmp_path: Path,
+    publisher: Confirming,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rename, tries = Path.rename, 0
+
+    def forbidden(path: Path, to: Path) -> Path:
+        nonlocal tries
+        if path.name == "MILLER.jsonl":
+            tries += 1
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        return rename(path, to)
+
+    (tmp_path / "MILLER.jsonl").write_text(LINE)
+    os.utime(tmp_path / "MILLER.jsonl", (0, 0))
+    (tmp_path / "z.jsonl").write_text(LINE)
+    folder = watched(tmp_path, publisher)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", forbidden)
+        for _ in range(3):
+            await folder.take_all()
+        assert tries == 3
+        assert names(tmp_path / "done") == ["z.jsonl"]
+        told = f"{tmp_path} can't be used: Operation not permitted"
+        assert await folder.problem() == told
+        assert [each for each in caplog.messages if "MILLER" in each or told in each] == [
+            f"{told}; trying again"
+        ]
+
+        patched.setattr(folder_module, "_PAUSE_SECONDS", 600.0)
+        for _ in range(3):
+            await folder.take_all()
+        assert tries == 4
+
+    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + 600)
+    await folder.take_all()
+    assert await folder.problem() is None
+    assert names(tmp_path / "done") == ["MILLER.jsonl", "z.jsonl"]
+
+
+async def test_an_error_of_the_program_as_a_file_is_moved_leaves_nothing_behind(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("patient 2")
+
+    (tmp_path / "a.jsonl").write_text("PK\x03\x04\n")
+    (tmp_path / "z.jsonl").write_text(LINE)
+    folder = watched(tmp_path, publisher)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", broken)
+        for _ in range(3):
+            await folder.take_all()
+    told = f"{tmp_path} can't be used: an error of this program: KeyError"
+    assert await folder.problem() == told
+    assert names(tmp_path / "failed") == []
+    assert names(tmp_path / "done") == ["z.jsonl"]
+
+    await folder.take_all()
+    assert names(tmp_path / "failed") == ["a.jsonl", "a.jsonl.reason"]
+
+
+async def test_a_name_is_free_only_where_that_of_what_lies_beside_it_is(
+    tmp_path: Path, publisher: Confirming
+) -> None:
+    for where, beside_it in (("done", "a.jsonl.rejects.jsonl"), ("failed", "a.zip.reason")):
+        (tmp_path / where).mkdir()
+        (tmp_path / where / beside_it).write_text("somebody's")
+    (tmp_path / "a.jsonl").write_text(REJECTED)
+    (tmp_path / "a.zip").write_text("PK\x03\x04\n")
+    await watched(tmp_path, publisher).take_all()
+
+    assert names(tmp_path / "done") == [
+        "a.jsonl.2",
+        "a.jsonl.2.rejects.jsonl",
+        "a.jsonl.rejects.jsonl",
+    ]
+    assert names(tmp_path / "failed") == ["a.zip.2", "a.zip.2.reason", "a.zip.reason"]
+    assert (tmp_path / "done" / "a.jsonl.rejects.jsonl").read_text() == "somebody's"
+    assert (tmp_path / "failed" / "a.zip.reason").read_text() == "somebody's"
+
+
+async def test_a_file_that_is_taken_over_before_its_move_costs_no_file_of_another(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserved = folder_module._reserved
+
+    def taken_over(*arguments: object) -> object:
+        (claimed,) = tmp_path.glob(".claims/*/a.zip")
+        claimed.rename(tmp_path / ".elsewhere")
+        return reserved(*arguments)  # type: ignore[arg-type]
+
+    (tmp_path / "failed").mkdir()
+    (tmp_path / "failed" / "a.zip.reason").write_text("somebody's")
+    (tmp_path / "a.zip").write_text("PK\x03\x04\n")
+    monkeypatch.setattr(folder_module, "_reserved", taken_over)
+    folder = watched(tmp_path, publisher)
+    await folder.take_all()
+
+    assert await folder.problem() is None
+    assert names(tmp_path / "failed") == ["a.zip.reason"]
+
+
+async def test_what_is_confirmed_waits_for_its_move_while_others_come_and_go(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def broken(path: Path, to: Path) -> Path:
+        if path.name == "a.jsonl":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return replace(path, to)
+
+    (tmp_path / "a.jsonl").write_text(REJECTED)
+    folder = watched(tmp_path, publisher)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", broken)
+        for number in range(3):
+            (tmp_path / f"z{number}.jsonl").write_text(REJECTED)
+            await folder.take_all()
+        assert await folder.problem() == f"{tmp_path / '.claims'} can't be used: Input/output error"
+    await folder.take_all()
+
+    assert len(publisher.patients) == 4
+    assert len(names(tmp_path / "done")) == 8
+    rejects = json.loads((tmp_path / "done" / "a.jsonl.rejects.jsonl").read_text())
+    assert rejects["run"].startswith("a.jsonl/")
+
+
+async def test_what_is_written_to_a_file_after_its_move_is_published_too(
+    tmp_path: Path, publisher: Confirming, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.jsonl").write_text(REJECTED)
+    folder = watched(tmp_path, publisher)
+    with (tmp_path / "a.jsonl").open("a") as writing:
+        for patient in ("3", "4"):
+            await folder.take_all()
+            assert names(tmp_path / "done") == ["a.jsonl", "a.jsonl.rejects.jsonl"]
+            writing.write(json.dumps(EVENT | {"patient_id": patient}) + "\n")
+            writing.flush()
+    await folder.take_all()
+
+    assert publisher.patients == ["2", "2", "3", "2", "3", "4"]
+    assert names(tmp_path / "done") == ["a.jsonl", "a.jsonl.rejects.jsonl"]
+    assert "NAME.part" in "".join(caplog.messages)
+
+
+async def test_what_is_done_is_looked_at_for_no_longer_than_a_writer_may_be_slow(
+    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "SETTLED_SECONDS", 0.0)
+    (tmp_path / "a.jsonl").write_text(LINE)
+    folder = watched(tmp_path, publisher)
+    for _ in range(2):
+        await folder.take_all()
+    (tmp_path / "done" / "a.jsonl").write_text(LINE * 2)
+    await folder.take_all()
+    assert publisher.patients == ["2"]
+
+
+async def test_a_file_that_is_being_written_holds_up_no_other(
+    tmp_path: Path,
+) -> None:
+    class Written(Confirming):
+        async def publish(
+            self, reports: Sequence[Report], run: str | None, source: str | None = None
+        ) -> None:
+            await super().publish(reports, run, source)
+            writing.write(LINE)
+            writing.flush()
+
+    (tmp_path / "a.jsonl").write_text(LINE)
+    (tmp_path / "z.jsonl").write_text(LINE)
+    with (tmp_path / "a.jsonl").open("a") as writing:
+        os.utime(tmp_path / "a.jsonl", (0, 0))
+        await watched(tmp_path, Written()).take_all()
+    assert names(tmp_path / "done") == ["z.jsonl"]
