@@ -373,7 +373,7 @@ class Folder:
 
 def _tell_written_to(claimed: Path) -> None:
     logger.warning(
-        "%s was written to while it was published: it is published again; write under another"
+        "%s was written to since it was read: all of it is published again; write under another"
         " name, such as NAME.part, and rename",
         legible(claimed.name),
     )

@@ -357,7 +357,9 @@ async def test_a_file_with_which_five_publishers_have_died_fails(
 
     assert publisher.patients == []
     assert names(tmp_path / "failed") == ["a.jsonl", "a.jsonl.reason"]
-    assert "has died" in (tmp_path / "failed" / "a.jsonl.reason").read_text()
+    reason = (tmp_path / "failed" / "a.jsonl.reason").read_text()
+    assert "has died" in reason
+    assert "If something else ended them, move it back" in reason
 
 
 def test_a_file_that_is_kept_waiting_is_not_taken_for_one_that_kills(tmp_path: Path) -> None:
