@@ -51,14 +51,20 @@ class Ending:
         """Whether nothing is cut off, as far as bytes can tell; an empty input is whole."""
         if self._gzip is not None:
             return self._gzip.is_whole
-        if self._beginning == PARQUET:
-            return self._last == PARQUET  # it ends as it begins
         if not self._beginning:
             return True
+        if self._beginning == PARQUET:
+            return self._last == PARQUET  # it ends as it begins
+        if self._beginning.startswith((_VT, *_HL7)):
+            return self._is_whole_hl7()
+        return self._is_whole_text()
+
+    def _is_whole_hl7(self) -> bool:
         if self._beginning.startswith(_VT):
             return self._last.rstrip(b"\r\n").endswith(_FS)
-        if self._beginning.startswith(_HL7):
-            return self._last.endswith((b"\r", b"\n", _FS))
+        return self._last.endswith((b"\r", b"\n", _FS))
+
+    def _is_whole_text(self) -> bool:
         if self._beginning.startswith(b"["):
             return self._open_brackets == 0
         is_json = self._beginning.startswith(b"{")

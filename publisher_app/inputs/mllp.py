@@ -24,7 +24,7 @@ from publisher_app.formats.hl7.errors import DATA_TYPE, Wrong
 from publisher_app.formats.hl7.messages import Segment, header_of, read_message
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.recognition import Formats, Notes
-from publisher_app.inputs.mllp_frames import AT_ONCE, NoFrame, framed, read_frame
+from publisher_app.inputs.mllp_frames import AT_ONCE, NoFrame, frame_begins, framed, read_frame
 from publisher_app.publishing import EventPublisher
 from runtime.batching import Batcher
 
@@ -124,15 +124,17 @@ class MllpListener:
         task = asyncio.current_task()
         if task is None:
             return
+        peer = writer.get_extra_info("peername")
+        address = peer[0] if peer else ""
         self._connections.add(task)
-        address = writer.get_extra_info("peername")[0]
         try:
-            if self._may_send(address):
+            # uvloop has no peer of a connection that was reset at once.
+            if address and self._may_send(address):
                 _keep_alive(writer.get_extra_info("socket"))
                 await self._serve(task, address, reader, writer)
         except NoFrame as problem:
             logger.warning("MLLP: the connection of %s is closed: %s", address, problem)
-        except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
+        except (OSError, asyncio.CancelledError):
             pass  # it has gone, or we are: what was confirmed is
         except Exception as error:  # noqa: BLE001 - asyncio would print what it says
             # The name alone: the text of an unknown error may hold a patient's.
@@ -182,11 +184,12 @@ class MllpListener:
         while not self._closing:
             self._quiet[task] = address
             try:
-                content = await read_frame(reader)
+                has_begun = await frame_begins(reader)
             finally:
                 self._quiet.pop(task, None)
-            if content is None:
+            if not has_begun:
                 return
+            content = await read_frame(reader)
             self._in_flight += 1
             try:
                 answer = await self._take(content)
@@ -234,8 +237,9 @@ class MllpListener:
         options, notes = self._formats.hl7, Notes()
         try:
             message = read_message(content, options.charset)
-            # The good ones of a message are published, too: senders do not repeat it.
-            reports.extend(Administrations(message, options, notes).versions())
+            # The good ones before it raises are published, too: senders do not repeat the message.
+            for version in Administrations(message, options, notes).versions():
+                reports.append(version)  # noqa: PERF402
         except Wrong as problem:
             return reports, problem
         except NoEvent as problem:
@@ -276,12 +280,12 @@ def _tell(
     header: Segment | None, events: int, problem: Wrong | None, answer: Acknowledgement | None
 ) -> None:
     """Log what became of a message, without what it says of a patient."""
-    kind, control = "no message", ""
+    what = "what is no message"
     if header is not None:
-        kind = legible("^".join(filter(None, (header.text(9), header.text(9, 2)))))[:_MOST_TOLD]
-        control = legible(header.text(10))[:_MOST_TOLD]
+        named = ("^".join(filter(None, (header.text(9), header.text(9, 2)))), header.text(10))
+        what = " ".join(legible(each)[:_MOST_TOLD] or "-" for each in named)
     code = "none" if answer is None else answer.code
-    told = f"MLLP: {kind} {control}: {events} events, answer {code}"
+    told = f"MLLP: {what}: {events} events, answer {code}"
     if problem is None:
         logger.info("%s", told)
     else:

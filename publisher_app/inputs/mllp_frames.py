@@ -21,25 +21,35 @@ def framed(content: bytes) -> bytes:
     return _VT + content + _END
 
 
-async def read_frame(reader: asyncio.StreamReader) -> bytes | None:
-    """Read the next message; None where the sender has ended.
+async def frame_begins(reader: asyncio.StreamReader) -> bool:
+    """Wait for the beginning of the next frame; False where the sender has ended.
 
     Raises:
-        NoFrame: it is none; what follows it can't be told apart from it.
+        NoFrame: what begins is none, and what follows can't be told apart from it.
 
     """
     beginning = _BETWEEN[:1]
     while beginning and beginning in _BETWEEN:
         beginning = await reader.read(1)
-    if not beginning:
-        return None
-    if beginning != _VT:
+    if beginning not in (b"", _VT):
         raise NoFrame("what it sends does not begin with VT")
+    return bool(beginning)
+
+
+async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    """Read the message of a frame that has begun.
+
+    Raises:
+        NoFrame: it does not end, or is too long.
+
+    """
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(_SECONDS) as limit:
             return await _read_to_end(reader)
     except TimeoutError:
-        raise NoFrame("its message has not ended in time") from None
+        # The system ends a connection likewise, whose other end is gone.
+        why = "its message has not ended in time" if limit.expired() else "its sender is gone"
+        raise NoFrame(why) from None
     except asyncio.IncompleteReadError:
         raise NoFrame("it was closed within a message") from None
 

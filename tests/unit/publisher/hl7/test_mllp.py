@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 
 import pytest
+import uvloop
 from faststream.rabbit import RabbitBroker
 
 from contracts import RecordVersion, Report
@@ -265,6 +268,47 @@ async def test_where_there_is_no_room_the_connection_that_was_quiet_for_the_long
             assert await third.answer() == "AA"
             assert await second.answer() == ""
     assert f"{CLOSED[:-2]}, the longest quiet of 2: 127.0.0.1 needs room" in caplog.messages
+
+
+def test_connections_that_are_reset_at_once_take_no_place(
+    monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    """On the event loop that the service runs on, which knows no peer of such a connection."""
+    monkeypatch.setattr(mllp, "_MOST_CONNECTIONS", 10)
+
+    async def reset_many_and_send() -> str:
+        async with listening(Holding(), unused_tcp_port):
+            for _ in range(20):
+                with socket.create_connection(("127.0.0.1", unused_tcp_port)) as connection:
+                    at_once = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            await asyncio.sleep(0.05)
+            async with connected(unused_tcp_port) as sender:
+                sender.send(FRAME % usual())
+                return await sender.answer()
+
+    assert uvloop.run(reset_many_and_send()) == "AA"
+
+
+async def test_one_in_the_middle_of_a_message_makes_no_room_for_another(
+    publisher: Holding, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mllp, "_MOST_CONNECTIONS", 2)
+    half, rest = (FRAME % usual())[:100], (FRAME % usual())[100:]
+    async with (
+        listening(publisher, unused_tcp_port),
+        connected(unused_tcp_port) as slow,
+        connected(unused_tcp_port) as quiet,
+    ):
+        quiet.send(FRAME % usual(rxa(rxa_2="2")))
+        slow.send(half)
+        assert await quiet.answer() == "AA"
+        async with connected(unused_tcp_port) as third:
+            third.send(FRAME % usual(rxa(rxa_2="3")))
+            assert await third.answer() == "AA"
+            assert await quiet.answer() == ""
+            slow.send(rest)
+            assert await slow.answer() == "AA"
 
 
 async def test_where_all_send_another_is_refused(
