@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import io
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -206,6 +207,9 @@ async def _publish_files(
 
 def _check(files: Sequence[str], settings: PublisherSettings) -> int:
     rejected = False
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What is in a file is shown as far as the terminal can.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with Gathered() as referred:
             _gather(files, settings, referred)

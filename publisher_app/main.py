@@ -104,6 +104,7 @@ def mllp_listener(
 
 def _folders(folder: Path, settings: PublisherSettings) -> Iterator[tuple[str, PublisherSettings]]:
     """Yield a folder, and those in it for whose name there is a profile, each with its settings."""
+    _check_ranks(settings)
     yield "", settings
     own = {each.stem: str(each) for each in (folder / _PROFILES).glob("*.toml")}
     for name in sorted({*own, *shipped_names()}):
@@ -112,7 +113,19 @@ def _folders(folder: Path, settings: PublisherSettings) -> Iterator[tuple[str, P
                 profile = read_profile(own.get(name, name))
             except ProfileProblem as problem:
                 can_not_start(f"PUBLISHER_FOLDER: {problem}")
-            yield name, settings.model_copy(update={"profile": profile})
+            told = settings.model_copy(update={"profile": profile})
+            _check_ranks(told)
+            yield name, told
+
+
+def _check_ranks(settings: PublisherSettings) -> None:
+    """See that what ranks the versions of rows is not the same for all files that will come."""
+    table = settings.profile.table if settings.profile else None
+    if table and table.record and table.record.version.written_as == "as-of":
+        can_not_start(
+            "PUBLISHER_FOLDER: the profile ranks by the time of an export (as-of), and each file "
+            "has its own: publish them by the command with --as-of, or name a column that ranks"
+        )
 
 
 async def _listen(listener: MllpListener) -> None:

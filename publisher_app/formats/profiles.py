@@ -5,9 +5,10 @@
 
 import csv
 import gzip
+import os
 import tomllib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -22,6 +23,7 @@ from pydantic import (
     ValidationError,
 )
 
+from contracts import checked_source, legible
 from publisher_app.formats.fhir.options import Ranking
 from publisher_app.formats.times import check_format, read_time
 
@@ -36,6 +38,7 @@ _NEEDED = {
     "events": ("patient_id", "medication_name", "action", "event_time"),
     "intervals": ("patient_id", "medication_name", "start"),
 }
+_LOOKED_UP = ("patient_id", "medication_name", "order_id", "event_id")
 FIELDS = (*_NEEDED["events"], "start", "stop", "order_id", "event_id")
 """What the columns of a table can hold."""
 # Directives of strptime that tell a time of day, or when it is.
@@ -60,6 +63,10 @@ def _encoding(name: str | None) -> str | None:
     except (LookupError, ValueError):
         raise ValueError("is no known encoding: write it like windows-1252") from None
     return name
+
+
+def _source(name: str | None) -> str | None:
+    return None if name is None else checked_source(name)
 
 
 def _delimiter(written: str | None) -> str | None:
@@ -124,7 +131,7 @@ class Version(_Part):
 class RecordOf(_Part):
     """Of which record a row is a version."""
 
-    id: list[str]
+    id: Annotated[list[str], Field(min_length=1)]
     version: Version
 
 
@@ -180,7 +187,7 @@ class OfHl7(_Part):
 
 
 class _Written(_Part):
-    source: str | None = None
+    source: Annotated[str | None, AfterValidator(_source)] = None
     table: Table | None = None
     fhir: OfFhir = OfFhir()
     hl7: OfHl7 = OfHl7()
@@ -217,9 +224,9 @@ def read_profile(name: str) -> Profile:
 
     """
     file = Path(name)
-    if not file.suffix and not file.exists():
+    if not file.suffix and not os.path.exists(file):  # noqa: PTH110 - of a name too long, too
         file = SHIPPED / f"{name}.toml"
-        if not file.exists():
+        if name not in shipped_names():
             shipped = ", ".join(shipped_names())
             raise ProfileProblem(f"there is no such profile: write a file, or one of {shipped}")
     try:
@@ -266,15 +273,24 @@ def _options(given: OfFhir | OfHl7) -> Mapping[str, Any]:
 def _check(table: Table) -> None:
     _check_columns(table)
     _check_words(table)
+    _check_times(table)
+    record = table.record
+    if record and record.version.written_as != "as-of" and record.version.column is None:
+        raise ValueError("table.record.version: name a column, or written_as = 'as-of'")
+
+
+def _check_times(table: Table) -> None:
+    times = table.times
+    if times.count is not None and (times.formats or times.zone or times.dates):
+        raise ValueError("table.times.count: numbers are all that is read then: leave out others")
+    if times.count is None and "origin" in times.model_fields_set:
+        raise ValueError("table.times.origin: is of numbers: name what they count (count)")
     of_times = table.times.formats if table.times.dates is None else table.times.formats_of_times
     for each in of_times:
         try:
             check_format(each)
         except ValueError as error:
             raise ValueError(f"table.times.formats: {each!r} {error}") from None
-    record = table.record
-    if record and record.version.written_as != "as-of" and record.version.column is None:
-        raise ValueError("table.record.version: name a column, or written_as = 'as-of'")
 
 
 def _check_words(table: Table) -> None:
@@ -288,16 +304,28 @@ def _check_words(table: Table) -> None:
 
 
 def _check_columns(table: Table) -> None:
-    for field, columns in table.columns.items():
-        if field not in FIELDS:
-            raise ValueError(f"table.columns.{field}: is no field: {', '.join(sorted(FIELDS))}")
-        if not columns or (isinstance(columns, list) and not all(columns)):
-            raise ValueError(f"table.columns.{field}: name a column")
+    _check_names(table)
     for field in _NEEDED[table.rows]:
         if field not in table.columns:
             raise ValueError(f"table.columns.{field}: is needed for {table.rows}")
-    if "action" in table.columns and not table.actions:
-        raise ValueError("table.actions: say what the words of the action mean")
+    if bool(table.actions) != ("action" in table.columns):
+        raise ValueError("table.actions: what words mean needs table.columns.action, and it these")
+    for field in table.optional:
+        if field not in table.columns:
+            raise ValueError(f"table.optional: {field} is none of table.columns")
+    allowed = [each for each in _LOOKED_UP if each in table.columns]
+    for field in table.look_up:
+        if field not in allowed:
+            are = ", ".join(allowed)
+            raise ValueError(f"table.look_up.{field}: of this table it is one of {are}")
+
+
+def _check_names(table: Table) -> None:
+    for field, columns in table.columns.items():
+        if field not in FIELDS:
+            raise ValueError(f"table.columns.{field}: is no field: {', '.join(sorted(FIELDS))}")
+        if not all(name for parts in alternatives(columns) or [[""]] for name in parts):
+            raise ValueError(f"table.columns.{field}: name a column")
 
 
 def _names(look_up: LookUp, folder: Path) -> Mapping[str, str]:
@@ -316,7 +344,10 @@ def _names(look_up: LookUp, folder: Path) -> Mapping[str, str]:
                     f"table.look_up: {look_up.file} has no columns {look_up.key} and "
                     f"{look_up.value}"
                 )
-            return {row[look_up.key].strip(): row[look_up.value].strip() for row in rows}
+            return _unambiguous(
+                ((row[look_up.key].strip(), row[look_up.value].strip()) for row in rows),
+                look_up.file,
+            )
     except FileNotFoundError:
         where = folder.resolve()
         raise ValueError(f"table.look_up: {look_up.file} is needed in {where}") from None
@@ -324,6 +355,14 @@ def _names(look_up: LookUp, folder: Path) -> Mapping[str, str]:
         raise ValueError(f"table.look_up: {look_up.file} can't be read: {error}") from None
     except (UnicodeDecodeError, csv.Error, AttributeError):
         raise ValueError(f"table.look_up: {look_up.file} is no CSV in UTF-8") from None
+
+
+def _unambiguous(rows: Iterable[tuple[str, str]], file: str) -> Mapping[str, str]:
+    names: dict[str, str] = {}
+    for code, name in rows:
+        if names.setdefault(code, name) != name:
+            raise ValueError(f"table.look_up: {file} has two names for {legible(code)[:40]}")
+    return names
 
 
 def alternatives(written: str | list[str]) -> Sequence[Sequence[str]]:

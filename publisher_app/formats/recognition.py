@@ -166,7 +166,8 @@ def hl7_options(settings: Reading) -> Hl7Options:
 
 
 def _source_of(settings: Reading) -> str | None:
-    return settings.source or (settings.profile.source if settings.profile else None)
+    """Name the source: a profile speaks of one alone, and no setting makes two of them one."""
+    return (settings.profile.source if settings.profile else None) or settings.source
 
 
 def _table_reader(settings: Reading) -> TableReader | None:

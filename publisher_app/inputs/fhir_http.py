@@ -4,6 +4,7 @@ Resources are taken, and not kept: only what their administrations report is pub
 comes once RabbitMQ has confirmed it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,7 @@ from publisher_app.formats.fhir.reading import Entry, Resources
 from publisher_app.formats.fhir.references import Scope
 from publisher_app.formats.fhir.resources import Head
 from publisher_app.formats.fhir.resources import Request as Asked
+from publisher_app.formats.fhir.resources import Response as Answered
 from publisher_app.formats.foreign import foreign_body
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.recognition import Formats, Notes
@@ -33,7 +35,8 @@ from runtime.version import VERSION
 
 KIND = "MedicationAdministration"
 _FHIR_JSON = "application/fhir+json"
-_TYPES = {_FHIR_JSON, "application/json"}
+# DSTU2 has its own name for it.
+_TYPES = {_FHIR_JSON, "application/json+fhir", "application/json"}
 _METHODS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
 _RETRY_SECONDS = 5
 _WRITTEN_ON = "2026-11-27"
@@ -53,6 +56,14 @@ class Issue(NamedTuple):
     words: str
     where: str | None = None
     severity: str = "error"
+
+
+class _Taken(NamedTuple):
+    """What a Bundle reports, and what is answered to each of its entries."""
+
+    kind: str
+    reports: Sequence[Report]
+    responses: Sequence[dict[str, Any]]
 
 
 class _FhirResponse(JSONResponse):
@@ -134,7 +145,9 @@ class _Rest:
         """
 
         async def act(_body: bytes) -> Response:
-            entry = Entry(Scope(), None, Asked("DELETE", _address(key)))
+            # Which version the sender has deleted, where numbers rank.
+            deleted = Answered(etag=request.headers.get("if-match"))
+            entry = Entry(Scope(), None, Asked("DELETE", _address(key)), deleted)
             reports, _ = _reported(self._resources(request), Record(0, None, None, entry))
             await self._publish(reports)
             return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -200,7 +213,14 @@ class _Rest:
         return head.id, notes
 
     async def _take_bundle(self, body: bytes, request: Request) -> Response:
-        resources = self._resources(request)
+        # Apart, as a large one takes long, and other requests are answered meanwhile.
+        read = await asyncio.to_thread(self._read_bundle, body, self._resources(request))
+        await self._publish(read.reports)
+        answers = [{"response": response} for response in read.responses]
+        bundle = {"resourceType": "Bundle", "type": f"{read.kind}-response", "entry": answers}
+        return _answer(HTTPStatus.OK, bundle)
+
+    def _read_bundle(self, body: bytes, resources: Resources) -> _Taken:
         try:
             kind, entries = resources.by_entry(body, self._max_elements)
         except UnreadableInput as error:
@@ -223,10 +243,7 @@ class _Rest:
                 told.append({"status": "400 Bad Request", "outcome": _issues(issues[-1:])})
         if kind == "transaction" and issues:
             raise _Refused(HTTPStatus.BAD_REQUEST, issues)
-        await self._publish(reports)
-        answers = [{"response": response} for response in told]
-        bundle = {"resourceType": "Bundle", "type": f"{kind}-response", "entry": answers}
-        return _answer(HTTPStatus.OK, bundle)
+        return _Taken(kind, reports, told)
 
 
 def _reported(resources: Resources, record: Record) -> tuple[list[Report], Notes]:

@@ -32,7 +32,8 @@ logger = logging.getLogger(__name__)
 
 _LOCAL = ("127.0.0.1", "::1")
 _EVERYWHERE = None
-_MOST_CONNECTIONS = 200
+# Each may hold a message that it has not ended yet: 1 MiB.
+_MOST_CONNECTIONS = 100
 _RENEWAL_SECONDS = 60.0
 # Less than the service waits for what is done beside it, before its connection to RabbitMQ ends.
 _FAREWELL_SECONDS = 4.0

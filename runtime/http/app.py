@@ -45,7 +45,7 @@ class HttpApp(AsgiFastStream):
     ) -> None:
         """``operations`` are those of the AsyncAPI document.
 
-        ``beside`` are works that are done while the broker is started, and cancelled when it stops.
+        ``beside`` is what else is done while the broker is started, and cancelled when it stops.
         ``try_it_out`` is the address that publishes a message, where there is one.
         """
         super().__init__(

@@ -30,6 +30,7 @@ def _started(port: int, patience: float, scheme: str = "http") -> "subprocess.Po
         "CONSUMER": f"{scheme}://127.0.0.1:{port}",
         "MAJOR_VERSION": "2",
         "PATIENCE_SECONDS": str(patience),
+        "ANSWERS": "20",
     }
     return subprocess.Popen(
         [sys.executable, "-u", "-c", _CODE],

@@ -116,3 +116,15 @@ def test_what_a_killed_publisher_had_in_hand_while_the_broker_was_away_is_publis
             second.stop()
             consumer.stop()
     assert not (folder / "failed").exists()
+
+
+def test_a_profile_that_ranks_by_the_time_of_an_export_ends_the_start_with_one_line(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "omop-drug-exposure").mkdir()
+    environment = {"RABBITMQ_URL": "amqp://127.0.0.1:1", "PUBLISHER_FOLDER": str(tmp_path)}
+    publisher = ServiceProcess("publisher", environment, tmp_path, anew=True)
+    assert publisher.process.wait(30) == 3
+    assert "PUBLISHER_FOLDER: the profile ranks by the time of an export" in (
+        publisher.log.read_text()
+    )

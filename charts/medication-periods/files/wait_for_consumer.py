@@ -14,9 +14,9 @@ from http.client import HTTPException
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 ADDRESS = f"{os.environ['CONSUMER']}/openapi.json"
+ANSWERS = int(os.environ["ANSWERS"])
 MAJOR = int(os.environ["MAJOR_VERSION"])
 PATIENCE = float(os.environ["PATIENCE_SECONDS"])
-ANSWERS = 20
 SECONDS_BETWEEN = 0.25
 # Nothing is told to who answers, and nothing believed but a version: it needs no authority.
 CONTEXT = ssl.create_default_context()

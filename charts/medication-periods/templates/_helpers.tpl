@@ -616,6 +616,13 @@ initContainers:
         value: {{ (semver .Chart.AppVersion).Major | quote }}
       - name: PATIENCE_SECONDS
         value: "120"
+      # Of so many that one consumer of the version before is among them, if there is any.
+      - name: ANSWERS
+        {{- $consumers := .Values.consumer.replicas | int }}
+        {{- if dig "autoscaling" "enabled" false .Values.consumer }}
+        {{- $consumers = max $consumers (int .Values.consumer.autoscaling.maxReplicas) }}
+        {{- end }}
+        value: {{ mul 20 (max 1 $consumers) | quote }}
     resources:
       requests: {cpu: 50m, memory: 32Mi}
       limits: {memory: 64Mi}

@@ -167,11 +167,15 @@ def _when(resource: Administration, options: FhirOptions) -> When:
     if resource.period is None:
         return When(None)
     period = resource.period
-    start = None if period.start is None else _time("effectivePeriod", period.start, options)[0]
+    start, until = _side(period.start, options)
     if period.end is None:
-        return When(None, start)
-    begin, end = _time("effectivePeriod", period.end, options)
-    return When(None, start, end or begin)
+        return When(None, start, until=until)
+    end, until = _side(period.end, options)
+    return When(None, start, end, until)
+
+
+def _side(text: str | None, options: FhirOptions) -> tuple[datetime | None, datetime | None]:
+    return (None, None) if text is None else _time("effectivePeriod", text, options)
 
 
 def _time(field: str, text: str, options: FhirOptions) -> tuple[datetime, datetime | None]:

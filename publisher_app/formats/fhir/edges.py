@@ -19,7 +19,7 @@ class When(NamedTuple):
     start: datetime | None = None
     end: datetime | None = None
     until: datetime | None = None
-    """Where an instant is a whole day: the end of that."""
+    """Where the instant or the last side of the period is a whole day: the end of that."""
 
 
 class Edges(NamedTuple):
@@ -34,8 +34,8 @@ def _given(when: When) -> Edges:
     if when.at is not None:
         return Edges(when.at, when.until or when.at)
     if when.end is None:
-        return Edges(when.start, when.start, END_UNKNOWN)
-    return Edges(when.start, when.end)
+        return Edges(when.start, when.until or when.start, END_UNKNOWN)
+    return Edges(when.start, when.until or when.end)
 
 
 def _begun(when: When) -> Edges:
@@ -47,7 +47,9 @@ def _begun(when: When) -> Edges:
 def _on_hold(when: When) -> Edges:
     if when.at is not None or when.start == when.end:
         return Edges()
-    return Edges(when.start, when.end, ON_HOLD_SINCE if when.end is None else None)
+    if when.end is None:
+        return Edges(when.start, None, ON_HOLD_SINCE)
+    return Edges(when.start, when.until or when.end)
 
 
 def _none(_: When) -> Edges:

@@ -6,6 +6,7 @@ A Bundle is held as text while it is taken apart, at most MOST_CHARACTERS; of ND
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import IO, NamedTuple, cast
 
 import msgspec
@@ -22,10 +23,12 @@ from publisher_app.formats.fhir.references import (
     Scope,
 )
 from publisher_app.formats.fhir.resources import (
+    ERROR,
     Administration,
     Bundle,
     BundleEntry,
     Changed,
+    Erroneous,
     Head,
     Referred,
     Request,
@@ -40,6 +43,7 @@ _MOST_NESTED = 10
 _PIECE = 1024 * 1024
 _TOO_LARGE = "is larger than 64 MB: write one resource a line (NDJSON)"
 _ONLY_REFERRED = ("include", "outcome")
+_NEED_A_RESOURCE = ("POST", "PUT")
 OTHERS = "resources of other types, left out"
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
@@ -49,6 +53,7 @@ _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _referred = msgspec.json.Decoder(Referred).decode
 _changed = msgspec.json.Decoder(Changed).decode
 _administration = msgspec.json.Decoder(Administration).decode
+_erroneous = msgspec.json.Decoder(Erroneous).decode
 
 
 class Entry(NamedTuple):
@@ -168,6 +173,8 @@ class Resources:
                 yield Record(place, shown, None, context)
         elif entry.has_resource and not _only_refers(entry):
             yield from self._resource(entry.resource, place, context, depth)
+        elif entry.request is not None and entry.request.method in _NEED_A_RESOURCE:
+            yield Record(place, None, "resource: is missing", context)
 
     def by_entry(
         self, body: bytes, most: int
@@ -184,13 +191,17 @@ class Resources:
             bundle = _bundle(body)
         except _UNREADABLE as error:
             raise UnreadableInput(f"it is no Bundle: {error}") from None
-        if len(bundle.entry) > most:
-            raise UnreadableInput(f"it has more than {most:,} entries: send several Bundles")
         scope = _scope_of(bundle.entry, self._outer)
-        return bundle.type, [
-            (each.request, [*self._entry(each, number, scope, 1)])
-            for number, each in enumerate(bundle.entry)
-        ]
+        entries: list[tuple[Request | None, Sequence[Record]]] = []
+        left = most
+        for number, each in enumerate(bundle.entry):
+            # Those of a Bundle in it are entries, too.
+            records = [*islice(self._entry(each, number, scope, 1), left + 1)]
+            left -= max(len(records), 1)
+            if left < 0:
+                raise UnreadableInput(f"it has more than {most:,} entries: send several Bundles")
+            entries.append((each.request, records))
+        return bundle.type, entries
 
     def reports_of(self, record: Record, notes: Counter[str]) -> Iterator[RecordVersion]:
         """Read the version of a record that a resource, or its deletion, is.
@@ -266,7 +277,20 @@ def _decoded(content: msgspec.Raw) -> Administration:
     try:
         return _administration(content)
     except _UNREADABLE as error:
+        if (taken_back := _as_error(content)) is not None:
+            return taken_back
         raise NoEvent(f"is no MedicationAdministration: {error}") from None
+
+
+def _as_error(content: msgspec.Raw) -> Administration | None:
+    """Read what takes a record back, whatever shape the rest of it has; None if it does not."""
+    try:
+        told = _erroneous(content)
+    except _UNREADABLE:
+        return None
+    if told.status != ERROR:
+        return None
+    return Administration(told.id, told.meta, told.identifier, status=ERROR)
 
 
 def gather(read: Sequence[str], rest: IO[str], into: Gathering) -> None:
@@ -331,7 +355,9 @@ def _resources(body: bytes) -> Sequence[msgspec.Raw]:
 
 
 def _only_refers(entry: BundleEntry) -> bool:
-    return entry.search is not None and entry.search.mode in _ONLY_REFERRED
+    return (
+        entry.request is None and entry.search is not None and entry.search.mode in _ONLY_REFERRED
+    )
 
 
 def _shown(body: msgspec.Raw) -> str:

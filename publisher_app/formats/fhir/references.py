@@ -5,10 +5,14 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
+import msgspec
+from msgspec import MsgspecError, Raw
+
 from publisher_app.formats.fhir.options import Ranking
 from publisher_app.formats.fhir.resources import (
     Administration,
     CodeableConcept,
+    Head,
     Identifier,
     Reference,
     Referred,
@@ -18,6 +22,8 @@ from publisher_app.formats.mapping import NoEvent
 
 REFERRED_TYPES = ("Patient", "Medication")
 
+_head = msgspec.json.Decoder(Head).decode
+_referred = msgspec.json.Decoder(Referred).decode
 _HISTORY = re.compile(r"/_history/[^/]*$")
 _URN = "urn:"
 
@@ -139,7 +145,7 @@ def patient_of(resource: Administration, scope: Resolver, system: str | None) ->
 
 
 def _patient(
-    subject: Reference, contained: Iterable[Referred], scope: Resolver, system: str | None
+    subject: Reference, contained: Iterable[Raw], scope: Resolver, system: str | None
 ) -> str:
     kind = _kind_of(subject)
     if kind not in (None, "Patient"):
@@ -220,7 +226,7 @@ def medication_of(resource: Administration, scope: Resolver) -> str:
     return name
 
 
-def _named_by(reference: Reference, contained: Iterable[Referred], scope: Resolver) -> str | None:
+def _named_by(reference: Reference, contained: Iterable[Raw], scope: Resolver) -> str | None:
     target = reference.reference
     try:
         found = None if target is None else _find(target, contained, scope)
@@ -236,16 +242,27 @@ def _named_by(reference: Reference, contained: Iterable[Referred], scope: Resolv
     )
 
 
-def _find(target: str, contained: Iterable[Referred], scope: Resolver) -> Referred | None:
+def _find(target: str, contained: Iterable[Raw], scope: Resolver) -> Referred | None:
     return _contained(target, contained) if target.startswith("#") else scope.find(target)
 
 
-def _contained(target: str, contained: Iterable[Referred]) -> Referred | None:
+def _contained(target: str, contained: Iterable[Raw]) -> Referred | None:
     name = target.removeprefix("#")
-    found = [each for each in contained if each.id == name]
+    try:
+        found = [_referred(each) for each in contained if _is_referred(each, name)]
+    except MsgspecError as error:
+        raise NoEvent(f"contained: {error}") from None
     if any(means(each) != means(found[0]) for each in found):
         raise named_twice(f"{found[0].resource_type}/{name}")
     return found[0] if found else None
+
+
+def _is_referred(resource: Raw, name: str) -> bool:
+    try:
+        head = _head(resource)
+    except MsgspecError:
+        return False
+    return head.id == name and head.resource_type in REFERRED_TYPES
 
 
 def name_of_medication(medication: Referred, display: str | None) -> str | None:

@@ -90,13 +90,23 @@ class Referred(_Read, gc=False, frozen=True):
     ingredient: list[Ingredient] = []
 
 
+class Erroneous(_Read, gc=False, frozen=True):
+    """What is read of a MedicationAdministration that is an error, whatever else it says."""
+
+    id: str | None = None
+    meta: Meta = Meta()
+    identifier: list[Identifier] = []
+    status: str | None = None
+
+
 class Administration(_Read, gc=False, frozen=True):
     """A MedicationAdministration."""
 
     id: str | None = None
     meta: Meta = Meta()
     identifier: list[Identifier] = []
-    contained: list[Referred] = []
+    contained: list[Raw] = []
+    """Of any type: those that are referred to are read as ``Referred``."""
     status: str | None = None
     not_given: bool = False
     was_not_given: bool = False

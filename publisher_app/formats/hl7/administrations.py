@@ -64,7 +64,7 @@ class _Administered(NamedTuple):
         before: list[str] = []
         for field in (3, 2):
             if self.order is not None and (number := self.order.text(field)):
-                return *before, "^".join(filter(None, (number, self.order.text(field, 2))))
+                return *before, "^".join(filter(None, (number, _authority(self.order, field, 2))))
             before.append("")
         raise Wrong(REQUIRED, "ORC-3", "is missing, and so is ORC-2: patients would share a record")
 
@@ -183,14 +183,15 @@ class Administrations:
     def _key(self, said: _Administered) -> str:
         """Name the record: by the sender, the order and the administration's number in it."""
         header, rxa = self._message.header, said.rxa
-        parts = [header.text(3), header.text(4), *said.number(), rxa.text(2)]
+        sender = (_authority(header, field, 1) for field in (3, 4))
+        parts = [*sender, *said.number(), _counted(rxa)]
         if said.is_deletion and self._options.words and not rxa.text(20):
             raise Wrong(REQUIRED, "RXA-20", "is missing: the word is part of the record")
         if said.is_by_word:
             parts += [rxa.text(20), self._start(rxa)]
         elif self._options.by_start:
             parts.append(self._start(rxa))
-        elif not rxa.text(2):
+        elif not _counted(rxa):
             raise Wrong(REQUIRED, "RXA-2", "is missing: the doses of an order would share a record")
         return key_of(parts)
 
@@ -202,14 +203,10 @@ class Administrations:
         action, status = said.rxa.text(21), said.rxa.text(20)
         if action not in ("", "A", "U", "D"):
             raise Wrong(NOT_FOUND, "RXA-21", "is none of A, U and D")
-        if said.is_deletion or status in _NOTHING:
-            return "none"
-        if status in _GIVEN:
-            return None
         word = self._options.words.get(status)
-        if word is None:
+        if said.is_by_word and word is None:
             raise Wrong(NOT_FOUND, "RXA-20", "is neither of HL7's codes nor a word of the profile")
-        return word
+        return "none" if said.is_deletion or status in _NOTHING else word
 
     def _events(self, said: _Administered, patient: str) -> Sequence[MedicationEvent]:
         rxa, done = said.rxa, self._done(said)
@@ -226,7 +223,7 @@ class Administrations:
                 Action.START if begin else Action.STOP,
                 patient_id=patient,
                 medication_name=name,
-                order_id=order_id(number if said.is_by_word else f"{number}/{rxa.text(2)}"),
+                order_id=order_id(number if said.is_by_word else f"{number}/{_counted(rxa)}"),
             )
             if begin and end:
                 return [event, stop_of(event, end.astimezone(UTC))]
@@ -258,6 +255,17 @@ class Administrations:
             self._notes[BY_OFFSET_OF_HEADER] += 1
         time = self._times[text] = read(where, text, self._options.zone, offset_of(self._sent))
         return time
+
+
+def _authority(segment: Segment, field: int, first: int) -> str:
+    """Name an authority by its namespace, which is the first component, else its universal id."""
+    return segment.text(field, first) or segment.text(field, first + 1)
+
+
+def _counted(rxa: Segment) -> str:
+    """Give the administration's number in its order, however many zeros it is written with."""
+    text = rxa.text(2).strip()
+    return text.lstrip("0") or "0" if text.isdigit() else text
 
 
 def _drug(rxa: Segment) -> str:

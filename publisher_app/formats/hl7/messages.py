@@ -32,7 +32,6 @@ _CHARSETS = {
     "ISO IR159": "iso2022_jp_1",
     **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 12), 13, 14, 15)},
 }
-_ESCAPED = re.compile(r"\\([^\\]*)\\")
 _SEGMENT_END = re.compile("\r\n|\r|\n")
 
 

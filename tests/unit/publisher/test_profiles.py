@@ -33,6 +33,7 @@ class Read:
         self.said = said
         alone = [each for each in reports if isinstance(each, MedicationEvent)]
         versions = [each for each in reports if isinstance(each, RecordVersion)]
+        self.records = [each.record_id for each in versions]
         self.events = [*alone, *(e for each in newest_of(versions) for e in each.events)]
 
     def periods(self, patient: str) -> list[str]:
@@ -243,6 +244,23 @@ times = { count = "minutes", origin = 2021-01-05T00:00:00+01:00 }
             "table.times.origin: is not an ISO 8601",
         ),
         (("[table.record]", "[table.records]"), "table.records: is no key of a profile"),
+        (('id = ["row"]', "id = []"), "table.record.id: List should have at least 1 item"),
+        (('source = "ward"', 'source = "a/b"'), "source: holds a slash"),
+        (
+            ('rows = "events"', 'rows = "events"\noptional = ["dose"]'),
+            "table.optional: dose is none",
+        ),
+        (
+            (
+                "[table.ignore]",
+                '[table.look_up]\naction = { file = "", key = "", value = "" }\n[table.ignore]',
+            ),
+            "table.look_up.action: of this table it is one of patient_id, medication_name",
+        ),
+        (("formats =", 'count = "minutes"\nformats ='), "table.times.count: numbers are all"),
+        (("formats =", 'origin = "2021-01-01T00:00:00Z"\nformats ='), "table.times.origin: is of"),
+        (('action = "what"', ""), "table.columns.action: is needed for events"),
+        (('"day + clock"', '"day + "'), "table.columns.event_time: name a column"),
         (("[table.ignore]", '[hl7]\ncharset = "?"\n[table.ignore]'), "hl7.charset: is no known"),
     ],
 )
@@ -301,6 +319,40 @@ def test_a_check_shows_what_is_in_a_file_and_publishes_nothing(tmp_path: Path) -
         in told
     )
     assert "first: 2021-01-05 07:30:00Z start 1 Heparin" in told
+
+
+def test_words_without_their_column_are_refused_as_void_rows_would_be_published(
+    tmp_path: Path,
+) -> None:
+    text = (EXAMPLES.parents[1] / "publisher_app/profiles/mimic-iv-inputevents.toml").read_text()
+    file = profile_of(tmp_path, text.replace('action = "statusdescription"\n', ""))
+    with pytest.raises(ProfileProblem, match=r"table\.actions: what words mean needs"):
+        read_profile(str(file))
+
+
+def test_a_look_up_with_two_names_for_one_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "d_items.csv").write_text("itemid,label\n7,Heparin\n7,Heparin\n7,Insulin\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProfileProblem, match=r"d_items.csv has two names for 7$"):
+        read_profile("mimic-iv-inputevents")
+
+
+def test_a_name_that_no_file_can_have_is_no_profile() -> None:
+    with pytest.raises(ProfileProblem, match="there is no such profile"):
+        read_profile("x" * 300)
+
+
+def test_no_setting_makes_one_source_of_two_profiles(tmp_path: Path) -> None:
+    found = [
+        shipped(name, tmp_path, source="ward", as_of="2021-02-01T00:00:00Z").records
+        for name in ("mimic-iv-emar", "omop-drug-exposure")
+    ]
+    assert [{each.partition("/")[0] for each in records} for records in found] == [
+        {"mimic-iv-emar"},
+        {"omop"},
+    ]
 
 
 def test_a_look_up_that_is_not_there_is_told_with_its_place(

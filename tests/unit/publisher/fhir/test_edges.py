@@ -146,6 +146,15 @@ def test_where_dates_are_allowed_a_date_is_the_whole_day_of_its_zone() -> None:
         "2021-06-30T22:00:00+00:00",
         "2021-07-01T22:00:00+00:00",
     ]
+    days = {"start": "2021-07-01"}
+    [version] = read(administration(effectivePeriod=days), options).versions
+    assert [each.event_time.isoformat() for each in version.events] == [
+        "2021-06-30T22:00:00+00:00",
+        "2021-07-01T22:00:00+00:00",
+    ]
+    days = {"start": "2021-07-01", "end": "2021-07-01"}
+    [version] = read(administration(effectivePeriod=days, status="on-hold"), options).versions
+    assert version.events == []
     days = {"start": "2021-03-27", "end": "2021-03-28"}  # the clock is put forward in the second
     [version] = read(administration(effectivePeriod=days), options).versions
     assert [each.event_time.isoformat() for each in version.events] == [
@@ -180,3 +189,19 @@ def test_where_the_action_is_a_method_its_word_says_it_and_the_request_is_the_or
     assert given("Hung", "2021-01-01T08:00:00Z") == [
         "dosage.method: is none of the words that the profile names"
     ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"effectivePeriod": "yesterday"},
+        {"request": [{"reference": "MedicationRequest/1"}]},
+        {"contained": {"resourceType": "Patient"}},
+    ],
+)
+def test_an_error_takes_the_record_back_whatever_shape_the_rest_of_it_has(
+    other: dict[str, object],
+) -> None:
+    [version] = read(administration(status="entered-in-error", **other)).versions
+    assert (version.record_id, version.events) == ("fhir/7", [])
+    assert read(administration(**other)).versions == []

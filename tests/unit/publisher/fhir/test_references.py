@@ -134,6 +134,24 @@ def test_a_contained_medication_is_named_by_its_code_its_display_or_its_ingredie
     assert names(referring()) == ["medication: has neither text, display nor code"]
 
 
+def test_what_else_is_contained_is_left_alone_whatever_it_is() -> None:
+    others = [
+        {"resourceType": "PractitionerRole", "id": "m", "code": [{"text": "Nurse"}]},
+        {"resourceType": "QuestionnaireResponse", "id": "q", "identifier": {"value": "1"}},
+        {"resourceType": "Organization", "id": 7},
+    ]
+    medication = {"resourceType": "Medication", "id": "m", "code": {"text": "Heparin"}}
+    found = read(
+        administration(
+            contained=[*others, medication],
+            medicationCodeableConcept=None,
+            medicationReference={"reference": "#m"},
+        )
+    )
+    assert found.reasons == []
+    assert found.versions[0].events[0].medication_name == "Heparin"
+
+
 def test_two_contained_medications_of_one_id_are_nobodys() -> None:
     def both(*names: str) -> Resource:
         contained = [

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from contracts import RecordVersion, Report
 from publisher_app.failures import NotConfirmed
+from publisher_app.formats.profiles import Profile
 from publisher_app.formats.recognition import Formats
 from publisher_app.inputs.fhir_http import fhir_router
 from publisher_app.intake import Intake
@@ -70,8 +71,10 @@ async def check_answer(answer: Response) -> None:
 
 
 @asynccontextmanager
-async def asked_of(publisher: Keeping) -> AsyncIterator[AsyncClient]:
-    settings, api = PublisherSettings(), FastAPI()
+async def asked_of(
+    publisher: Keeping, settings: PublisherSettings | None = None
+) -> AsyncIterator[AsyncClient]:
+    settings, api = settings or PublisherSettings(), FastAPI()
     formats, intake = Formats(settings), Intake(publisher, settings)
     api.include_router(fhir_router(formats, intake, Bodies(100_000), max_elements=100))
     async with AsyncClient(
@@ -176,6 +179,18 @@ async def test_of_a_batch_the_good_entries_are_published(
     assert [each.record_id for each in publisher.versions] == ["fhir/7"]
 
 
+def nested(entries: int) -> Resource:
+    """Put a Bundle with so many entries into another as its only one."""
+    inner = bundle(*(administration(id=str(number)) for number in range(entries)))
+    asked = {"method": "POST", "url": "Bundle"}
+    return bundle(inner, kind="transaction", request=asked)
+
+
+def without_resource(method: str) -> Resource:
+    entry = {"request": {"method": method, "url": "MedicationAdministration/2"}}
+    return {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -184,6 +199,9 @@ async def test_of_a_batch_the_good_entries_are_published(
         ({"resourceType": "Bundle", "type": "batch", "entry": [{}] * 101}, "more than 100 entries"),
         ("MSH|^~\\&|", "it is HL7 v2: send it by MLLP, or publish it as a file"),
         (bundle(administration(), kind="transaction"), "request: is missing"),
+        (nested(101), "more than 100 entries"),
+        (without_resource("PUT"), "resource: is missing"),
+        (without_resource("POST"), "resource: is missing"),
         (b"PK\x03\x04\x14\x00", "it is a zip archive: unpack it, and publish what is in it"),
         (b"\x1f\x8b\x08\x00", "it is gzip inside: unpack it"),
         (b"\x0bMSH|^~\\&|secret\xff", "it is HL7 v2: send it by MLLP, or publish it as a file"),
@@ -202,6 +220,37 @@ async def test_what_is_no_such_bundle_is_refused(
     assert answer.status_code == 400
     [(words, _)] = issues(answer)
     assert told in words
+
+
+async def test_as_many_entries_as_are_allowed_are_taken_and_what_a_search_calls_them_is_nothing(
+    client: AsyncClient, publisher: Keeping
+) -> None:
+    assert (await client.post("/fhir", content=json.dumps(nested(100)))).status_code == 200
+    assert len(publisher.versions) == 100
+    asked = {"method": "PUT", "url": "MedicationAdministration/7"}
+    included = bundle(
+        administration(), kind="transaction", request=asked, search={"mode": "include"}
+    )
+    assert (await client.post("/fhir", content=json.dumps(included))).status_code == 200
+    assert len(publisher.versions) == 101
+
+
+async def test_where_a_number_ranks_a_deletion_is_of_the_version_that_it_matches(
+    publisher: Keeping,
+) -> None:
+    profile = Profile(None, None, {}, fhir={"ranked_by": "versionId"})
+    async with asked_of(publisher, PublisherSettings(profile=profile)) as client:
+        deleted = await client.delete(f"{ONE}/7", headers={"if-match": 'W/"4"'})
+        assert deleted.status_code == HTTPStatus.NO_CONTENT
+        assert (await client.delete(f"{ONE}/7")).status_code == HTTPStatus.BAD_REQUEST
+    assert [each.record_version for each in publisher.versions] == [f"{4:024}/deleted"]
+
+
+async def test_dstu2_s_own_media_type_is_taken(client: AsyncClient, publisher: Keeping) -> None:
+    headers = {"content-type": "application/json+fhir; charset=utf-8"}
+    answer = await client.post(ONE, content=json.dumps(administration()), headers=headers)
+    assert answer.status_code == HTTPStatus.CREATED
+    assert len(publisher.versions) == 1
 
 
 async def test_a_resource_is_created_updated_and_deleted(

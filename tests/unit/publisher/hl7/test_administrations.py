@@ -109,6 +109,7 @@ def test_a_start_that_is_part_of_the_record_is_one_instant_however_it_is_written
         ({"rxa_2": ""}, Hl7Options(), "RXA-2: is missing: the doses of an order would share"),
         ({"rxa_21": "D", "rxa_3": ""}, BY_START, "RXA-3: is missing"),
         ({"rxa_21": "D", "rxa_20": ""}, WORDS, "RXA-20: is missing: the word is part of the"),
+        ({"rxa_21": "D", "rxa_20": "Given"}, Hl7Options(), "RXA-20: is neither of HL7's codes"),
     ],
 )
 def test_what_names_no_record_is_an_error_as_it_would_change_another_or_none(
@@ -117,7 +118,7 @@ def test_what_names_no_record_is_an_error_as_it_would_change_another_or_none(
     found = read(usual(rxa(**fields)), options)
     assert found.versions == []
     assert str(found.problem).startswith(told)
-    assert (found.problem and found.problem.code) == 101
+    assert (found.problem and found.problem.code) in (101, 103)
 
 
 def test_of_a_message_with_a_bad_administration_the_good_ones_are_published() -> None:
@@ -179,6 +180,17 @@ def record_of(order: str, **fields: str) -> str:
 def test_the_placers_number_stands_in_for_the_fillers_and_is_never_taken_for_one() -> None:
     assert record_of("ORC|RE|77^WARD") == "hl7/PUMPS/ICU//77^WARD/1"
     assert record_of("ORC|RE|9|77^WARD") == "hl7/PUMPS/ICU/77^WARD/1"
+
+
+def test_senders_and_orders_are_told_apart_by_their_oids_where_they_have_no_names() -> None:
+    ours, others = ({"msh_3": f"^1.2.{number}^ISO"} for number in (3, 4))
+    assert record_of(ORDER, **ours) != record_of(ORDER, **others)
+    assert record_of("ORC|RE||9^^1.2.3^ISO") != record_of("ORC|RE||9^^1.2.4^ISO")
+
+
+def test_a_number_is_one_however_many_zeros_it_is_written_with() -> None:
+    found = {read(usual(rxa(rxa_2=each))).versions[0].record_id for each in ("1", "01", " 1 ")}
+    assert found == {"hl7/PUMPS/ICU/334^PHARMACY/1"}
 
 
 def test_senders_are_told_apart_whatever_they_are_called() -> None:
