@@ -68,13 +68,15 @@ def make_app(settings: PublisherSettings) -> HttpApp:
             )
             work.append(folder.watch)
             checks[f"folder {name}".rstrip()] = folder.problem
+    if settings.mllp_port is not None:
+        listener = mllp_listener(settings, formats, publisher)
+        work.append(partial(_listen, listener))
+        checks["mllp"] = listener.problem
     api.include_router(health_router(checks))
     answer_problems(api, unavailable=Failure)
     if settings.try_it_out:
         offer_try_it_out(api, publisher.broker)
 
-    if settings.mllp_port is not None:
-        work.append(partial(_listen, mllp_listener(settings, formats, publisher)))
     if settings.input is not None:
         work.append(partial(_publish_file, settings.input, settings, formats, intake))
     return HttpApp(

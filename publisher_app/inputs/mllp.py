@@ -83,7 +83,11 @@ class MllpListener:
         self._noted: set[str] = set()
         self._in_flight = 0
         self._idle = asyncio.Event()
-        self._closing = False
+        self._closing = self._is_open = False
+
+    async def problem(self) -> str | None:
+        """Say why nobody can send: for readiness."""
+        return None if self._is_open else "nothing listens for HL7 v2"
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -103,9 +107,11 @@ class MllpListener:
         )
         renewing = asyncio.create_task(_renew(context, self._listening.tls))
         logger.info("listening for HL7 v2 by MLLP on port %d", self._listening.port)
+        self._is_open = True
         try:
             yield
         finally:
+            self._is_open = False
             renewing.cancel()
             self._closing = True
             server.close()

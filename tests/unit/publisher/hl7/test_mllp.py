@@ -88,6 +88,16 @@ async def connected(port: int) -> AsyncIterator[Sender]:
     writer.close()
 
 
+async def test_nobody_is_told_that_it_is_ready_while_nothing_listens(
+    publisher: Holding, unused_tcp_port: int
+) -> None:
+    listener = MllpListener(Formats(PublisherSettings()), publisher, Listening(unused_tcp_port))
+    assert await listener.problem() == "nothing listens for HL7 v2"
+    async with listener.open():
+        assert await listener.problem() is None
+    assert await listener.problem() is not None
+
+
 async def test_a_message_is_answered_once_it_is_confirmed_and_not_before(
     publisher: Holding, unused_tcp_port: int
 ) -> None:
