@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import starmap, zip_longest
+from itertools import groupby, starmap, zip_longest
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -48,7 +48,7 @@ _REASONS = {
     Action.CANCEL_START: Reason.CANCEL_START_WITHOUT_START,
     Action.CANCEL_STOP: Reason.CANCEL_STOP_WITHOUT_STOP,
 }
-_Order = tuple[datetime, str, int, str, str, tuple[str, str]]
+_Rank = tuple[str, int, str, str, tuple[str, str]]
 _BY_START = attrgetter("opened_by.event_time", "opened_by.medication_name")
 
 
@@ -97,6 +97,10 @@ class Anomaly(NamedTuple):
     reason: Reason
 
 
+_Told = TypeVar("_Told", Anomaly, Verdict)
+_WHEN = attrgetter("event.event_time")
+
+
 class MedicationPeriods(NamedTuple):
     """Periods by start and medication; anomalies by event time and medication.
 
@@ -113,7 +117,7 @@ class MedicationPeriods(NamedTuple):
         """Say of each event what it did, in the order of time."""
         verdicts = [verdict for history in self.histories for verdict in history.verdicts()]
         verdicts += (Verdict(event, Role.SUPERSEDED) for event in self.superseded)
-        return sorted(verdicts, key=lambda verdict: _event_order(verdict.event))
+        return _in_order(verdicts)
 
 
 def medication_periods(
@@ -134,7 +138,7 @@ def medication_periods(
     # Of periods that begin together the one that ends first is first already.
     joined.sort(key=_BY_START)
     anomalies = [anomaly for history in folded for anomaly in _anomalies(history)]
-    return MedicationPeriods(joined, sorted(anomalies, key=_anomaly_order), folded, superseded)
+    return MedicationPeriods(joined, _in_order(anomalies), folded, superseded)
 
 
 def _periods(history: FoldedHistory) -> list[Period]:
@@ -178,14 +182,21 @@ def _anomalies(history: FoldedHistory) -> Iterator[Anomaly]:
         yield Anomaly(event, _REASONS[event.action])
 
 
-def _anomaly_order(anomaly: Anomaly) -> _Order:
-    return _event_order(anomaly.event)
+def _in_order(told: list[_Told]) -> list[_Told]:
+    """Order what is told by time, and of an instant the same way whatever the order of arrival.
+
+    Of a giant's events, keys for all of them would take as much memory as the events.
+    """
+    told.sort(key=_WHEN)
+    ordered: list[_Told] = []
+    for _, instant in groupby(told, key=_WHEN):
+        ordered += sorted(instant, key=_rank_in_instant)
+    return ordered
 
 
-def _event_order(event: MedicationEvent) -> _Order:
-    """Order events by time, and those of an instant the same way whatever the order of arrival."""
+def _rank_in_instant(told: Anomaly | Verdict) -> _Rank:
+    event = told.event
     return (
-        event.event_time,
         event.medication_name,
         RANK[event.action],
         event.order_id or "",
