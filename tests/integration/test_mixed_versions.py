@@ -175,7 +175,12 @@ def test_events_that_stand_for_themselves_are_read_by_1_0_0_as_before(
 def test_a_consumer_tells_its_version_to_a_publisher_that_waits_for_it(
     consumer: ServiceProcess,
 ) -> None:
-    settings = {"CONSUMER": consumer.url, "MAJOR_VERSION": "2", "PATIENCE_SECONDS": "0"}
+    settings = {
+        "CONSUMER": consumer.url,
+        "MAJOR_VERSION": "2",
+        "PATIENCE_SECONDS": "0",
+        "ANSWERS": "2",
+    }
     done = subprocess.run(
         [sys.executable, CHART / "files" / "wait_for_consumer.py"],
         env=os.environ | settings,
