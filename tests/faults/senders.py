@@ -3,7 +3,6 @@
 import random
 import socket
 import struct
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 import httpx
 
+from tests.faults.background import UntilEnded
 from tests.services import ServiceProcess, eventually
 from tests.unit.publisher.hl7.messages import header, message, rxa
 
@@ -37,39 +37,32 @@ class Administration(NamedTuple):
         return _answered(_begins(self.order)), _answered(self.ends)
 
 
-class Sender(threading.Thread):
+class Sender(UntilEnded):
     """Reports a patient's administrations one by one, and corrections, until it is ended."""
 
     def __init__(self, port: int, patient: str, chance: random.Random, *, cuts_off: bool) -> None:
-        super().__init__(daemon=True)
+        late = "what is repeated is never accepted"
+        super().__init__(self._report, _PAUSE_SECONDS, _LONGEST_SECONDS, late)
         self.patient = patient
         self.sent: dict[int, Administration] = {}
         self.accepted = 0
         self._port = port
         self._chance = chance
         self._cuts_off = cuts_off
-        self._ended = threading.Event()
         self._connection: socket.socket | None = None
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            while not self._ended.wait(_PAUSE_SECONDS):
-                administration = self._next()
-                self.sent[administration.order] = administration
-                self._send(self._written(administration))
-                self.accepted += 1
-        except BaseException as error:  # noqa: BLE001 - end() raises it
-            self._error = error
 
     def end(self) -> None:
         """Return once all is accepted that was begun; raise what went wrong, if anything did."""
-        self._ended.set()
-        self.join(_LONGEST_SECONDS)
-        assert not self.is_alive(), "what is repeated is never accepted"
-        self._drop()
-        if self._error is not None:
-            raise self._error
+        try:
+            super().end()
+        finally:
+            self._drop()
+
+    def _report(self) -> None:
+        administration = self._next()
+        self.sent[administration.order] = administration
+        self._send(self._written(administration))
+        self.accepted += 1
 
     def _next(self) -> Administration:
         is_corrected = self.sent and self._chance.random() < _CORRECTED

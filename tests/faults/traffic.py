@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from tests.faults.background import UntilEnded
 from tests.faults.reports import Reports
 from tests.services import ServiceProcess
 
@@ -18,31 +18,10 @@ _PAUSE_SECONDS = 0.05
 _LONGEST_PUBLISH = 180.0
 
 
-class Source(threading.Thread):
-    """Publishes reports at a steady pace until it is ended."""
-
-    def __init__(self, reports: Reports, publish: Callable[[Reports], None], pause: float) -> None:
-        super().__init__(daemon=True)
-        self._reports = reports
-        self._publish = publish
-        self._pause = pause
-        self._ended = threading.Event()
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            while not self._ended.wait(self._pause):
-                self._publish(self._reports)
-        except BaseException as error:  # noqa: BLE001 - end() raises it
-            self._error = error
-
-    def end(self) -> None:
-        """Return once the last report is handed over; raise what went wrong, if anything did."""
-        self._ended.set()
-        self.join(_LONGEST_PUBLISH)
-        assert not self.is_alive(), "the publisher does not take what it is given"
-        if self._error is not None:
-            raise self._error
+def _source(reports: Reports, publish: Callable[[Reports], None]) -> UntilEnded:
+    """Publish reports at a steady pace; once it has ended, the last one is handed over."""
+    late = "the publisher does not take what it is given"
+    return UntilEnded(lambda: publish(reports), _PAUSE_SECONDS, _LONGEST_PUBLISH, late)
 
 
 @contextmanager
@@ -67,7 +46,7 @@ def by_standard_input(
         pipe.write(b"".join(report.line for report in reports.take(_AT_ONCE)))
         pipe.flush()
 
-    source = Source(reports, write, _PAUSE_SECONDS)
+    source = _source(reports, write)
     source.start()
     try:
         yield
@@ -90,7 +69,7 @@ def by_http(reports: Reports, publisher: ServiceProcess) -> Iterator[None]:
         while not _accepted(client, rows):
             pass
 
-    source = Source(reports, post, _PAUSE_SECONDS)
+    source = _source(reports, post)
     source.start()
     with client:
         yield
