@@ -118,6 +118,49 @@ def test_what_a_killed_publisher_had_in_hand_while_the_broker_was_away_is_publis
     assert not (folder / "failed").exists()
 
 
+def test_a_directory_that_is_named_as_a_profile_is_read_by_it(tmp_path: Path) -> None:
+    """Shipped profiles have names; those of one's own lie in the folder."""
+    folder = tmp_path / "folder"
+    for name in ("synthea-medications", "ward", ".profiles", "other"):
+        (folder / name).mkdir(parents=True)
+    (folder / ".profiles" / "ward.toml").write_text(
+        """
+[table]
+rows = "events"
+actions = { "Gabe" = "point" }
+times = { zone = "UTC", formats = ["%d.%m.%Y %H:%M"] }
+columns = { patient_id = "mrn", medication_name = "drug", action = "what", event_time = "when" }
+"""
+    )
+    synthea = Path("examples/profiles/synthea-medications.csv").read_bytes()
+    files = {
+        "synthea-medications/export.csv": synthea,
+        "ward/export.csv": b"mrn,drug,what,when\nW1,Heparin,Gabe,05.01.2021 08:30\n",
+        "other/export.csv": synthea,
+    }
+    with private_broker(tmp_path / "broker") as broker:
+        settle(broker)
+        environment = {
+            "RABBITMQ_URL": broker.url,
+            "DATABASE_URL": SqliteFile(tmp_path).url,
+            "PUBLISHER_FOLDER": str(folder),
+        }
+        consumer = ServiceProcess("consumer", environment, tmp_path, anew=True)
+        publisher = ServiceProcess("publisher", environment, tmp_path, anew=True)
+        try:
+            for each in (consumer, publisher):
+                each.wait_until_ready()
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+            read = [folder / name for name in ("synthea-medications", "ward")]
+            eventually(lambda: all(done(each) == {"export.csv"} for each in read), 60)
+            eventually(lambda: events(consumer, "W1") == 2)
+        finally:
+            publisher.stop()
+            consumer.stop()
+    assert (folder / "other" / "export.csv").exists()
+
+
 def test_a_profile_that_ranks_by_the_time_of_an_export_ends_the_start_with_one_line(
     tmp_path: Path,
 ) -> None:
