@@ -68,7 +68,7 @@ def read_identifier(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if _is_plain(text):
+    if is_plain(text):
         return text
     _refuse("invisible", _FORMAT, text)
     return _one_spelling(text)
@@ -85,7 +85,7 @@ def read_name(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    return text if _is_plain(text) else _one_spelling(_seen(text).strip())
+    return text if is_plain(text) else _one_spelling(_seen(text).strip())
 
 
 def visible(text: str) -> str:
@@ -93,7 +93,7 @@ def visible(text: str) -> str:
 
     Of one that holds nothing else the characters are named, such as U+200B.
     """
-    if _is_plain(text):
+    if is_plain(text):
         return text
     found = _FORMAT.sub("", text).strip()
     return _one_spelling(found) if found else " ".join(map(_named, text))
@@ -104,7 +104,8 @@ def legible(text: str) -> str:
     return _REFUSED.sub("?", text)
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
+    """Say whether a text has nothing to be mended but spaces around it, as nearly all are."""
     return text.isascii() and text.isprintable() and "  " not in text
 
 

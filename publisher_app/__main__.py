@@ -19,6 +19,8 @@ from publisher_app.failures import Failure, UnreadableInput
 from publisher_app.formats.fhir.gathered import Gathered
 from publisher_app.formats.profiles import shipped_names
 from publisher_app.formats.recognition import Formats
+from publisher_app.formats.text import read_encoding
+from publisher_app.formats.times import read_zone
 from publisher_app.inputs.files import FileOutcome, can_be_read_again, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
@@ -27,12 +29,10 @@ from publisher_app.settings import (
     PublisherSettings,
     read_as_of,
     read_columns,
-    read_encoding,
     read_formats,
     read_profile_named,
     read_run,
     read_source,
-    read_zone,
 )
 from runtime.broker import declare_all
 from runtime.broker_errors import BrokerUnavailable
@@ -175,8 +175,8 @@ async def _publish(files: Sequence[str], settings: PublisherSettings) -> int:
     outcomes = [FileOutcome(run=settings.run)]
     try:
         with Gathered() as referred:
-            await asyncio.to_thread(_gather, files, settings, referred)
-            await _publish_files(files, settings, Formats(settings, referred), outcomes)
+            formats = await asyncio.to_thread(_formats, files, settings, referred)
+            await _publish_files(files, settings, formats, outcomes)
     except Failure as failure:
         return _failed(str(failure), outcomes[-1])
     except asyncio.CancelledError:
@@ -212,10 +212,10 @@ def _check(files: Sequence[str], settings: PublisherSettings) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with Gathered() as referred:
-            _gather(files, settings, referred)
+            formats = _formats(files, settings, referred)
             for name in files:
                 with open_file(name, settings.encoding_of_files, settings.lines_to_skip) as file:
-                    found = check_file(file, Formats(settings, referred))
+                    found = check_file(file, formats)
                 print(found)
                 rejected |= found.rejected > 0
     except Failure as failure:
@@ -224,11 +224,13 @@ def _check(files: Sequence[str], settings: PublisherSettings) -> int:
     return SOME_REJECTED if rejected else ALL_PUBLISHED
 
 
-def _gather(files: Sequence[str], settings: PublisherSettings, referred: Gathered) -> None:
-    """Read what resources may refer to, before the first of them is published.
+def _formats(files: Sequence[str], settings: PublisherSettings, referred: Gathered) -> Formats:
+    """Give the formats; first read of several files what their resources may refer to.
 
-    What can't be read is told when its turn comes.
+    What can't be read is told when its turn comes. A single file is looked through as it is read.
     """
+    if len(files) == 1:
+        return Formats(settings)
     for name in files:
         if can_be_read_again(name):
             with (
@@ -236,6 +238,7 @@ def _gather(files: Sequence[str], settings: PublisherSettings, referred: Gathere
                 suppress(UnreadableInput),
             ):
                 file.gather(referred)
+    return Formats(settings, referred)
 
 
 def _cancel_on_signals() -> None:

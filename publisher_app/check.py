@@ -5,14 +5,13 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 from contracts import Action, MedicationEvent, RecordVersion, Report, legible
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.recognition import Formats, Notes
 from publisher_app.formats.records import Record
 from publisher_app.inputs.files import OpenFile
-from publisher_app.seen import SeenKeys
+from publisher_app.seen import SeenKeys, key_of
 
 _FIRST = 5
 _EDGES = (Action.START, Action.STOP)
@@ -46,8 +45,7 @@ _WRITTEN_BY_A_SPREADSHEET = 'as a spreadsheet writes them: 1.2E+10, 1,2E+10 or =
 
 
 def _key(text: str) -> int:
-    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
+    return key_of(text.encode(errors="surrogatepass"))
 
 
 class _Identifiers:

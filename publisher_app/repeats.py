@@ -1,13 +1,12 @@
 """Repeats: equal records of one input, told apart as the separate reports that they are."""
 
 import re
-from hashlib import blake2b
 
 from msgspec.structs import replace
 
 from contracts import MedicationEvent, write_message
 from publisher_app.formats.mapping import NoEvent
-from publisher_app.seen import SeenKeys
+from publisher_app.seen import SeenKeys, key_of
 
 _NUMBERED = "repeat-{}"
 _is_numbered = re.compile(_NUMBERED.format("[0-9]+")).fullmatch
@@ -41,8 +40,7 @@ class Repeats:
                     "earlier ones: write another one, or none"
                 )
             return event
-        digest = blake2b(write_message([event]), digest_size=8).digest()
-        key = int.from_bytes(digest, signed=True)
+        key = key_of(write_message([event]))
         if not self._seen.add(key):
             return event
         count = self._counts[key] = self._counts.get(key, 1) + 1

@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from hashlib import blake2b
 from mmap import ACCESS_READ, mmap
 from tempfile import TemporaryFile
 
@@ -13,6 +14,11 @@ _KEYS_IN_MEMORY = 500_000
 
 class NoRoomForKeys(Failure):
     """What was seen of an input can't be kept in temporary files."""
+
+
+def key_of(content: bytes) -> int:
+    """Make the key of what is to be known again: its hash."""
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), signed=True)
 
 
 class SeenKeys:

@@ -10,7 +10,8 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contracts import FIELDS, RECORD_FIELDS, checked_run, checked_source
 from publisher_app.formats.profiles import Profile, read_profile
-from publisher_app.formats.times import check_format, read_time
+from publisher_app.formats.text import read_encoding
+from publisher_app.formats.times import check_format, read_time, read_zone
 from runtime.settings import ServiceSettings
 
 Network = IPv4Network | IPv6Network
@@ -37,21 +38,6 @@ def read_columns(value: object) -> object:
         if columns.setdefault(field, column) != column:
             raise ValueError(f"names two columns for {field}")
     return columns
-
-
-def read_zone(value: object) -> object:
-    """Read the name of a time zone.
-
-    Raises:
-        ValueError: there is no such zone.
-
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is no known time zone: write it like Europe/Berlin") from None
 
 
 def read_run(value: object) -> object:
@@ -116,21 +102,6 @@ def read_networks(value: object) -> object:
     except ValueError:
         words = "is no address or network: write it like 10.0.0.7 or 10.1.0.0/16"
         raise ValueError(words) from None
-
-
-def read_encoding(value: object) -> object:
-    """Read the name of a text encoding.
-
-    Raises:
-        ValueError: there is no such encoding.
-
-    """
-    if isinstance(value, str):
-        try:
-            "".encode(value)
-        except (LookupError, ValueError):
-            raise ValueError("is no known encoding: write it like windows-1252") from None
-    return value
 
 
 def read_formats(value: object) -> object:

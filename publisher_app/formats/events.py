@@ -20,6 +20,7 @@ from contracts import (
     reasons,
 )
 from contracts.event import MAX_NAME_CHARACTERS, is_in_years_of_events
+from contracts.text import is_plain
 from publisher_app.formats.mapping import NoEvent
 
 
@@ -125,13 +126,7 @@ def _explained(fields: dict[str, str]) -> MedicationEvent:
 
 def _is_plain(text: str, most: int) -> bool:
     """Say whether a text is as the contract would read it, as nearly all are."""
-    return (
-        0 < len(text) <= most
-        and text.isascii()
-        and text.isprintable()
-        and "  " not in text
-        and text == text.strip()
-    )
+    return 0 < len(text) <= most and is_plain(text) and text == text.strip()
 
 
 def _digest(text: str) -> str:

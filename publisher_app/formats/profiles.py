@@ -25,7 +25,9 @@ from pydantic import (
 
 from contracts import checked_source, legible
 from publisher_app.formats.fhir.options import Ranking
-from publisher_app.formats.times import check_format, read_time
+from publisher_app.formats.hl7 import options as hl7_options
+from publisher_app.formats.text import read_encoding
+from publisher_app.formats.times import check_format, read_time, read_zone
 
 SHIPPED = Path(__file__).parents[1] / "profiles"
 
@@ -48,21 +50,6 @@ _MOST_OF_A_LOOK_UP = 64 * 1024 * 1024
 
 class ProfileProblem(ValueError):
     """A profile can't be used; the text names file and key, and says what to write."""
-
-
-def _zone(name: object) -> object:
-    try:
-        return ZoneInfo(name) if isinstance(name, str) else name
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is no known time zone: write it like Europe/Berlin") from None
-
-
-def _encoding(name: str | None) -> str | None:
-    try:
-        "".encode(name or "utf-8")
-    except (LookupError, ValueError):
-        raise ValueError("is no known encoding: write it like windows-1252") from None
-    return name
 
 
 def _source(name: str | None) -> str | None:
@@ -92,7 +79,8 @@ def _tells_a_day_alone(written: str) -> bool:
         return False
 
 
-Zone = Annotated[ZoneInfo | None, BeforeValidator(_zone)]
+Zone = Annotated[ZoneInfo | None, BeforeValidator(read_zone)]
+Encoding = Annotated[str | None, BeforeValidator(read_encoding)]
 
 
 class _Part(BaseModel):
@@ -158,7 +146,7 @@ class Table(_Part):
     ignore: dict[str, list[str]] = {}
     optional: list[str] = []
     """The fields whose columns may be missing: all others must be there."""
-    encoding: Annotated[str | None, AfterValidator(_encoding)] = None
+    encoding: Encoding = None
     delimiter: Annotated[str | None, AfterValidator(_delimiter)] = None
     skip_lines: Annotated[int, Field(ge=0)] = 0
 
@@ -178,11 +166,11 @@ class OfHl7(_Part):
 
     authority: str | None = None
     zone: Zone = None
-    charset: Annotated[str | None, AfterValidator(_encoding)] = None
-    words: dict[str, Literal["start", "stop", "point", "none"]] = {}
+    charset: Encoding = None
+    words: dict[str, hl7_options.Word] = {}
     is_pump: bool = False
     by_start: bool = False
-    ranked_by: Literal["RXA-22", "MSH-7"] | None = None
+    ranked_by: hl7_options.Ranking | None = None
     processing: tuple[str, ...] = ("P",)
 
 

@@ -102,10 +102,7 @@ class Formats:
             return Recognised(records, messages.reports_of, is_hl7=True)
         begun = _begin(source)
         if begun.is_fhir:
-            is_gathered = self._referred is not None and gather is not None
-            resources = Resources(
-                self._fhir, self._referred, is_gathered=is_gathered, gather=gather
-            )
+            resources = Resources(self._fhir, self._referred, gather)
             records = resources.records(begun.read, source.rest, source.line)
             return Recognised(records, resources.reports_of)
         if self._table is not None:

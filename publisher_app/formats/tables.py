@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
@@ -24,7 +24,7 @@ from publisher_app.formats.events import (
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.profiles import FIELDS, Profile, Table, Version, alternatives, columns_of
 from publisher_app.formats.records import Record
-from publisher_app.formats.times import read_time
+from publisher_app.formats.times import read_time, whole_day
 from publisher_app.formats.versions import digest_of, in_order_of_code_points, written_time
 
 NO_EDGE = "rows that report neither a start nor a stop"
@@ -250,13 +250,9 @@ class TableReader:
         if self._zone is None:
             raise ValueError("is a date, and the profile names no zone (table.times.zone)")
         try:
-            midnights = [
-                datetime.combine(each, time(), self._zone).astimezone(UTC)
-                for each in (day, day + timedelta(1))
-            ]
+            return whole_day(day, self._zone)
         except OverflowError:
             raise ValueError("lies at an end of the calendar") from None
-        return midnights[0], midnights[1]
 
 
 def _read_date(text: str, written: str) -> date | None:

@@ -50,6 +50,21 @@ def reading() -> Iterator[None]:
         raise UnreadableInput(told) from error
 
 
+def read_encoding(value: object) -> object:
+    """Read the name of a text encoding.
+
+    Raises:
+        ValueError: there is no such encoding.
+
+    """
+    if isinstance(value, str):
+        try:
+            "".encode(value)
+        except (LookupError, ValueError):
+            raise ValueError("is no known encoding: write it like windows-1252") from None
+    return value
+
+
 def decode(raw: BinaryIO, encoding: str | None = None) -> IO[str]:
     """Read bytes as text, gzipped or not: UTF-8, or what ``encoding`` names.
 

@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Sequence
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _OFFSET = r" ?(?P<offset>[Zz]|[Zz]\[UTC\]|UTC|GMT|[+-]\d\d(:?\d\d)?)?"
@@ -53,6 +53,34 @@ def read_time(value: object, zone: ZoneInfo | None, formats: Sequence[str] = ())
     except OverflowError:
         raise ValueError(f"lies outside the years 1 to 9999 in UTC: {_EXAMPLE}") from None
     return placed
+
+
+def read_zone(value: object) -> object:
+    """Read the name of a time zone.
+
+    Raises:
+        ValueError: there is no such zone.
+
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is no known time zone: write it like Europe/Berlin") from None
+
+
+def whole_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Give a day's beginning and end in a zone, in UTC.
+
+    Raises:
+        OverflowError: UTC does not have them.
+
+    """
+    begin, end = (
+        datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(1))
+    )
+    return begin, end
 
 
 def check_format(written: str) -> None:

@@ -22,7 +22,7 @@ from contracts.text import IDENTIFIER_PATTERN
 from publisher_app.failures import Failure, UnreadableInput
 from publisher_app.formats.fhir.reading import Entry, Resources
 from publisher_app.formats.fhir.references import Scope
-from publisher_app.formats.fhir.resources import Head
+from publisher_app.formats.fhir.resources import KIND, read_head
 from publisher_app.formats.fhir.resources import Request as Asked
 from publisher_app.formats.fhir.resources import Response as Answered
 from publisher_app.formats.foreign import foreign_body
@@ -33,7 +33,6 @@ from publisher_app.intake import Intake, Outcome
 from runtime.http.bodies import Bodies, BodyRefused, BodyTooLong, NoRoom
 from runtime.version import VERSION
 
-KIND = "MedicationAdministration"
 _FHIR_JSON = "application/fhir+json"
 # DSTU2 has its own name for it.
 _TYPES = {_FHIR_JSON, "application/json+fhir", "application/json"}
@@ -201,7 +200,7 @@ class _Rest:
     ) -> tuple[str | None, Iterable[str]]:
         """Publish what one resource reports; return its id, and what is worth telling of it."""
         try:
-            head = msgspec.json.decode(body, type=Head)
+            head = read_head(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise _Refused(HTTPStatus.BAD_REQUEST, [_no_resource(body, f"{error}")]) from None
         if head.resource_type != KIND:

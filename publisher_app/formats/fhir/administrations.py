@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from publisher_app.formats.events import event_at, made_version, order_id, recor
 from publisher_app.formats.fhir.edges import TELLS_A_TIME, Edges, When, edges
 from publisher_app.formats.fhir.options import FhirOptions, Ranking
 from publisher_app.formats.fhir.references import Resolver, local, medication_of, patient_of
-from publisher_app.formats.fhir.resources import Administration, Request
+from publisher_app.formats.fhir.resources import KIND, Administration, Request
 from publisher_app.formats.fhir.versions import (
     better,
     ranking_of,
@@ -19,11 +19,10 @@ from publisher_app.formats.fhir.versions import (
     version_of_deletion,
 )
 from publisher_app.formats.mapping import NoEvent
-from publisher_app.formats.times import read_time
+from publisher_app.formats.times import read_time, whole_day
 
 LESS_KNOWN = "administrations without lastUpdated, which count less than any that have it"
 UNKNOWN = "administrations of status unknown, left out"
-_KIND = "MedicationAdministration"
 _DATE = "%Y-%m-%d"
 
 
@@ -76,7 +75,7 @@ def deletion_reported(
     """
     kind, _, key = local(url).rpartition("/")
     key = unquote(key)
-    if kind != _KIND or not key.strip() or "?" in url:
+    if kind != KIND or not key.strip() or "?" in url:
         raise NoEvent("request.url: is not MedicationAdministration/ID")
     ranked_by = options.ranked_by or scope.ranked_by or "lastUpdated"
     version = version_of_deletion(ranked_by, last_modified, etag, options.as_of)
@@ -85,7 +84,7 @@ def deletion_reported(
 
 def _check_address(resource: Administration, url: str) -> None:
     """See that a resource has the id under which it is put; a search as address has none."""
-    if "?" not in url and unquote(local(url)) != f"{_KIND}/{resource.id}":
+    if "?" not in url and unquote(local(url)) != f"{KIND}/{resource.id}":
         raise NoEvent("id: is another one than that of the address")
 
 
@@ -190,11 +189,6 @@ def _time(field: str, text: str, options: FhirOptions) -> tuple[datetime, dateti
 
 def _day(text: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     try:
-        day = datetime.strptime(text, _DATE).date()  # noqa: DTZ007 - a date
-        begin, end = (
-            datetime.combine(each, time(), zone).astimezone(UTC)
-            for each in (day, day + timedelta(1))
-        )
+        return whole_day(datetime.strptime(text, _DATE).date(), zone)  # noqa: DTZ007 - a date
     except (ValueError, OverflowError):
         raise ValueError("is not a day that exists") from None
-    return begin, end

@@ -15,7 +15,7 @@ from publisher_app.formats.fhir.references import (
     named_twice,
     names_of,
 )
-from publisher_app.formats.fhir.resources import Referred
+from publisher_app.formats.fhir.resources import Referred, read_referred
 
 # Without a name it is a file in the temporary folder, which is gone with the connection.
 _SOMEWHERE = ""
@@ -30,7 +30,6 @@ _ADD = "INSERT INTO referred VALUES (?, ?, 0)"
 _DOUBT = "UPDATE referred SET ambiguous = 1 WHERE name = ?"
 
 _write = msgspec.json.Encoder().encode
-_read = msgspec.json.Decoder(Referred).decode
 
 
 class NoRoomForReferences(Failure):
@@ -67,7 +66,7 @@ class Gathered(Ranked):
                 found = self._file.execute(_FIND, [name]).fetchone()
                 if found is None:
                     self._file.execute(_ADD, [name, _write(referred)])
-                elif means(_read(found[0])) != means(referred):
+                elif means(read_referred(found[0])) != means(referred):
                     self._file.execute(_DOUBT, [name])
         except sqlite3.Error as error:
             raise NoRoomForReferences(
@@ -82,5 +81,5 @@ class Gathered(Ranked):
                 resource, is_ambiguous = found
                 if is_ambiguous:
                     raise named_twice(name)
-                return _read(resource)
+                return read_referred(resource)
         return self._outer.find(reference) if self._outer else None

@@ -24,15 +24,16 @@ from publisher_app.formats.fhir.references import (
 )
 from publisher_app.formats.fhir.resources import (
     ERROR,
+    KIND,
     Administration,
     Bundle,
     BundleEntry,
     Changed,
     Erroneous,
-    Head,
-    Referred,
     Request,
     Response,
+    read_head,
+    read_referred,
 )
 from publisher_app.formats.fhir.versions import ranking_of
 from publisher_app.formats.mapping import NoEvent
@@ -47,10 +48,8 @@ _NEED_A_RESOURCE = ("POST", "PUT")
 OTHERS = "resources of other types, left out"
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
-_head = msgspec.json.Decoder(Head).decode
 _bundle = msgspec.json.Decoder(Bundle).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_referred = msgspec.json.Decoder(Referred).decode
 _changed = msgspec.json.Decoder(Changed).decode
 _administration = msgspec.json.Decoder(Administration).decode
 _erroneous = msgspec.json.Decoder(Erroneous).decode
@@ -72,17 +71,15 @@ class Resources:
         self,
         options: FhirOptions,
         outer: Resolver | None = None,
-        *,
-        is_gathered: bool = False,
         gather: Callable[[Gathering], None] | None = None,
     ) -> None:
-        """``outer`` knows the inputs beside this one, and this one itself if it ``is_gathered``.
+        """``gather`` reads the input a first time, for what its resources refer to, if it can be.
 
-        Else ``gather`` reads it a first time, if that can be done.
+        ``outer`` knows what was gathered in before: the inputs beside this one, and this one itself
+        if it can be read twice.
         """
         self._options = options
         self._outer = outer
-        self._is_gathered = is_gathered
         self._gather = gather
 
     def records(self, read: Sequence[str], rest: IO[str], line: int) -> Iterator[Record]:
@@ -111,7 +108,7 @@ class Resources:
 
     def _one_a_line(self, read: Sequence[str], rest: IO[str], first: int) -> Iterator[Record]:
         numbered = enumerate(_lines(read, rest), start=first)
-        if self._is_gathered and self._outer is not None:
+        if self._outer is not None and self._gather is not None:
             yield from self._lines(numbered, Entry(self._outer), None)
             return
         with Gathered(self._outer) as own:
@@ -136,13 +133,13 @@ class Resources:
         self, body: msgspec.Raw, place: int, entry: Entry, depth: int = 0
     ) -> Iterator[Record]:
         try:
-            kind = _head(body).resource_type
+            kind = read_head(body).resource_type
         except _UNREADABLE as error:
             yield Record(place, _shown(body), f"is no resource: {error}")
             return
         if kind == "Bundle":
             yield from self._bundle(body, place, entry.scope, depth + 1)
-        elif kind == "MedicationAdministration" or kind is None:
+        elif kind == KIND or kind is None:
             problem = None if kind else "has no resourceType"
             yield Record(place, body, problem, entry)
         elif kind not in REFERRED_TYPES:
@@ -168,7 +165,7 @@ class Resources:
     ) -> Iterator[Record]:
         context = Entry(scope, entry.full_url, entry.request, entry.response)
         if entry.request is not None and entry.request.method == "DELETE":
-            if "MedicationAdministration" in entry.request.url:
+            if KIND in entry.request.url:
                 shown = {"request": {"method": "DELETE", "url": entry.request.url}}
                 yield Record(place, shown, None, context)
         elif entry.has_resource and not _only_refers(entry):
@@ -186,7 +183,7 @@ class Resources:
 
         """
         try:
-            if _head(body).resource_type != "Bundle":
+            if read_head(body).resource_type != "Bundle":
                 raise UnreadableInput("it is no Bundle")
             bundle = _bundle(body)
         except _UNREADABLE as error:
@@ -322,10 +319,10 @@ def _refer(
 ) -> None:
     """Keep what others need to know of a resource, or ``within`` of all in a Bundle."""
     try:
-        kind = _head(body).resource_type
+        kind = read_head(body).resource_type
         if kind in REFERRED_TYPES:
-            into.add(_referred(body), full_url)
-        elif kind == "MedicationAdministration":
+            into.add(read_referred(body), full_url)
+        elif kind == KIND:
             if into.ranked_by != "lastUpdated":
                 changed = _changed(body)
                 into.rank(ranking_of(changed.meta, changed.status))
@@ -348,7 +345,7 @@ def _resources(body: bytes) -> Sequence[msgspec.Raw]:
     try:
         if body.lstrip().startswith(b"["):
             return _list(body)
-        _head(body)
+        read_head(body)
     except _UNREADABLE as error:
         raise UnreadableInput(f"it is not JSON: {error}") from None
     return [msgspec.Raw(body)]

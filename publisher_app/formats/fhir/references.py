@@ -5,25 +5,23 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
-import msgspec
 from msgspec import MsgspecError, Raw
 
 from publisher_app.formats.fhir.options import Ranking
 from publisher_app.formats.fhir.resources import (
     Administration,
     CodeableConcept,
-    Head,
     Identifier,
     Reference,
     Referred,
+    read_head,
+    read_referred,
 )
 from publisher_app.formats.fhir.versions import better
 from publisher_app.formats.mapping import NoEvent
 
 REFERRED_TYPES = ("Patient", "Medication")
 
-_head = msgspec.json.Decoder(Head).decode
-_referred = msgspec.json.Decoder(Referred).decode
 _HISTORY = re.compile(r"/_history/[^/]*$")
 _URN = "urn:"
 
@@ -68,7 +66,9 @@ class Ranked:
     @property
     def ranked_by(self) -> Ranking | None:
         """The best by which any that was seen can be ranked."""
-        return better(self._ranked_by, self._outer.ranked_by if self._outer else None)
+        # Asked of each line of an input, most of which have nothing around them.
+        own = self._ranked_by
+        return own if self._outer is None else better(own, self._outer.ranked_by)
 
     def rank(self, ranked_by: Ranking | None) -> None:
         """Take note of what one can be ranked by."""
@@ -249,7 +249,7 @@ def _find(target: str, contained: Iterable[Raw], scope: Resolver) -> Referred | 
 def _contained(target: str, contained: Iterable[Raw]) -> Referred | None:
     name = target.removeprefix("#")
     try:
-        found = [_referred(each) for each in contained if _is_referred(each, name)]
+        found = [read_referred(each) for each in contained if _is_referred(each, name)]
     except MsgspecError as error:
         raise NoEvent(f"contained: {error}") from None
     if any(means(each) != means(found[0]) for each in found):
@@ -259,7 +259,7 @@ def _contained(target: str, contained: Iterable[Raw]) -> Referred | None:
 
 def _is_referred(resource: Raw, name: str) -> bool:
     try:
-        head = _head(resource)
+        head = read_head(resource)
     except MsgspecError:
         return False
     return head.id == name and head.resource_type in REFERRED_TYPES

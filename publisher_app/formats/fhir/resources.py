@@ -5,7 +5,9 @@ spells ``occurence`` with one r, R6 with two; DSTU2 and STU3 say by a flag that 
 """
 
 from msgspec import Raw, Struct
+from msgspec.json import Decoder
 
+KIND = "MedicationAdministration"
 ERROR = "entered-in-error"
 """The status of what was never so, whatever else it says."""
 
@@ -90,6 +92,9 @@ class Referred(_Read, gc=False, frozen=True):
     ingredient: list[Ingredient] = []
 
 
+read_referred = Decoder(Referred).decode
+
+
 class Erroneous(_Read, gc=False, frozen=True):
     """What is read of a MedicationAdministration that is an error, whatever else it says."""
 
@@ -159,6 +164,9 @@ class Head(_Read, gc=False, frozen=True):
 
     resource_type: str | None = None
     id: str | None = None
+
+
+read_head = Decoder(Head).decode
 
 
 class Changed(_Read, gc=False, frozen=True):
