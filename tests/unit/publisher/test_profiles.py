@@ -20,6 +20,7 @@ from publisher_app.inputs.files import FileOutcome, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.settings import PublisherSettings
 from tests.records import newest_of
+from tests.unit.publisher.fhir.reading import administration
 from tests.unit.publisher.hl7.messages import rxa, usual
 from tests.unit.publisher.test_whole_files import Keeping
 
@@ -486,3 +487,40 @@ def test_a_profile_is_named_by_a_variable_and_what_is_posted_has_its_own_names(
     assert Formats(settings).columns.is_header(
         ["patient_id", "medication_name", "action", "event_time"]
     )
+
+
+def test_a_profile_chooses_whose_identifiers_fhir_is_read_by_and_what_its_methods_say(
+    tmp_path: Path,
+) -> None:
+    profile = """
+source = "mimic-fhir"
+[fhir]
+patient_system = "urn:mimic:patient"
+methods = { "Started" = "start", "Stopped" = "stop" }
+"""
+    identifiers = [
+        {"system": "urn:other", "value": "7"},
+        {"system": "urn:mimic:patient", "value": "10001"},
+    ]
+    of_row = {"medicationCodeableConcept": {"text": "Heparin"}}
+    of_row |= {
+        "subject": {"reference": "Patient/p"},
+        "request": {"reference": "MedicationRequest/9"},
+    }
+    resources: list[dict[str, object]] = [
+        administration(
+            id=str(hour),
+            effectivePeriod=None,
+            effectiveDateTime=f"2021-01-05T0{hour}:00:00Z",
+            dosage={"method": {"text": word}},
+            **of_row,
+        )
+        for hour, word in ((8, "Started"), (9, "Stopped"))
+    ]
+    resources.append({"resourceType": "Patient", "id": "p", "identifier": identifiers})
+    file = tmp_path / "resources.ndjson"
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in resources))
+    found = read(file, read_profile(str(profile_of(tmp_path, profile))))
+    assert found.periods("10001") == ["Heparin 01-05 08:00 to 01-05 09:00"]
+    assert {each.order_id for each in found.events} == {"9"}
+    assert found.records == ["mimic-fhir/8", "mimic-fhir/9"]
