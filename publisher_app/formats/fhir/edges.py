@@ -21,6 +21,11 @@ class When(NamedTuple):
     until: datetime | None = None
     """Where the instant or the last side of the period is a whole day: the end of that."""
 
+    @property
+    def latest(self) -> datetime | None:
+        """The last of what is known of it."""
+        return max(filter(None, (self.at, self.start, self.end)), default=None)
+
 
 class Edges(NamedTuple):
     """The start and the stop that a version reports, if any, and what is worth telling of it."""

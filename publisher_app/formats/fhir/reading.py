@@ -6,7 +6,8 @@ A Bundle is held as text while it is taken apart, at most MOST_CHARACTERS; of ND
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from typing import IO, NamedTuple, cast
 
 import msgspec
@@ -42,6 +43,7 @@ from publisher_app.formats.records import Record
 MOST_CHARACTERS = 64 * 1024 * 1024
 _MOST_NESTED = 10
 _PIECE = 1024 * 1024
+_BLOCK = 64 * 1024
 _TOO_LARGE = "is larger than 64 MB: write one resource a line (NDJSON)"
 _ONLY_REFERRED = ("include", "outcome")
 _NEED_A_RESOURCE = ("POST", "PUT")
@@ -266,8 +268,16 @@ def _lines(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
 
 
 def _pieces(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
-    yield from io.StringIO("".join(read), newline="")
-    yield from iter(lambda: rest.readline(_PIECE), "")
+    beginning = io.StringIO("".join(read), newline="")
+    return chain(beginning, iter(partial(rest.readline, _PIECE), ""))
+
+
+def _blocks(read: Sequence[str], rest: IO[str]) -> Iterator[str]:
+    """Yield whole lines, many at a time; one that is too large in parts, which are no JSON."""
+    begun = "".join(read)
+    while block := begun + rest.read(_BLOCK):
+        yield block + rest.readline(MOST_CHARACTERS)
+        begun = ""
 
 
 def _decoded(content: msgspec.Raw) -> Administration:
@@ -298,19 +308,22 @@ def gather(read: Sequence[str], rest: IO[str], into: Gathering) -> None:
 
     """
     if is_one_a_line(read):
-        for line in _lines(read, rest):
-            if len(line) < MOST_CHARACTERS and _may_tell(line, into):
-                body = msgspec.Raw(line.strip().encode(errors="surrogateescape"))
-                _refer(body, None, into, into)
+        for block in _blocks(read, rest):
+            # Most have nothing to keep, and are passed over by three searches in C.
+            if _may_tell(block, into):
+                for line in io.StringIO(block, newline=""):
+                    if len(line) < MOST_CHARACTERS and _may_tell(line, into):
+                        body = msgspec.Raw(line.strip().encode(errors="surrogateescape"))
+                        _refer(body, None, into, into)
     else:
         for each in _resources(_whole(read, rest)):
             _refer(each, None, into, into)
 
 
-def _may_tell(line: str, into: Gathering) -> bool:
-    """Say whether there may be something to keep in a line: most are not worth another look."""
+def _may_tell(text: str, into: Gathering) -> bool:
+    """Say whether there may be something to keep in lines: most are not worth another look."""
     # Quoted, as every reference to a Patient holds the word.
-    is_referred = '"Patient"' in line or '"Medication"' in line or '"Bundle"' in line
+    is_referred = '"Patient"' in text or '"Medication"' in text or '"Bundle"' in text
     return is_referred or into.ranked_by != "lastUpdated"
 
 

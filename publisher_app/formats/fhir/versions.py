@@ -8,6 +8,7 @@ which nobody says since when: it takes back whatever else is known.
 from datetime import datetime
 
 from contracts import MedicationEvent
+from publisher_app.formats.fhir.edges import When
 from publisher_app.formats.fhir.options import Ranking
 from publisher_app.formats.fhir.resources import ERROR, Administration, Meta
 from publisher_app.formats.mapping import NoEvent
@@ -38,7 +39,7 @@ def better(one: Ranking | None, other: Ranking | None) -> Ranking | None:
 def version_of(
     resource: Administration,
     ranked_by: Ranking,
-    latest: datetime | None,
+    when: When,
     events: list[MedicationEvent],
 ) -> str:
     """Write the version of a resource, so that later ones sort behind earlier ones.
@@ -49,10 +50,10 @@ def version_of(
         NoEvent: it lacks what the others of its source are ranked by, and is no error.
 
     """
-    return f"{_rank_of(resource, ranked_by, latest)}/{digest_of(events)}"
+    return f"{_rank_of(resource, ranked_by, when)}/{digest_of(events)}"
 
 
-def _rank_of(resource: Administration, ranked_by: Ranking, latest: datetime | None) -> str:
+def _rank_of(resource: Administration, ranked_by: Ranking, when: When) -> str:
     meta, status = resource.meta, resource.what_was_done
     number = _number(meta.version_id)
     if ranked_by == "lastUpdated" and meta.last_updated:
@@ -62,6 +63,7 @@ def _rank_of(resource: Administration, ranked_by: Ranking, latest: datetime | No
     if status == ERROR:
         return "~"
     if ranked_by == "status":
+        latest = when.latest
         time = "" if latest is None else written_time(latest)
         return f"-{_STATUSES.get(status or '', _GIVEN)}/{time}"
     problem = "is no number" if ranked_by == "versionId" else "is missing"
