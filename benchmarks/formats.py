@@ -1,10 +1,13 @@
 """How fast the formats of hospitals are taken, beside what a simple program does."""
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -17,6 +20,8 @@ from benchmarks.events import BEGIN, events, write_file
 from benchmarks.machinery import Bench
 from contracts import MedicationEvent
 from contracts.topology import EVENTS_EXCHANGE, ROUTING_KEY
+from local.ports import free_port
+from tests.services import eventually
 
 _VT, _END_OF_FRAME = b"\x0b", b"\x1c\r"
 _EVENTS_OF_A_RESOURCE = 2
@@ -41,6 +46,14 @@ class Pair(NamedTuple):
 
     ours: float
     yardstick: float
+
+
+class Sent(NamedTuple):
+    """What was sent over MLLP, and what it is compared with: messages a second."""
+
+    ours: float
+    loop: float
+    listener: float
 
 
 def resources(bench: Bench, events: int) -> Pair:
@@ -71,18 +84,37 @@ def tables(bench: Bench, rows: int) -> Pair:
     return Pair(*rates)
 
 
-def hl7_messages(bench: Bench, connections: int, messages: int) -> Pair:
-    """Send HL7 v2 over so many MLLP connections, and publish as many messages by a bare loop.
+def hl7_messages(bench: Bench, connections: int, messages: int) -> Sent:
+    """Send HL7 v2 over so many MLLP connections, while nobody consumes.
 
-    One message is in flight on each connection, and as many by the loop; nobody consumes.
+    One message is in flight on each connection. The bare loop publishes as many bodies with as many
+    in flight; the bare listener takes what the publisher takes.
     """
     with bench.empty_queue():
-        barely = asyncio.run(_publish_barely(bench.broker.url, connections, messages))
-    port = _free_port()
+        loop = asyncio.run(_publish_barely(bench.broker.url, connections, messages))
+    port = free_port()
+    with bench.empty_queue(), _bare_listener(bench, port):
+        listener = asyncio.run(_send(port, connections, messages))
     listening = {"PUBLISHER_MLLP_PORT": str(port)}
     with bench.empty_queue(), bench.publisher(bench.environment() | listening) as publisher:
         publisher.wait_until_ready()
-        return Pair(asyncio.run(_send(port, connections, messages)), barely)
+        return Sent(asyncio.run(_send(port, connections, messages)), loop, listener)
+
+
+@contextmanager
+def _bare_listener(bench: Bench, port: int) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.bare_listener", str(port)]
+    with subprocess.Popen(command, env=os.environ | bench.environment()) as listener:
+        try:
+            eventually(lambda: _listens(port))
+            yield
+        finally:
+            listener.terminate()
+
+
+def _listens(port: int) -> bool:
+    with closing(socket.socket()) as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _write_table(
@@ -172,10 +204,3 @@ async def _publish_barely(url: str, in_flight: int, messages: int) -> float:
 
 # As long as what the publisher makes of a message: a version of a record with a start and a stop.
 _BODY = b"x" * 380
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port

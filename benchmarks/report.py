@@ -68,7 +68,9 @@ _METHOD = """\
 - FHIR's resources have two events each; their rate is that of events, beside as many as JSON
   Lines. A table's rows are events, read by a profile and as plain CSV with the same texts, but
   for an offset. HL7 v2's messages hold one administration, and one is in flight on each MLLP
-  connection: the bare loop publishes as many bodies of that size, each confirmed, with as many in
+  connection. The bare listener is sent the same in the same way: it publishes each frame as it is,
+  waits until that is confirmed, and answers. The bare loop has no sender, and so none of the way
+  from one and back: it publishes as many bodies of that size, each confirmed, with as many in
   flight.
 - The simple peer is an aio-pika consumer with prefetch 1 and a commit per event.
 - The bare route is FastAPI returning the same bytes; both are asked by wrk over 32 connections.

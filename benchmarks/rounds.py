@@ -41,6 +41,7 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
     known, unknown = queries.audited(bench)
     short, long = rules(_HISTORY), rules(10 * _HISTORY)
     readers = reading.readers()
+    mllp_16 = "publisher, MLLP, 16 connections"
     lines = [
         _rates("backfill to SQLite", backfill.rate, "do-nothing", nothing, 7),
         _rates("backfill to SQLite", backfill.rate, "raw insert", raw, 0.5),
@@ -51,14 +52,10 @@ def one_round(bench: Bench, file: Path, count: int) -> Round:
         _rates("publisher, FHIR NDJSON", fhir.ours, "JSON Lines", fhir.yardstick, 0.5),
         # At most 1.5 times the time.
         _rates("publisher, table by a profile", table.ours, "plain CSV", table.yardstick, 0.67),
-        _rates("publisher, MLLP, 1 connection", alone.ours, "bare loop, 1", alone.yardstick, 0.7),
-        _rates(
-            "publisher, MLLP, 16 connections",
-            together.ours,
-            "bare loop, 16",
-            together.yardstick,
-            0.7,
-        ),
+        _rates("publisher, MLLP, 1 connection", alone.ours, "bare listener", alone.listener, 0.7),
+        _rates("publisher, MLLP, 1 connection", alone.ours, "bare loop, 1", alone.loop),
+        _rates(mllp_16, together.ours, "bare listener", together.listener, 0.7),
+        _rates(mllp_16, together.ours, "bare loop, 16", together.loop),
         _rates("`/periods`, 100 events", answers.periods, "bare route", answers.bare_route, 0.5),
         _rates(
             "the same during a backfill", answers.during_backfill, "without", answers.periods, 0.5
