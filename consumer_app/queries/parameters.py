@@ -1,5 +1,6 @@
 """What a caller may give: the query of each route as one model, and how each value is read."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -23,6 +24,17 @@ def _read_place(value: object) -> Place:
         ) from None
 
 
+# What "+01:00" is read as where an address holds it unescaped.
+_SPACE_BEFORE_OFFSET = re.compile(r"(:\d\d[\d:.]*) (\d\d:\d\d)$")
+
+
+def _with_plus(value: object) -> object:
+    return _SPACE_BEFORE_OFFSET.sub(r"\1+\2", value) if isinstance(value, str) else value
+
+
+AskedInstant = Annotated[Instant, BeforeValidator(_with_plus)]
+"""A point in time whose offset's plus may have arrived as the space that it is in an address."""
+
 _PlaceText = Annotated[str, Field(json_schema_extra={"format": "place"})]
 
 Patient = Annotated[
@@ -40,8 +52,9 @@ _INSTANT = ["2021-01-01T02:00:00Z"]
 
 
 class _Query(BaseModel):
-    # FastAPI documents and reads an alias; a parameter that nothing here names is left alone.
-    model_config = ConfigDict(extra="ignore")
+    # FastAPI documents and reads an alias. A filter that is misspelt would else choose nothing, and
+    # its answer look like one to what was meant.
+    model_config = ConfigDict(extra="forbid")
 
     patient_id: Patient
 
@@ -54,15 +67,15 @@ class PeriodsQuery(_Query):
         Field(description="Only these medications; repeat it for several.", examples=["Heparin"]),
     ] = []
     from_: Annotated[
-        Instant | None,
+        AskedInstant | None,
         Field(alias="from", description="Periods that overlap [from, to).", examples=_INSTANT),
     ] = None
     to: Annotated[
-        Instant | None,
+        AskedInstant | None,
         Field(description="Periods that overlap [from, to).", examples=_INSTANT),
     ] = None
     at: Annotated[
-        Instant | None,
+        AskedInstant | None,
         Field(description="Periods that hold at that instant.", examples=_INSTANT),
     ] = None
     merge_gap: MergeGap = None

@@ -30,8 +30,8 @@ Asked = TypeVar("Asked", bound=BaseModel)
 class Form(Generic[Asked]):
     """Reads a query's model from the form in a request's body: a dependency of a route.
 
-    What is read, and what is refused, is the same as in the address: names may be repeated, others
-    are left alone, and no more is taken than fits there.
+    What is read, and what is refused, is the same as in the address: names may be repeated, those
+    of nothing that is known are for the model to judge, and no more is taken than fits there.
     """
 
     def __init__(self, model: type[Asked], note: Note) -> None:
@@ -79,9 +79,10 @@ class Form(Generic[Asked]):
         return {"requestBody": {"required": True, "content": {_TYPE: {"schema": schema}}}}
 
     def _values(self, given: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, object]]:
-        for name in self._fields.keys() & given.keys():
-            is_list = get_origin(self._fields[name].annotation) is list
-            yield name, given[name] if is_list else given[name][-1]
+        for name, values in given.items():
+            field = self._fields.get(name)
+            is_list = field is not None and get_origin(field.annotation) is list
+            yield name, values if is_list else values[-1]
 
 
 def _grouped(given: QueryParams) -> Mapping[str, Sequence[str]]:

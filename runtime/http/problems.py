@@ -2,18 +2,25 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, ValidationError
+from pydantic.fields import FieldInfo
 from starlette.requests import ClientDisconnect
 
 logger = logging.getLogger(__name__)
 
 # nginx's word for it, for the access log.
 _CLIENT_CLOSED_REQUEST = 499
+_UNKNOWN = "extra_forbidden"
+# Each unknown name is compared with all that are known, and a request can hold thousands of them.
+_MOST_TOLD = 20
 
 
 class Problem(BaseModel):
@@ -61,9 +68,8 @@ class BadParameters(Exception):
     @staticmethod
     def of(model: type[BaseModel], refusal: ValidationError) -> "BadParameters":
         """Tell why the model of a query refuses what was given."""
-        examples = _examples([model])
         return BadParameters(
-            [_problem(each["loc"][0], each["msg"], examples) for each in refusal.errors()]
+            _problems(((each["loc"][0], each) for each in refusal.errors()), [model])
         )
 
 
@@ -93,8 +99,8 @@ def answer_problems(
 
     @api.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        examples = _examples(_queries(request.scope["route"]))
-        return _answer([_problem(each["loc"][1], each["msg"], examples) for each in error.errors()])
+        refused = ((each["loc"][1], each) for each in error.errors())
+        return _answer(_problems(refused, [*_queries(request.scope["route"])]))
 
     @api.exception_handler(BadParameters)
     async def bad(_: Request, error: BadParameters) -> JSONResponse:
@@ -131,19 +137,32 @@ def _queries(route: APIRoute) -> Iterator[type[BaseModel]]:
             yield query
 
 
-def _examples(queries: Iterable[type[BaseModel]]) -> dict[str, str]:
-    """Find the first example that the models of queries declare for each of their parameters."""
-    return {
-        field.alias or name: str(field.examples[0])
+def _problems(
+    refused: Iterable[tuple[object, Mapping[str, Any]]], queries: Sequence[type[BaseModel]]
+) -> list[Problem]:
+    """Tell why parameters are refused; ``queries`` are the models that declare those known."""
+    fields = {
+        field.alias or name: field
         for query in queries
         for name, field in query.model_fields.items()
-        if field.examples
     }
+    return [_problem(str(name), error, fields) for name, error in islice(refused, _MOST_TOLD)]
 
 
-def _problem(parameter: object, reason: str, examples: Mapping[str, str]) -> Problem:
-    name = str(parameter)
-    return Problem(parameter=name, reason=reason, example=examples.get(name))
+def _problem(name: str, error: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> Problem:
+    if error["type"] == _UNKNOWN:
+        return Problem(parameter=name, reason=_unknown(name, fields))
+    examples = fields[name].examples if name in fields else None
+    return Problem(
+        parameter=name, reason=error["msg"], example=str(examples[0]) if examples else None
+    )
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"is not known: {near[0]} may be meant"
+    return f"is not known: there are {', '.join(known)}"
 
 
 def _answer(problems: Sequence[Problem]) -> JSONResponse:
