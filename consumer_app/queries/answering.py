@@ -19,6 +19,7 @@ import msgspec
 
 from consumer_app.memory import for_a_giant, for_many_events
 from consumer_app.queries.gathering import GatheredAnswer
+from consumer_app.queries.layouts import layout_of
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
@@ -107,7 +108,7 @@ async def _written(store: EventStore, query: PeriodsQuery, lane: Lane) -> End:
             return End(is_giant=True)
         # Before all else, so that it holds for all.
         last_received_at = await store.last_received_at()
-        with closing(GatheredAnswer(query)) as answer:
+        with closing(GatheredAnswer(layout_of(query))) as answer:
             async with aclosing(store.medications(*asked)) as medications:
                 async for events in medications:
                     answer.add(events)

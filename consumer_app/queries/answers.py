@@ -115,7 +115,7 @@ def lists_of(
     found: MedicationPeriods, periods: Iterable[Period], *, explain: bool
 ) -> Iterator[tuple[str, Iterable[PeriodAnswer | FullEvent]]]:
     """Yield the lists of an answer with their names, each in the order of time."""
-    yield "periods", map(_explained_period if explain else _period, periods)
+    yield "periods", map(_explained_period if explain else period_answer, periods)
     yield "anomalies", map(_anomaly, found.anomalies)
     if explain:
         yield "events", map(_explained_event, found.verdicts())
@@ -140,6 +140,10 @@ def _written(values: Iterable[Struct]) -> Iterator[bytes]:
         yield write_answer(some)[1:-1]
 
 
+read_period = msgspec.json.Decoder(PeriodAnswer).decode
+"""Reads a period that ``write_answer`` has written."""
+
+
 def answer_events(patient_id: str, events: Sequence[ReceivedEvent], limit: int) -> EventsAnswer:
     """Answer with a page of events; there is a next one where more than ``limit`` were found."""
     page = list(events[:limit])
@@ -147,7 +151,8 @@ def answer_events(patient_id: str, events: Sequence[ReceivedEvent], limit: int) 
     return EventsAnswer(patient_id, page, following)
 
 
-def _period(period: Period) -> PeriodAnswer:
+def period_answer(period: Period) -> PeriodAnswer:
+    """Answer with a period alone."""
     return PeriodAnswer(period.medication_name, period.start, period.end)
 
 

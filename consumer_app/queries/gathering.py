@@ -1,19 +1,11 @@
 """An answer about many events, for which memory is needed for one medication at a time."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from consumer_app.queries.answers import (
-    WRITTEN_AT_ONCE,
-    PeriodAnswer,
-    lists_of,
-    names_of_lists,
-    write_answer,
-    write_lists,
-)
-from consumer_app.queries.parameters import PeriodsQuery
+from consumer_app.queries.answers import WRITTEN_AT_ONCE, PeriodAnswer
+from consumer_app.queries.layouts import Layout
 from consumer_app.recorded import FullEvent
-from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.tables import microseconds
 from contracts import MedicationEvent
 
@@ -30,38 +22,32 @@ _IN_ORDER = "SELECT body FROM part WHERE list = ? ORDER BY time, medication, row
 
 
 class GatheredAnswer:
-    """The answer to a query, as ``answer_to`` gives it, from the medications one by one."""
+    """An answer as its layout gives it from all events, from the medications one by one."""
 
-    def __init__(self, query: PeriodsQuery) -> None:
-        self._query = query
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self._file = sqlite3.connect(_SOMEWHERE)
         self._file.executescript(_SET_UP)
 
     def add(self, events: Sequence[MedicationEvent]) -> None:
         """Add all events of a medication; the medications come in any order."""
-        for name, values in self._lists(events):
-            rows = ((name, *_place(value), write_answer(value)) for value in values)
+        for name, values in self._layout.lists(events):
+            rows = ((name, *_place(value), self._layout.write(value)) for value in values)
             self._file.executemany(_ADD, rows)
 
     def parts(self) -> Iterator[bytes]:
         """Yield the body, some at a time."""
-        names = names_of_lists(explain=self._query.explain)
-        return write_lists(self._query.patient_id, ((name, self._in_order(name)) for name in names))
+        return self._layout.answer_gathered(self)
+
+    def in_order(self, name: str) -> Iterator[Sequence[bytes]]:
+        """Yield a list in the order of time, some at a time."""
+        found = self._file.execute(_IN_ORDER, (name,))
+        while rows := found.fetchmany(WRITTEN_AT_ONCE):
+            yield [body for (body,) in rows]
 
     def close(self) -> None:
         """Give up the file."""
         self._file.close()
-
-    def _lists(
-        self, events: Sequence[MedicationEvent]
-    ) -> Iterator[tuple[str, Iterable[PeriodAnswer | FullEvent]]]:
-        found = medication_periods(events, self._query.merge_gap)
-        return lists_of(found, self._query.chosen(found.periods), explain=self._query.explain)
-
-    def _in_order(self, name: str) -> Iterator[bytes]:
-        found = self._file.execute(_IN_ORDER, (name,))
-        while rows := found.fetchmany(WRITTEN_AT_ONCE):
-            yield b",".join(body for (body,) in rows)
 
 
 def _place(value: PeriodAnswer | FullEvent) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -12,6 +13,7 @@ from consumer_app.queries.places import read_place
 from consumer_app.rules.periods import Period
 from consumer_app.storage.store import Place
 from contracts import Instant, MedicationName, PatientId
+from runtime.http.accepting import preferred
 from runtime.http.problems import BadParameter
 
 
@@ -59,6 +61,16 @@ class _Query(BaseModel):
     patient_id: Patient
 
 
+class Format(StrEnum):
+    """What an answer about periods can be written as."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+_FORMATS = {"application/json": Format.JSON, "text/csv": Format.CSV}
+
+
 class PeriodsQuery(_Query):
     """What can be asked of a patient's periods."""
 
@@ -83,6 +95,14 @@ class PeriodsQuery(_Query):
         bool,
         Field(description="Tell which events made each period, and why.", examples=["true"]),
     ] = False
+    format: Annotated[
+        Format | None,
+        Field(
+            description="csv: the periods alone, for a table. By default what the header `Accept` "
+            "asks for, else json.",
+            examples=["csv"],
+        ),
+    ] = None
 
     def chosen(self, periods: Iterable[Period]) -> Iterator[Period]:
         """Choose the periods that are asked for."""
@@ -92,6 +112,18 @@ class PeriodsQuery(_Query):
             if period.overlaps(self.from_, self.to)
             and (self.at is None or period.holds_at(self.at))
         )
+
+    def written_for(self, accept: str) -> "PeriodsQuery":
+        """Return the query with its format, for a client that would accept these media types.
+
+        Raises:
+            BadParameter: what is asked for can't be written so.
+
+        """
+        chosen = self.format or _FORMATS[preferred(accept, [*_FORMATS])]
+        if chosen is Format.CSV and self.explain:
+            raise BadParameter("explain", "has no place in CSV: ask for format=json", "false")
+        return self.model_copy(update={"format": chosen})
 
     def check_window(self) -> None:
         """Raise BadParameter where the window ends before it begins."""

@@ -14,10 +14,10 @@ from consumer_app.queries.answers import (
     ExplainedAnswer,
     PeriodsAnswer,
     answer_events,
-    answer_to,
     write_answer,
 )
 from consumer_app.queries.apart import AnswersApart, TooMuchForMemory
+from consumer_app.queries.layouts import layout_of
 from consumer_app.queries.parameters import EventsQuery, PeriodsQuery
 from consumer_app.storage.errors import TooManyEvents
 from consumer_app.storage.store import EventStore
@@ -26,6 +26,7 @@ from runtime.http.leaving import unless_gone
 from runtime.http.problems import BadParameter, Problems, Unavailable, Unreadable
 
 _JSON = "application/json"
+_VARY = {"Vary": "Accept"}
 _FEW_EVENTS = 200
 _TOO_MANY = "has more events than fit in memory"
 _PERIODS_FORM = forms.Form(PeriodsQuery, note_parameters)
@@ -55,6 +56,13 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "patients with many events are before this one: `Retry-After` says when to ask again",
     },
 }
+_CSV_EXAMPLE = "patient_id,medication_name,start,end\r\n2,Y,2021-01-01T02:00:00Z,\r\n"
+_PERIODS_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        **_RESPONSES[200],
+        "content": {"text/csv": {"schema": {"type": "string"}, "example": _CSV_EXAMPLE}},
+    }
+}
 
 
 def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter:
@@ -62,16 +70,19 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
     router = APIRouter(tags=["queries"], responses=_RESPONSES)
     turns = asyncio.Lock()
 
-    @router.get("/periods", response_model=PeriodsAnswer | ExplainedAnswer)
+    @router.get(
+        "/periods", response_model=PeriodsAnswer | ExplainedAnswer, responses=_PERIODS_RESPONSES
+    )
     async def periods(query: Annotated[PeriodsQuery, Query()], request: Request) -> Response:
         """Answer in which periods a patient was on each medication.
 
         A period is [start, end); `end` is null while the patient is still on the medication. The
         time filters choose among the periods; anomalies are never hidden by them. A patient of
-        whom nothing is known has empty lists.
+        whom nothing is known has empty lists. CSV has the periods alone, without the anomalies.
         """
         check_patient(request, query.patient_id)
         query.check_window()
+        query = query.written_for(",".join(request.headers.getlist("accept")))
         try:
             events, last_received_at = await store.read(query.patient_id, query.medication_name)
         except TooManyEvents:
@@ -82,8 +93,9 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
             # One at each turn of the event loop, which does all else between two of them.
             async with turns:
                 await asyncio.sleep(0)
-        body = b"".join(answer_to(query, events))
-        return Response(body, headers=_fresh(last_received_at), media_type=_JSON)
+        layout = layout_of(query)
+        body = b"".join(layout.answer(events))
+        return Response(body, headers={**layout.headers, **_VARY, **_fresh(last_received_at)})
 
     @router.get("/events", response_model=EventsAnswer)
     async def events(query: Annotated[EventsQuery, Query()], request: Request) -> Response:
@@ -96,7 +108,7 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
     @router.post(
         "/periods/_search",
         response_model=PeriodsAnswer | ExplainedAnswer,
-        responses=forms.RESPONSES,
+        responses=forms.RESPONSES | _PERIODS_RESPONSES,
         openapi_extra=_PERIODS_FORM.described(),
     )
     async def search_periods(
@@ -125,8 +137,10 @@ async def _apart(answered_apart: AnswersApart, query: PeriodsQuery) -> Response:
         answer = await answered_apart.answer(query)
     except TooMuchForMemory:
         raise _too_much(set(query.medication_name)) from None
-    headers = {"Content-Length": str(answer.size), **_fresh(answer.last_received_at)}
-    return StreamingResponse(answer.parts(), headers=headers, media_type=_JSON)
+    headers = {**layout_of(query).headers, **_VARY, **_fresh(answer.last_received_at)}
+    return StreamingResponse(
+        answer.parts(), headers={"Content-Length": str(answer.size), **headers}
+    )
 
 
 def _too_much(named: set[str]) -> BadParameter:

@@ -20,6 +20,7 @@ from sqlalchemy import text
 from consumer_app.queries import apart
 from consumer_app.queries.answers import answer_to
 from consumer_app.queries.apart import AnswersApart
+from consumer_app.queries.layouts import layout_of
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.queries.routes import LAST_RECEIVED, periods_router
 from consumer_app.recorded import RecordedEvent
@@ -111,6 +112,30 @@ async def test_many_events_are_answered_as_few_are(url: str) -> None:
             asked = PeriodsQuery.model_validate({"patient_id": "many"} | query)
             assert answer.json() == json.loads(b"".join(answer_to(asked, stored))), query
             assert LAST_RECEIVED in answer.headers
+
+
+async def test_many_events_are_answered_as_csv_as_few_are(url: str) -> None:
+    doses = [
+        MedicationEvent("many", f"Medication {number % 2}", action, time, str(number))
+        for number in range(MANY)
+        for time in [FIRST + timedelta(minutes=number // 2)]
+        for action in (Action.START, Action.STOP)
+    ]
+    asked = {"patient_id": "many", "format": "csv", "from": "2021-01-01T00:01:00Z"}
+    async with consumer_with(url, doses) as consumer:
+        answer = await consumer.ask(**asked)
+
+    first, second = (f"many,Medication {number},2021-01-01T00:01:00Z," for number in range(2))
+    end = "2021-01-01T00:01:00Z"
+    header, *rows = answer.text.splitlines()
+    assert header == "patient_id,medication_name,start,end"
+    assert rows[:2] == [f"{first}{end}", f"{second}{end}"]
+    assert len(rows) == MANY - 2
+    layout = layout_of(PeriodsQuery.model_validate(asked))
+    assert answer.content == b"".join(layout.answer(doses))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["vary"] == "Accept"
 
 
 async def test_so_are_those_of_which_some_are_of_records(url: str) -> None:
