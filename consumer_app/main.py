@@ -16,6 +16,7 @@ from consumer_app.dead_letters import DeadLetters
 from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import OPERATIONS, handle_events
 from consumer_app.queries.apart import AnswersApart
+from consumer_app.queries.fhir_routes import fhir_router
 from consumer_app.queries.routes import periods_router
 from consumer_app.replica_lag import ReplicaLag
 from consumer_app.settings import ConsumerSettings
@@ -70,6 +71,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         redoc_url=None,
     )
     api.include_router(periods_router(store, answered_apart))
+    api.include_router(fhir_router(store, answered_apart))
     api.include_router(_health(settings, store, checks))
     show_timeline(api, settings)
     answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consumer_app.audit.errors import AuditUnavailable, Unrecordable
 from consumer_app.audit.records import READ, REFRESH, Record, now
+from consumer_app.patients import asked_patient, patient_parameters
 from contracts import checked_patient
 from contracts.event import MAX_IDENTIFIER_CHARACTERS
 from runtime.access.callers import PERIODS_READ, Caller, caller_of
@@ -35,7 +36,6 @@ REFRESH_HEADER = b"x-refresh"
 """Of requests: 1 where a page asks again by itself what it was asked to show before."""
 
 _REQUEST_ID = re.compile(rb"[\w.:/+=@-]{1,128}", re.ASCII)
-_PATIENT_PARAMETER = "patient_id"
 _STATE, _ASKED = "state", "asked"
 _NOBODY = Caller("", ())
 _MINUTE_SECONDS = 60
@@ -184,8 +184,8 @@ class _Asked(NamedTuple):
             server=server,
             method=scope["method"],
             route=self.route,
-            patient=_patient(parameters),
-            parameters=_others(parameters) if caller else {},
+            patient=_patient(self.route, parameters),
+            parameters=_others(self.route, parameters) if caller else {},
             request_id=self.request_id.decode(),
         )
 
@@ -245,16 +245,15 @@ def _route(table: Table, scope: Scope) -> str | None:
     return table.template(scope) if is_of_a_patient else None
 
 
-def _patient(parameters: Parameters) -> str | None:
+def _patient(route: str, parameters: Parameters) -> str | None:
     """Return the patient who is asked about, as the events name them where that can be told."""
-    given = parameters.get(_PATIENT_PARAMETER)
-    if not given:
+    asked = asked_patient(route, parameters)
+    if asked is None:
         return None
-    # Of several, the last is answered.
     try:
-        return checked_patient(given[-1])
+        return checked_patient(asked)
     except ValueError:
-        return _cut(given[-1])
+        return _cut(asked)
 
 
 def _cut(patient: str) -> str:
@@ -263,12 +262,13 @@ def _cut(patient: str) -> str:
     return f"{patient[:MAX_IDENTIFIER_CHARACTERS]}{_CUT}"
 
 
-def _others(parameters: Parameters) -> Parameters:
+def _others(route: str, parameters: Parameters) -> Parameters:
     """Return what else is asked for, and a mark in the place of what is too long."""
+    named = patient_parameters(route)
     kept: dict[str, list[str]] = {}
     left = _MOST_CHARACTERS
     for name, values in parameters.items():
-        for value in values if name != _PATIENT_PARAMETER else ():
+        for value in values if name not in named else ():
             left -= len(name) + len(value)
             if left < 0:
                 return {**kept, _CUT: [_CUT]}

@@ -19,8 +19,7 @@ import msgspec
 
 from consumer_app.memory import for_a_giant, for_many_events
 from consumer_app.queries.gathering import GatheredAnswer
-from consumer_app.queries.layouts import layout_of
-from consumer_app.queries.parameters import PeriodsQuery
+from consumer_app.queries.layouts import Query, layout_of
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
@@ -101,7 +100,7 @@ def _listen(loop: asyncio.AbstractEventLoop, asked: asyncio.Queue[bytes]) -> Non
         os._exit(0)
 
 
-async def _written(store: EventStore, query: PeriodsQuery, lane: Lane) -> End:
+async def _written(store: EventStore, query: Query, lane: Lane) -> End:
     asked = query.patient_id, query.medication_name
     try:
         if lane is Lane.MANY and await store.has_more_than(GIANT, *asked):

@@ -15,7 +15,7 @@ from weakref import finalize
 import msgspec
 
 from consumer_app.queries.answering import COMMAND, End, Lane, read_end
-from consumer_app.queries.parameters import PeriodsQuery
+from consumer_app.queries.layouts import Query
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from runtime.child import Child
 from runtime.http.problems import Busy
@@ -87,7 +87,7 @@ class AnswersApart:
         self._giant = _Process(Lane.GIANT, environment, room)
         self._asked: dict[str, _Asked] = {}
 
-    async def answer(self, query: PeriodsQuery) -> StoredAnswer:
+    async def answer(self, query: Query) -> StoredAnswer:
         """Have a query answered. It is given up when all who asked have been cancelled.
 
         Raises:
@@ -98,7 +98,7 @@ class AnswersApart:
             UnreadableEvents: an event that is stored can't be read.
 
         """
-        key = query.model_dump_json()
+        key = repr(query)
         asked = self._asked.get(key)
         if asked is None:
             asked = self._asked[key] = _Asked(asyncio.create_task(self._answer(query)))
@@ -131,7 +131,7 @@ class AnswersApart:
         if self._asked.get(key) is asked:
             del self._asked[key]
 
-    async def _answer(self, query: PeriodsQuery) -> StoredAnswer:
+    async def _answer(self, query: Query) -> StoredAnswer:
         patience = _Patience()
         answer, end = await self._many.answer(query, patience)
         if end.is_giant or end.is_too_much:
@@ -188,7 +188,7 @@ class _Process:
         self._turn = turn
         self._child: Child | None = None
 
-    async def answer(self, query: PeriodsQuery, patience: _Patience) -> tuple[StoredAnswer, End]:
+    async def answer(self, query: Query, patience: _Patience) -> tuple[StoredAnswer, End]:
         async with patience.turn(self._turn):
             return await self._ask_in_time(query)
 
@@ -197,7 +197,7 @@ class _Process:
         child, self._child = self._child, None
         return None if child is None else await child.end()
 
-    async def _ask_in_time(self, query: PeriodsQuery) -> tuple[StoredAnswer, End]:
+    async def _ask_in_time(self, query: Query) -> tuple[StoredAnswer, End]:
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 answer, end = await self._ask(query)
@@ -215,7 +215,7 @@ class _Process:
             await self.dismiss()
         return answer, end
 
-    async def _ask(self, query: PeriodsQuery) -> tuple[StoredAnswer, End]:
+    async def _ask(self, query: Query) -> tuple[StoredAnswer, End]:
         if self._child is None or self._child.has_ended:
             self._child = await Child.start((*COMMAND, self._lane), self._environment)
         await self._child.ask(pickle.dumps(query))

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 from consumer_app.queries.answers import WRITTEN_AT_ONCE, PeriodAnswer
-from consumer_app.queries.layouts import Layout
+from consumer_app.queries.layout import Layout
 from consumer_app.recorded import FullEvent
 from consumer_app.storage.tables import microseconds
 from contracts import MedicationEvent

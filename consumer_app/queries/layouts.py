@@ -1,49 +1,29 @@
-"""How answers are laid out: from all events of a patient, or from the medications one by one."""
+"""How the answers about periods are laid out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import ClassVar
 
 from consumer_app.queries import answers
 from consumer_app.queries.answers import PeriodAnswer, period_answer, read_period, write_answer
 from consumer_app.queries.csv_rows import HEADER, csv_rows
+from consumer_app.queries.layout import Gathered, Layout, Lists
 from consumer_app.queries.parameters import Format, PeriodsQuery
+from consumer_app.queries.statement_search import StatementsQuery
+from consumer_app.queries.statements import Statements
 from consumer_app.recorded import FullEvent
 from consumer_app.rules.periods import medication_periods
 from contracts import MedicationEvent
 
-Lists = Iterable[tuple[str, Iterable[PeriodAnswer | FullEvent]]]
-"""The lists of an answer by their names, each in the order of time."""
+Query = PeriodsQuery | StatementsQuery
 
-
-class Gathered(Protocol):
-    """The lists of an answer, gathered from the medications: each value as it is written."""
-
-    def in_order(self, name: str) -> Iterator[Sequence[bytes]]:
-        """Yield a list in the order of time, some at a time."""
-
-
-class Layout(Protocol):
-    """Lays out the answer to a query."""
-
-    headers: ClassVar[Mapping[str, str]]
-
-    def answer(self, events: Iterable[MedicationEvent]) -> Iterator[bytes]:
-        """Answer from all events; of the body, some at a time."""
-
-    def lists(self, events: Iterable[MedicationEvent]) -> Lists:
-        """Yield what the answer has of a medication, from all events of it."""
-
-    def write(self, value: PeriodAnswer | FullEvent) -> bytes:
-        """Write what ``lists`` yields, as it is gathered."""
-
-    def answer_gathered(self, gathered: Gathered) -> Iterator[bytes]:
-        """Answer from what was gathered; of the body, some at a time."""
+_VARY = {"Vary": "Accept"}
 
 
 class _Json:
     """The periods, the anomalies and, to explain, all events."""
 
-    headers: ClassVar[Mapping[str, str]] = {"Content-Type": "application/json"}
+    headers: ClassVar[Mapping[str, str]] = {"Content-Type": "application/json", **_VARY}
 
     def __init__(self, query: PeriodsQuery) -> None:
         self._query = query
@@ -72,6 +52,7 @@ class _Csv:
         "Content-Type": "text/csv; charset=utf-8; header=present",
         # Who keeps the file tells by its folder whose it is: a name is seen by many programs.
         "Content-Disposition": 'attachment; filename="periods.csv"',
+        **_VARY,
     }
 
     def __init__(self, query: PeriodsQuery) -> None:
@@ -97,6 +78,8 @@ class _Csv:
         return map(period_answer, self._query.chosen(found.periods))
 
 
-def layout_of(query: PeriodsQuery) -> Layout:
+def layout_of(query: Query) -> Layout:
     """Find how the answer to a query is laid out: as JSON where nothing else is asked for."""
+    if isinstance(query, StatementsQuery):
+        return Statements(query, datetime.now(UTC))
     return _Csv(query) if query.format is Format.CSV else _Json(query)

@@ -12,7 +12,7 @@ from runtime.http.bodies import Bodies, BodyRefused
 from runtime.http.heads import MAX_HEAD_BYTES
 from runtime.http.problems import BadParameters, Refusal
 
-_TYPE = "application/x-www-form-urlencoded"
+FORM = "application/x-www-form-urlencoded"
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     408: {"model": Refusal, "description": "The form has not come within a minute"},
@@ -27,33 +27,26 @@ Note = Callable[[Scope, Mapping[str, Sequence[str]]], None]
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
-class Form(Generic[Asked]):
-    """Reads a query's model from the form in a request's body: a dependency of a route.
+class GivenForm:
+    """Reads the form in a request's body: no more is taken than fits in an address."""
 
-    What is read, and what is refused, is the same as in the address: names may be repeated, those
-    of nothing that is known are for the model to judge, and no more is taken than fits there.
-    """
-
-    def __init__(self, model: type[Asked], note: Note) -> None:
+    def __init__(self, note: Note) -> None:
         """Have ``note`` told of what is asked for, before it is read."""
-        self._model = model
         self._note = note
         self._bodies = Bodies(MAX_HEAD_BYTES)
-        self._fields = {field.alias or name: field for name, field in model.model_fields.items()}
 
-    async def __call__(self, request: Request) -> Asked:
-        """Read it.
+    async def given(self, request: Request) -> Mapping[str, Sequence[str]]:
+        """Return the values by their names.
 
         Raises:
             HTTPException: 415, it is no form in UTF-8; 413 or 408, it is too long or slow.
-            BadParameters: a parameter is missing or wrong.
 
         """
         _check_type(request.headers.get("content-type", ""))
         try:
             async with self._bodies.of(request) as body:
                 # Some write letters as they are, such as curl.
-                given = _grouped(QueryParams(body.decode()))
+                given = grouped(QueryParams(body.decode()))
         except BodyRefused as error:
             # Nobody reads the rest of it.
             headers = {"Connection": "close"}
@@ -61,6 +54,30 @@ class Form(Generic[Asked]):
         except UnicodeError:
             raise HTTPException(415, "the body: it is not UTF-8") from None
         self._note(request.scope, given)
+        return given
+
+
+class Form(GivenForm, Generic[Asked]):
+    """Reads a query's model from the form in a request's body: a dependency of a route.
+
+    What is read, and what is refused, is the same as in the address: names may be repeated, and
+    those of nothing that is known are for the model to judge.
+    """
+
+    def __init__(self, model: type[Asked], note: Note) -> None:
+        super().__init__(note)
+        self._model = model
+        self._fields = {field.alias or name: field for name, field in model.model_fields.items()}
+
+    async def __call__(self, request: Request) -> Asked:
+        """Read it.
+
+        Raises:
+            HTTPException: as ``given`` raises it.
+            BadParameters: a parameter is missing or wrong.
+
+        """
+        given = await self.given(request)
         try:
             return self._model.model_validate(dict(self._values(given)))
         except ValidationError as error:
@@ -76,7 +93,7 @@ class Form(Generic[Asked]):
                 parameter["anyOf"] = [each for each in kinds if each != {"type": "null"}]
             if "default" in parameter and parameter["default"] is None:
                 del parameter["default"]
-        return {"requestBody": {"required": True, "content": {_TYPE: {"schema": schema}}}}
+        return {"requestBody": {"required": True, "content": {FORM: {"schema": schema}}}}
 
     def _values(self, given: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, object]]:
         for name, values in given.items():
@@ -85,7 +102,7 @@ class Form(Generic[Asked]):
             yield name, values if is_list else values[-1]
 
 
-def _grouped(given: QueryParams) -> Mapping[str, Sequence[str]]:
+def grouped(given: QueryParams) -> Mapping[str, Sequence[str]]:
     """Give the values by their names: to look for those of one name takes as long as for all."""
     values: dict[str, list[str]] = {}
     for name, value in given.multi_items():
@@ -94,5 +111,5 @@ def _grouped(given: QueryParams) -> Mapping[str, Sequence[str]]:
 
 
 def _check_type(content_type: str) -> None:
-    if content_type.partition(";")[0].strip().lower() != _TYPE:
-        raise HTTPException(415, f"the header Content-Type must be {_TYPE}")
+    if content_type.partition(";")[0].strip().lower() != FORM:
+        raise HTTPException(415, f"the header Content-Type must be {FORM}")

@@ -20,9 +20,12 @@ from sqlalchemy import text
 from consumer_app.queries import apart
 from consumer_app.queries.answers import answer_to
 from consumer_app.queries.apart import AnswersApart
+from consumer_app.queries.fhir_routes import fhir_router
 from consumer_app.queries.layouts import layout_of
 from consumer_app.queries.parameters import PeriodsQuery
-from consumer_app.queries.routes import LAST_RECEIVED, periods_router
+from consumer_app.queries.reader import LAST_RECEIVED
+from consumer_app.queries.routes import periods_router
+from consumer_app.queries.statement_search import StatementsQuery
 from consumer_app.recorded import RecordedEvent
 from consumer_app.storage import postgres, sqlite
 from consumer_app.storage.backend import EVENTS_A_TRIP, MOST_EVENTS, Found
@@ -74,6 +77,7 @@ class Consumer:
         self.apart = answered_apart
         api = FastAPI()
         api.include_router(periods_router(store, answered_apart))
+        api.include_router(fhir_router(store, answered_apart))
         answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
         self._client = AsyncClient(transport=ASGITransport(let_in(api)), base_url="http://consumer")
 
@@ -81,7 +85,7 @@ class Consumer:
         return await self.ask_for("/periods", **query)
 
     async def ask_for(self, path: str, **query: Any) -> Response:  # noqa: ANN401
-        return await self._client.get(path, params=query)
+        return await self._client.get(path, params=query or None)
 
 
 @asynccontextmanager
@@ -114,15 +118,19 @@ async def test_many_events_are_answered_as_few_are(url: str) -> None:
             assert LAST_RECEIVED in answer.headers
 
 
-async def test_many_events_are_answered_as_csv_as_few_are(url: str) -> None:
-    doses = [
+def doses(count: int) -> list[MedicationEvent]:
+    """Give a period of zero length for each minute to each of two medications."""
+    return [
         MedicationEvent("many", f"Medication {number % 2}", action, time, str(number))
-        for number in range(MANY)
+        for number in range(count)
         for time in [FIRST + timedelta(minutes=number // 2)]
         for action in (Action.START, Action.STOP)
     ]
+
+
+async def test_many_events_are_answered_as_csv_as_few_are(url: str) -> None:
     asked = {"patient_id": "many", "format": "csv", "from": "2021-01-01T00:01:00Z"}
-    async with consumer_with(url, doses) as consumer:
+    async with consumer_with(url, doses(MANY)) as consumer:
         answer = await consumer.ask(**asked)
 
     first, second = (f"many,Medication {number},2021-01-01T00:01:00Z," for number in range(2))
@@ -132,10 +140,37 @@ async def test_many_events_are_answered_as_csv_as_few_are(url: str) -> None:
     assert rows[:2] == [f"{first}{end}", f"{second}{end}"]
     assert len(rows) == MANY - 2
     layout = layout_of(PeriodsQuery.model_validate(asked))
-    assert answer.content == b"".join(layout.answer(doses))
+    assert answer.content == b"".join(layout.answer(doses(MANY)))
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.headers["content-length"] == str(len(answer.content))
     assert answer.headers["vary"] == "Accept"
+
+
+async def test_many_events_are_answered_as_statements_page_by_page_as_few_are(url: str) -> None:
+    base = "http://consumer/fhir"
+    given = {"patient": ["many"], "effective": ["ge2021-01-01T00:01:00Z"], "_count": ["1000"]}
+    async with consumer_with(url, doses(MANY)) as consumer:
+        first = await consumer.ask_for(
+            "/fhir/MedicationStatement", **{name: value for name, (value,) in given.items()}
+        )
+        following = {each["relation"]: each["url"] for each in first.json()["link"]}["next"]
+        second = await consumer.ask_for(following.removeprefix("http://consumer"))
+
+    asked = StatementsQuery.read(given, base, is_strict=True)
+    assert first.content == b"".join(layout_of(asked).answer(doses(MANY)))
+    assert first.headers["content-type"] == "application/fhir+json"
+    assert LAST_RECEIVED in first.headers
+    for bundle, count in ((first.json(), 1000), (second.json(), MANY - 1002)):
+        assert (bundle["total"], len(bundle["entry"])) == (MANY - 2, count)
+    starts = [
+        entry["resource"]["effectivePeriod"]["start"]
+        for bundle in (first.json(), second.json())
+        for entry in bundle["entry"]
+    ]
+    assert starts == sorted(starts)
+    assert starts[::2] == [
+        f"2021-01-01T{minute // 60:02}:{minute % 60:02}:00Z" for minute in range(1, MANY // 2 + 1)
+    ]
 
 
 async def test_so_are_those_of_which_some_are_of_records(url: str) -> None:

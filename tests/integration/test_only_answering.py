@@ -13,7 +13,7 @@ import httpx
 import pytest
 import stamina
 
-from consumer_app.queries.routes import LAST_RECEIVED
+from consumer_app.queries.reader import LAST_RECEIVED
 from consumer_app.storage.backend import MOST_EVENTS
 from consumer_app.storage.errors import DatabaseUnavailable
 from consumer_app.storage.schema import Terms

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from consumer_app.queries.routes import LAST_RECEIVED
+from consumer_app.queries.reader import LAST_RECEIVED
 from consumer_app.replica_lag import ReplicaLag
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
 from consumer_app.storage.store import EventStore, HistoryKey, HistorySize

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from consumer_app.queries.apart import AnswersApart
-from consumer_app.queries.routes import LAST_RECEIVED, periods_router
+from consumer_app.queries.reader import LAST_RECEIVED
+from consumer_app.queries.routes import periods_router
 from consumer_app.storage.store import EventStore
 from tests.callers import let_in
 from tests.runs import event

@@ -14,7 +14,8 @@ from consumer_app.access import ROUTES
 from consumer_app.audit.answers import RecordedAnswers
 from consumer_app.audit.records import Record
 from consumer_app.queries.apart import AnswersApart
-from consumer_app.queries.routes import LAST_RECEIVED, periods_router
+from consumer_app.queries.reader import LAST_RECEIVED
+from consumer_app.queries.routes import periods_router
 from consumer_app.storage.errors import DatabaseUnavailable
 from consumer_app.storage.store import EventStore
 from contracts import explain_event

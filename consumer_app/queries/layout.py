@@ -1,0 +1,36 @@
+"""What lays out an answer: from all events of a patient, or from the medications one by one."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar, Protocol
+
+from consumer_app.queries.answers import PeriodAnswer
+from consumer_app.recorded import FullEvent
+from contracts import MedicationEvent
+
+Lists = Iterable[tuple[str, Iterable[PeriodAnswer | FullEvent]]]
+"""The lists of an answer by their names, each in the order of time."""
+
+
+class Gathered(Protocol):
+    """The lists of an answer, gathered from the medications: each value as it is written."""
+
+    def in_order(self, name: str) -> Iterator[Sequence[bytes]]:
+        """Yield a list in the order of time, some at a time."""
+
+
+class Layout(Protocol):
+    """Lays out the answer to a query."""
+
+    headers: ClassVar[Mapping[str, str]]
+
+    def answer(self, events: Iterable[MedicationEvent]) -> Iterator[bytes]:
+        """Answer from all events; of the body, some at a time."""
+
+    def lists(self, events: Iterable[MedicationEvent]) -> Lists:
+        """Yield what the answer has of a medication, from all events of it."""
+
+    def write(self, value: PeriodAnswer | FullEvent) -> bytes:
+        """Write what ``lists`` yields, as it is gathered."""
+
+    def answer_gathered(self, gathered: Gathered) -> Iterator[bytes]:
+        """Answer from what was gathered; of the body, some at a time."""
