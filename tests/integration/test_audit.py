@@ -101,7 +101,9 @@ def serving(environment: dict[str, str], folder: Path, *options: str) -> Iterato
 
 
 def ask(service: ServiceProcess, path: str = "/periods", **headers: str) -> httpx.Response:
-    query = {"patient_id": PATIENT, "medication_name": "audited-drug"}
+    query = {"patient_id": PATIENT}
+    if path == "/periods":
+        query["medication_name"] = "audited-drug"
     return httpx.get(f"{service.url}{path}", params=query, headers=headers, timeout=30)
 
 

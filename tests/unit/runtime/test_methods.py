@@ -16,7 +16,11 @@ from publisher_app.settings import PublisherSettings
 from runtime.access.routes import Routes
 from runtime.http.app import HttpApp
 
-QUERIES: Mapping[str, Any] = {"/periods": {"patient_id": "2"}, "/events": {"patient_id": "2"}}
+QUERIES: Mapping[str, Any] = {
+    "/periods": {"patient_id": "2"},
+    "/events": {"patient_id": "2"},
+    "/fhir/MedicationStatement": {"patient": "2"},
+}
 FILES = ["/static/documentation/asyncapi.mjs", "/static/vendor/none.js", "/none"]
 
 
