@@ -11,6 +11,9 @@ logger = logging.getLogger(__name__)
 
 def configure_logs(level: str) -> None:
     """Send all logs to standard error, and libraries' only from WARNING on."""
+    # A line has none of these, and takes a quarter less time without:
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING
     )

@@ -64,8 +64,10 @@ def _is_asked_for(condition: str, problem: Wrong | None) -> bool:
 
 
 def _written(header: Segment | None, code: str, problem: Wrong | None, now: datetime) -> bytes:
+    stamp = f"{now.astimezone(UTC):%Y%m%d%H%M%S%f}"
+    time = f"{stamp[:14]}+0000"
     if header is None:
-        segments = [f"MSH|^~\\&|||||{_time(now)}||ACK|{now:%Y%m%d%H%M%S%f}|P|2.5", f"MSA|{code}|"]
+        segments = [f"MSH|^~\\&|||||{time}||ACK|{stamp}|P|2.5", f"MSA|{code}|"]
         return _joined(segments, "ascii")
     d = header.delimiters
     control = header.raw(10)
@@ -77,10 +79,10 @@ def _written(header: Segment | None, code: str, problem: Wrong | None, now: date
         header.raw(6),
         header.raw(3),
         header.raw(4),
-        _time(now),
+        time,
         "",
         d.component.join(filter(None, ("ACK", trigger, "ACK" if trigger else ""))),
-        f"{now:%Y%m%d%H%M%S%f}",
+        stamp,
         header.raw(11),
         header.raw(12),
         *[""] * 5,
@@ -113,10 +115,6 @@ def _release(version: str) -> tuple[int, ...]:
         return tuple(int(part) for part in version.split("."))
     except ValueError:
         return _FIRST_WITH_ERR_3
-
-
-def _time(now: datetime) -> str:
-    return f"{now.astimezone(UTC):%Y%m%d%H%M%S}+0000"
 
 
 def _joined(segments: list[str], charset: str) -> bytes:

@@ -27,7 +27,7 @@ from publisher_app.formats.hl7.errors import (
 )
 from publisher_app.formats.hl7.messages import Message, Segment
 from publisher_app.formats.hl7.options import Hl7Options, Word
-from publisher_app.formats.hl7.times import has_offset, offset_of, read
+from publisher_app.formats.hl7.times import offset_of, read
 from publisher_app.formats.mapping import NoEvent
 from publisher_app.formats.versions import digest_of, written_time
 
@@ -77,6 +77,7 @@ class Administrations:
         self._options = options
         self._notes = notes
         self._sent = message.header.text(7)
+        self._offset = offset_of(self._sent)
         self._times: dict[str, datetime] = {}
 
     def versions(self) -> Iterator[RecordVersion]:
@@ -251,9 +252,9 @@ class Administrations:
             raise Wrong(REQUIRED, where, "is missing")
         if (known := self._times.get(text)) is not None:
             return known
-        if self._options.zone is None and not has_offset(text) and has_offset(self._sent):
+        if self._options.zone is None and self._offset and not offset_of(text):
             self._notes[BY_OFFSET_OF_HEADER] += 1
-        time = self._times[text] = read(where, text, self._options.zone, offset_of(self._sent))
+        time = self._times[text] = read(where, text, self._options.zone, self._offset)
         return time
 
 

@@ -69,9 +69,9 @@ class Segment(NamedTuple):
     def text(self, field: int, component: int = 1) -> str:
         """Give a component of a field's first repetition, as text."""
         found = self.raw(field)
-        if component == 1 and (not found or found.isalnum()):  # as most are
+        if not found or (component == 1 and found.isalnum()):  # as most are
             return found
-        return self.component(self.repetitions(field)[0], component)
+        return self.component(found.partition(self.delimiters.repetition)[0], component)
 
     def component(self, repetition: str, component: int) -> str:
         """Give a component as text. A raw ``&`` stays, as it does in names."""

@@ -21,11 +21,6 @@ def offset_of(text: str) -> str:
     return found[0] if found else ""
 
 
-def has_offset(text: str) -> bool:
-    """Say whether a time is written with its offset."""
-    return bool(offset_of(text))
-
-
 def read(where: str, text: str, zone: ZoneInfo | None, usual_offset: str) -> datetime:
     """Read a time: by its own offset, else in the zone, else by the usual offset.
 
@@ -38,9 +33,12 @@ def read(where: str, text: str, zone: ZoneInfo | None, usual_offset: str) -> dat
         is_day = re.fullmatch(r"\d{4}(\d\d){0,2}", text.strip(), re.ASCII)
         why = "is a day without the time of day" if is_day else "is no HL7 time"
         raise Wrong(DATA_TYPE, where, f"{why}: write it like 20210101020000+0000")
-    time = f"{found['hour']}{found['minute'] or '00'}{found['second'] or ''}"
-    offset = found["offset"] or ("" if zone else usual_offset)
+    day, hour, minute, second, offset = found.groups()
+    offset = offset or ("" if zone else usual_offset)
+    # As most times are written elsewhere, which is read in a third of the time.
+    date = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    zoned = f"{offset[:3]}:{offset[3:]}" if len(offset) > 1 else offset
     try:
-        return read_time(f"{found['day']}T{time}{offset}", zone)
+        return read_time(f"{date}T{hour}:{minute or '00'}:{second or '00'}{zoned}", zone)
     except ValueError as error:
         raise Wrong(DATA_TYPE, where, str(error)) from None
