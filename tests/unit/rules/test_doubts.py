@@ -1,0 +1,153 @@
+"""Doubts: what is so by the rules, and yet somebody should look at."""
+
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer_app.rules.doubts import Arrival, Doubt, DoubtKind, doubts
+from consumer_app.rules.periods import MedicationPeriods, medication_periods
+from contracts import Action, MedicationEvent
+from tests.records import BEGIN, any_event
+from tests.unit.rules.notation import events, hour, hours
+
+QUIET = timedelta(days=7)
+
+
+def doubted(text: str, now: float, merge_gap: timedelta | None = None) -> list[list[str]]:
+    """Write the doubts of each period: ``nothing_reported A 0``."""
+    found = medication_periods(events(text), merge_gap)
+    return [[*map(written, each)] for each in doubts(found, hour(now), QUIET)]
+
+
+def written(doubt: Doubt) -> str:
+    order = "" if doubt.order_id is None else f" {doubt.order_id}"
+    return f"{doubt.kind}{order} {(doubt.time - hour(0)) / hours(1):g}"
+
+
+def test_a_period_that_ended_as_it_was_reported_is_not_doubted() -> None:
+    assert doubted("start 0, stop 1", now=10_000) == [[]]
+
+
+def test_an_order_that_goes_on_is_doubted_once_nothing_was_reported_for_long() -> None:
+    assert doubted("start 0", now=168) == [[]]
+    assert doubted("start 0", now=168.1) == [["nothing_reported 0"]]
+
+
+def test_any_report_on_the_order_says_that_somebody_looked_at_it() -> None:
+    assert doubted("start 0, start 100", now=200) == [[]]
+    assert doubted("start 0, stop 90, cancel_stop 100", now=200) == [[]]
+    assert doubted("A: start 0; B: start 100", now=200) == [["nothing_reported A 0"]]
+
+
+def test_an_order_that_goes_on_is_doubted_where_another_was_stopped_meanwhile() -> None:
+    assert doubted("A: start 0; B: start 1, stop 2", now=3) == [["other_order_stopped A 2"]]
+    assert doubted("A: start 5; B: start 1, stop 2", now=6) == [[], []]
+
+
+def test_a_stop_of_the_order_itself_is_none_of_another() -> None:
+    assert doubted("A: start 0, stop 1, start 2", now=3) == [[], []]
+
+
+def test_a_stop_that_is_planned_has_stopped_nothing_yet() -> None:
+    assert doubted("A: start 0; B: start 1, stop 9", now=3) == [["in_future B 9"]]
+
+
+def test_what_lies_in_the_future_is_a_plan() -> None:
+    assert doubted("start 5", now=3) == [["in_future 5"]]
+    assert doubted("start 0, stop 5", now=3) == [["in_future 5"]]
+    assert doubted("start 0, stop 3", now=3) == [[]]
+
+
+def test_a_planned_start_is_not_doubted_as_one_that_goes_on() -> None:
+    assert doubted("A: start 0, stop 1; B: start 900", now=800) == [[], ["in_future B 900"]]
+
+
+def test_each_order_of_a_joined_period_is_doubted_for_itself() -> None:
+    text = "A: start 0; B: start 1; C: start 2, stop 3"
+    assert doubted(text, now=300) == [
+        [
+            "nothing_reported A 0",
+            "nothing_reported B 1",
+            "other_order_stopped A 3",
+            "other_order_stopped B 3",
+        ]
+    ]
+
+
+def test_a_doubt_is_told_of_the_period_that_its_order_is_part_of() -> None:
+    assert doubted("A: start 0, stop 5; B: start 5, stop 5; C: start 5, stop 9", now=6) == [
+        [],
+        [],
+        ["in_future C 9"],
+    ]
+    assert doubted("A: start 0, stop 5; C: start 6, stop 9", now=6, merge_gap=hours(1)) == [
+        ["in_future C 9"]
+    ]
+
+
+def late(received: float, *, is_of_run: bool = False) -> list[list[Doubt]]:
+    found = medication_periods(events("start 0, stop 9"))
+    arrivals = {
+        event: Arrival(hour(received) if event.action is Action.START else hour(9), is_of_run)
+        for event in events("start 0, stop 9")
+    }
+    return doubts(found, hour(10), QUIET, arrivals)
+
+
+def test_what_was_reported_more_than_an_hour_late_is_told_with_when_it_arrived() -> None:
+    assert late(1) == [[]]
+    told = Doubt(DoubtKind.REPORTED_LATE, None, hour(0), hour(1.5))
+    assert late(1.5) == [[told]]
+
+
+def test_what_a_run_brings_tells_of_the_past_and_is_never_late() -> None:
+    assert late(5, is_of_run=True) == [[]]
+
+
+@st.composite
+def any_patient(draw: st.DrawFn) -> list[MedicationEvent]:
+    listed = draw(st.lists(any_event, max_size=12))
+    return [each for each in listed if each.patient_id == "1"]
+
+
+@given(any_patient(), st.integers(-2, 400), st.sampled_from([None, hours(0), hours(2)]), st.data())
+def test_doubts_depend_on_what_was_reported_and_on_the_clock_alone(
+    reported: list[MedicationEvent], now: int, gap: timedelta | None, data: st.DataObject
+) -> None:
+    at = BEGIN + hours(now)
+    anew = data.draw(st.permutations(reported))
+    expected = doubts(medication_periods(reported, gap), at, QUIET)
+    assert doubts(medication_periods(anew, gap), at, QUIET) == expected
+
+
+@given(any_patient(), st.integers(-2, 400), st.sampled_from([None, hours(0), hours(2)]))
+def test_each_doubt_stands_at_a_period_that_gives_rise_to_it(
+    reported: list[MedicationEvent], now: int, gap: timedelta | None
+) -> None:
+    at = BEGIN + hours(now)
+    found = medication_periods(reported, gap)
+    told = doubts(found, at, QUIET)
+    assert len(told) == len(found.periods)
+    for period, of_period in zip(found.periods, told, strict=True):
+        for doubt in of_period:
+            if doubt.kind is DoubtKind.IN_FUTURE:
+                assert doubt.time > at
+                assert period.start <= doubt.time
+                assert period.end is None or doubt.time <= period.end
+            else:
+                assert period.holds_at(at)
+                assert period.end is None
+    assert silent(found, at) == sum(
+        doubt.kind is DoubtKind.NOTHING_REPORTED for each in told for doubt in each
+    )
+
+
+def silent(found: MedicationPeriods, at: datetime) -> int:
+    """Count by definition the orders that go on, and of which nothing was reported for long."""
+    count = 0
+    for history in found.histories:
+        last = max(verdict.event.event_time for verdict in history.verdicts())
+        begun = history.is_open and history.opened[-1].event_time <= at
+        count += begun and at - last > QUIET
+    return count
