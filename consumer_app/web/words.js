@@ -1,6 +1,7 @@
 // Times, durations, and what the service says, in words.
 
 export const MINUTE = 60_000;
+export const DAY = 86_400_000;
 
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -29,7 +30,7 @@ export function range({ left, right }) {
   return day.formatRange(left, right);
 }
 
-const units = [["d", 86_400_000], ["h", 3_600_000], ["min", MINUTE], ["s", 1_000], ["ms", 1]];
+const units = [["d", DAY], ["h", 3_600_000], ["min", MINUTE], ["s", 1_000], ["ms", 1]];
 
 /** The two largest units of a duration: a ward asks for days and hours, not for seconds. */
 export function duration(milliseconds) {
