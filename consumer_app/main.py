@@ -70,7 +70,7 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
         docs_url=None,
         redoc_url=None,
     )
-    api.include_router(periods_router(store, answered_apart))
+    api.include_router(periods_router(store, answered_apart, settings.quiet_after))
     api.include_router(fhir_router(store, answered_apart))
     api.include_router(_health(settings, store, checks))
     show_timeline(api, settings)

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
+from consumer_app.durations import Duration
+from consumer_app.rules.doubts import USUAL_QUIET
 from consumer_app.storage.database import check_database_url
 from consumer_app.storage.schema import Terms
 from runtime.access.oidc_settings import default_if_empty
@@ -49,6 +51,8 @@ class ConsumerSettings(ServiceSettings):
     """For one that only answers, from a replica: behind by more seconds it is not ready."""
     prefetch: Annotated[int, Field(ge=1, le=10_000)] = 250
     """Messages that are taken from the queue before they are acknowledged."""
+    quiet_after: Annotated[Duration, Field(validate_default=False)] = USUAL_QUIET
+    """For so long nothing may be reported on an order that goes on; then ``doubts`` say so."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def terms(self, partitions: int = 0) -> Terms:

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import threading
 from contextlib import aclosing, closing
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,7 +19,8 @@ import msgspec
 
 from consumer_app.memory import for_a_giant, for_many_events
 from consumer_app.queries.gathering import GatheredAnswer
-from consumer_app.queries.layouts import Query, layout_of
+from consumer_app.queries.layouts import AsOf, Query, layout_of
+from consumer_app.rules.doubts import LATE
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
@@ -86,7 +87,7 @@ async def _main(lane: Lane) -> None:
     async with opened as store:
         while True:
             query = pickle.loads(await asked.get())  # noqa: S301 - of our own parent
-            end = await _written(store, query, lane)
+            end = await _written(store, query, lane, settings.quiet_after)
             end.is_too_much |= ran_out.is_set()
             say(b"0\n" + _write_end(end) + b"\n")
 
@@ -100,19 +101,23 @@ def _listen(loop: asyncio.AbstractEventLoop, asked: asyncio.Queue[bytes]) -> Non
         os._exit(0)
 
 
-async def _written(store: EventStore, query: Query, lane: Lane) -> End:
+async def _written(store: EventStore, query: Query, lane: Lane, quiet: timedelta) -> End:
     asked = query.patient_id, query.medication_name
     try:
         if lane is Lane.MANY and await store.has_more_than(GIANT, *asked):
             return End(is_giant=True)
         # Before all else, so that it holds for all.
         last_received_at = await store.last_received_at()
-        with closing(GatheredAnswer(layout_of(query))) as answer:
-            async with aclosing(store.medications(*asked)) as medications:
-                async for events in medications:
-                    answer.add(events)
-                    # The list is in use until there is the next one.
-                    events.clear()
+        newest = await store.newest(query.patient_id) if query.doubts else None
+        layout = layout_of(query, AsOf(datetime.now(UTC), quiet))
+        with closing(GatheredAnswer(layout, newest)) as answer:
+            late = LATE if query.doubts else None
+            async with aclosing(store.medications(*asked, late)) as medications:
+                async for reports in medications:
+                    answer.add(reports)
+                    # They are in use until there are the next ones.
+                    reports.events.clear()
+                    reports.late.clear()
             for part in answer.parts():
                 say(b"%d\n" % len(part) + part)
     except UnreadableEvents:

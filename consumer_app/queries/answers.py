@@ -1,18 +1,20 @@
 """What is answered: structs that are written as they are, and described by the same fields."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import islice, repeat, starmap
 from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import astuple
 from pydantic import Field
 
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.queries.places import write_place
 from consumer_app.recorded import FullEvent
+from consumer_app.rules.doubts import Doubt, DoubtKind
 from consumer_app.rules.histories import Role, Verdict
 from consumer_app.rules.periods import (
     Anomaly,
@@ -29,6 +31,29 @@ write_answer = msgspec.json.Encoder().encode
 
 WRITTEN_AT_ONCE = 1_000
 
+WrittenLists = Iterable[tuple[str, Iterable[bytes]]]
+"""Lists by their names, as they are written in parts."""
+Doubts = Sequence[Doubt] | UnsetType
+"""Those of a period, or that none are told."""
+_UNDOUBTED: Iterable[Doubts] = repeat(UNSET)
+
+
+class DoubtAnswer(Described, frozen=True):
+    """Why a period deserves a second look."""
+
+    kind: DoubtKind
+    order_id: Annotated[str | None, Field(description="The order that it is about.")]
+    time: Annotated[
+        datetime,
+        Field(
+            description="in_future, reported_late: when it happens or happened. nothing_reported: "
+            "when the last happened that was. other_order_stopped: when that was stopped."
+        ),
+    ]
+    received_at: Annotated[
+        datetime | None, Field(description="reported_late: when the report arrived; else null.")
+    ]
+
 
 class PeriodAnswer(Described, frozen=True):
     """[start, end): the end itself is outside."""
@@ -38,6 +63,17 @@ class PeriodAnswer(Described, frozen=True):
     end: Annotated[
         datetime | None, Field(description="null while the patient is still on the medication.")
     ]
+    doubts: (
+        Annotated[list[DoubtAnswer], Field(description="With doubts=true: by kind and order.")]
+        | UnsetType
+    ) = UNSET
+
+
+class WithoutEffect(Described, frozen=True):
+    """How many events had no effect on the periods for one reason."""
+
+    reason: Reason
+    count: int
 
 
 class AnomalyAnswer(FullEvent, frozen=True, kw_only=True):
@@ -52,9 +88,26 @@ class PeriodsAnswer(Described, frozen=True):
     patient_id: str
     periods: Annotated[Sequence[PeriodAnswer], Field(description="By start, then medication.")]
     anomalies: Annotated[list[AnomalyAnswer], Field(description="By event time, then medication.")]
+    last_received_at: (
+        Annotated[
+            datetime | None,
+            Field(
+                description="With doubts=true: when the newest report about the patient arrived, "
+                "of whichever medication; null where nothing is stored."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    without_effect: (
+        Annotated[
+            list[WithoutEffect],
+            Field(description="With doubts=true: the anomalies by their reasons, the most first."),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
-class ExplainedPeriod(PeriodAnswer, frozen=True):
+class ExplainedPeriod(PeriodAnswer, frozen=True, kw_only=True):
     """A period with the events that opened and closed it."""
 
     opened_by: FullEvent
@@ -71,7 +124,7 @@ class ExplainedEvent(FullEvent, frozen=True, kw_only=True):
     ] = None
 
 
-class ExplainedAnswer(PeriodsAnswer, frozen=True):
+class ExplainedAnswer(PeriodsAnswer, frozen=True, kw_only=True):
     """The periods, and each event with what it did."""
 
     periods: Annotated[Sequence[ExplainedPeriod], Field(description="By start, then medication.")]
@@ -103,7 +156,7 @@ def write_periods(
     Of the periods that were found it has those that are chosen.
     """
     lists = lists_of(found, periods, explain=explain)
-    return write_lists(patient_id, ((name, _written(values)) for name, values in lists))
+    return write_lists({"patient_id": patient_id}, written(lists))
 
 
 def names_of_lists(*, explain: bool) -> Sequence[str]:
@@ -112,18 +165,25 @@ def names_of_lists(*, explain: bool) -> Sequence[str]:
 
 
 def lists_of(
-    found: MedicationPeriods, periods: Iterable[Period], *, explain: bool
+    found: MedicationPeriods,
+    periods: Iterable[Period],
+    doubtful: Iterable[Doubts] = _UNDOUBTED,
+    *,
+    explain: bool,
 ) -> Iterator[tuple[str, Iterable[PeriodAnswer | FullEvent]]]:
-    """Yield the lists of an answer with their names, each in the order of time."""
-    yield "periods", map(_explained_period if explain else period_answer, periods)
+    """Yield the lists of an answer with their names, each in the order of time.
+
+    ``doubtful`` are the doubts of each of the periods, where they are told.
+    """
+    yield "periods", map(_explained_period if explain else period_answer, periods, doubtful)
     yield "anomalies", map(_anomaly, found.anomalies)
     if explain:
         yield "events", map(_explained_event, found.verdicts())
 
 
-def write_lists(patient_id: str, lists: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes]:
-    """Write an answer from its lists, of each of which some is written at a time."""
-    yield b'{"patient_id":' + write_answer(patient_id)
+def write_lists(facts: Mapping[str, object], lists: WrittenLists) -> Iterator[bytes]:
+    """Write an answer from what is told first, and its lists, of each some at a time."""
+    yield write_answer(facts)[:-1]
     for name, parts in lists:
         yield f',"{name}":['.encode()
         comma = b""
@@ -134,7 +194,18 @@ def write_lists(patient_id: str, lists: Iterable[tuple[str, Iterable[bytes]]]) -
     yield b"}"
 
 
-def _written(values: Iterable[Struct]) -> Iterator[bytes]:
+def written(lists: Iterable[tuple[str, Iterable[Struct]]]) -> WrittenLists:
+    """Write the values of lists, some at a time."""
+    return ((name, _parts(values)) for name, values in lists)
+
+
+def write_reasons(reasons: Counter[Reason]) -> bytes:
+    """Write how many events had no effect by their reasons, as part of a list, the most first."""
+    ordered = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    return write_answer([*starmap(WithoutEffect, ordered)])[1:-1]
+
+
+def _parts(values: Iterable[Struct]) -> Iterator[bytes]:
     values = iter(values)
     while some := list(islice(values, WRITTEN_AT_ONCE)):
         yield write_answer(some)[1:-1]
@@ -151,16 +222,21 @@ def answer_events(patient_id: str, events: Sequence[ReceivedEvent], limit: int) 
     return EventsAnswer(patient_id, page, following)
 
 
-def period_answer(period: Period) -> PeriodAnswer:
-    """Answer with a period alone."""
-    return PeriodAnswer(period.medication_name, period.start, period.end)
+def period_answer(period: Period, doubts: Doubts = UNSET) -> PeriodAnswer:
+    """Answer with a period, and its doubts where they are told."""
+    return PeriodAnswer(period.medication_name, period.start, period.end, _doubts(doubts))
 
 
-def _explained_period(period: Period) -> ExplainedPeriod:
+def _doubts(doubts: Doubts) -> list[DoubtAnswer] | UnsetType:
+    return UNSET if doubts is UNSET else [*starmap(DoubtAnswer, doubts)]
+
+
+def _explained_period(period: Period, doubts: Doubts) -> ExplainedPeriod:
     return ExplainedPeriod(
         period.medication_name,
         period.start,
         period.end,
+        _doubts(doubts),
         opened_by=FullEvent(*astuple(period.opened_by)),
         closed_by=_event(period.closed_by),
     )

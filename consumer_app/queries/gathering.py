@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from consumer_app.queries.answers import WRITTEN_AT_ONCE, PeriodAnswer
 from consumer_app.queries.layout import Layout
 from consumer_app.recorded import FullEvent
+from consumer_app.storage.backend import Reports
 from consumer_app.storage.tables import microseconds
-from contracts import MedicationEvent
 
 # Without a name it is a file in the temporary folder, which is gone with the connection.
 _SOMEWHERE = ""
@@ -24,14 +25,16 @@ _IN_ORDER = "SELECT body FROM part WHERE list = ? ORDER BY time, medication, row
 class GatheredAnswer:
     """An answer as its layout gives it from all events, from the medications one by one."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, newest: datetime | None) -> None:
+        """``newest`` is when the newest report about the patient arrived, where that is told."""
         self._layout = layout
+        self.newest = newest
         self._file = sqlite3.connect(_SOMEWHERE)
         self._file.executescript(_SET_UP)
 
-    def add(self, events: Sequence[MedicationEvent]) -> None:
+    def add(self, reports: Reports) -> None:
         """Add all events of a medication; the medications come in any order."""
-        for name, values in self._layout.lists(events):
+        for name, values in self._layout.lists(reports):
             rows = ((name, *_place(value), self._layout.write(value)) for value in values)
             self._file.executemany(_ADD, rows)
 

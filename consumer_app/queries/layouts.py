@@ -1,21 +1,39 @@
 """How the answers about periods are laid out."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import ClassVar
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import ClassVar, NamedTuple
 
 from consumer_app.queries import answers
-from consumer_app.queries.answers import PeriodAnswer, period_answer, read_period, write_answer
+from consumer_app.queries.answers import (
+    PeriodAnswer,
+    WrittenLists,
+    period_answer,
+    read_period,
+    write_answer,
+)
 from consumer_app.queries.csv_rows import HEADER, csv_rows
 from consumer_app.queries.layout import Gathered, Layout, Lists
 from consumer_app.queries.parameters import Format, PeriodsQuery
 from consumer_app.queries.statement_search import StatementsQuery
 from consumer_app.queries.statements import Statements
 from consumer_app.recorded import FullEvent
-from consumer_app.rules.periods import medication_periods
+from consumer_app.rules.doubts import doubts
+from consumer_app.rules.periods import Reason, medication_periods
+from consumer_app.storage.backend import Reports
 from contracts import MedicationEvent
 
 Query = PeriodsQuery | StatementsQuery
+
+
+class AsOf(NamedTuple):
+    """As of when is answered, and for how long nothing may be reported on an order that goes on."""
+
+    now: datetime
+    quiet: timedelta
+
 
 _VARY = {"Vary": "Accept"}
 
@@ -28,11 +46,11 @@ class _Json:
     def __init__(self, query: PeriodsQuery) -> None:
         self._query = query
 
-    def answer(self, events: Iterable[MedicationEvent]) -> Iterator[bytes]:
-        return answers.answer_to(self._query, events)
+    def answer(self, reports: Reports) -> Iterator[bytes]:
+        return answers.answer_to(self._query, reports.events)
 
-    def lists(self, events: Iterable[MedicationEvent]) -> Lists:
-        found = medication_periods(events, self._query.merge_gap)
+    def lists(self, reports: Reports) -> Lists:
+        found = medication_periods(reports.events, self._query.merge_gap)
         periods = self._query.chosen(found.periods)
         return answers.lists_of(found, periods, explain=self._query.explain)
 
@@ -40,9 +58,44 @@ class _Json:
         return write_answer(value)
 
     def answer_gathered(self, gathered: Gathered) -> Iterator[bytes]:
+        return answers.write_lists({"patient_id": self._query.patient_id}, self._lists(gathered))
+
+    def _lists(self, gathered: Gathered) -> WrittenLists:
         names = answers.names_of_lists(explain=self._query.explain)
-        lists = ((name, map(b",".join, gathered.in_order(name))) for name in names)
-        return answers.write_lists(self._query.patient_id, lists)
+        return ((name, map(b",".join, gathered.in_order(name))) for name in names)
+
+
+class _Doubtful(_Json):
+    """The same, with what deserves a second look as of an instant."""
+
+    def __init__(self, query: PeriodsQuery, as_of: AsOf) -> None:
+        super().__init__(query)
+        self._as_of = as_of
+        self._reasons: Counter[Reason] = Counter()
+        """Of the events without effect in all lists so far."""
+
+    def answer(self, reports: Reports) -> Iterator[bytes]:
+        return self._whole(reports.newest, answers.written(self.lists(reports)))
+
+    def lists(self, reports: Reports) -> Lists:
+        found = medication_periods(reports.events, self._query.merge_gap)
+        self._reasons.update(anomaly.reason for anomaly in found.anomalies)
+        of_each = doubts(found, *self._as_of, reports.late)
+        told = zip(found.periods, of_each, strict=True)
+        chosen = [(period, each) for period, each in told if self._query.chooses(period)]
+        periods, doubtful = (period for period, _ in chosen), (each for _, each in chosen)
+        return answers.lists_of(found, periods, doubtful, explain=self._query.explain)
+
+    def answer_gathered(self, gathered: Gathered) -> Iterator[bytes]:
+        return self._whole(gathered.newest, self._lists(gathered))
+
+    def _whole(self, newest: datetime | None, lists: WrittenLists) -> Iterator[bytes]:
+        facts = {"patient_id": self._query.patient_id, "last_received_at": newest}
+        return answers.write_lists(facts, chain(lists, self._without_effect()))
+
+    def _without_effect(self) -> WrittenLists:
+        # Counted once all else is written.
+        yield "without_effect", [answers.write_reasons(self._reasons)]
 
 
 class _Csv:
@@ -58,12 +111,12 @@ class _Csv:
     def __init__(self, query: PeriodsQuery) -> None:
         self._query = query
 
-    def answer(self, events: Iterable[MedicationEvent]) -> Iterator[bytes]:
+    def answer(self, reports: Reports) -> Iterator[bytes]:
         yield HEADER
-        yield csv_rows(self._query.patient_id, self._periods(events))
+        yield csv_rows(self._query.patient_id, self._periods(reports.events))
 
-    def lists(self, events: Iterable[MedicationEvent]) -> Lists:
-        yield "periods", self._periods(events)
+    def lists(self, reports: Reports) -> Lists:
+        yield "periods", self._periods(reports.events)
 
     def write(self, value: PeriodAnswer | FullEvent) -> bytes:
         return write_answer(value)
@@ -78,8 +131,10 @@ class _Csv:
         return map(period_answer, self._query.chosen(found.periods))
 
 
-def layout_of(query: Query) -> Layout:
+def layout_of(query: Query, as_of: AsOf) -> Layout:
     """Find how the answer to a query is laid out: as JSON where nothing else is asked for."""
     if isinstance(query, StatementsQuery):
-        return Statements(query, datetime.now(UTC))
+        return Statements(query, as_of.now)
+    if query.doubts:
+        return _Doubtful(query, as_of)
     return _Csv(query) if query.format is Format.CSV else _Json(query)

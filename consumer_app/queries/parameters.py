@@ -14,7 +14,7 @@ from consumer_app.rules.periods import Period
 from consumer_app.storage.store import Place
 from contracts import Instant, MedicationName, PatientId
 from runtime.http.accepting import preferred
-from runtime.http.problems import BadParameter
+from runtime.http.problems import BadParameter, BadParameters, Problem
 
 
 def _read_place(value: object) -> Place:
@@ -69,6 +69,7 @@ class Format(StrEnum):
 
 
 _FORMATS = {"application/json": Format.JSON, "text/csv": Format.CSV}
+_NOT_IN_CSV = ("explain", "doubts")
 
 
 class PeriodsQuery(_Query):
@@ -95,6 +96,13 @@ class PeriodsQuery(_Query):
         bool,
         Field(description="Tell which events made each period, and why.", examples=["true"]),
     ] = False
+    doubts: Annotated[
+        bool,
+        Field(
+            description="Tell what deserves a second look now, and when the last report arrived.",
+            examples=["true"],
+        ),
+    ] = False
     format: Annotated[
         Format | None,
         Field(
@@ -106,23 +114,28 @@ class PeriodsQuery(_Query):
 
     def chosen(self, periods: Iterable[Period]) -> Iterator[Period]:
         """Choose the periods that are asked for."""
-        return (
-            period
-            for period in periods
-            if period.overlaps(self.from_, self.to)
-            and (self.at is None or period.holds_at(self.at))
+        return filter(self.chooses, periods)
+
+    def chooses(self, period: Period) -> bool:
+        """Say whether a period is asked for."""
+        return period.overlaps(self.from_, self.to) and (
+            self.at is None or period.holds_at(self.at)
         )
 
     def written_for(self, accept: str) -> "PeriodsQuery":
         """Return the query with its format, for a client that would accept these media types.
 
         Raises:
-            BadParameter: what is asked for can't be written so.
+            BadParameters: what is asked for can't be written so.
 
         """
         chosen = self.format or _FORMATS[preferred(accept, [*_FORMATS])]
-        if chosen is Format.CSV and self.explain:
-            raise BadParameter("explain", "has no place in CSV: ask for format=json", "false")
+        asked = [name for name in _NOT_IN_CSV if getattr(self, name)]
+        if chosen is Format.CSV and asked:
+            why = "has no place in CSV: ask for format=json"
+            raise BadParameters(
+                [Problem(parameter=name, reason=why, example="false") for name in asked]
+            )
         return self.model_copy(update={"format": chosen})
 
     def check_window(self) -> None:

@@ -1,5 +1,6 @@
 """The queries: a patient's periods, and the events behind them."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -16,6 +17,7 @@ from consumer_app.queries.answers import (
 from consumer_app.queries.apart import AnswersApart, TooMuchForMemory
 from consumer_app.queries.parameters import EventsQuery, PeriodsQuery
 from consumer_app.queries.reader import LAST_RECEIVED, Reader, fresh
+from consumer_app.rules.doubts import USUAL_QUIET
 from consumer_app.storage.store import EventStore
 from runtime.http import forms
 from runtime.http.problems import BadParameter, Problems, Unavailable, Unreadable
@@ -57,10 +59,15 @@ _PERIODS_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter:
-    """Make the query routes over a store; patients with many events are answered apart."""
+def periods_router(
+    store: EventStore, answered_apart: AnswersApart, quiet: timedelta = USUAL_QUIET
+) -> APIRouter:
+    """Make the query routes over a store; patients with many events are answered apart.
+
+    ``quiet`` is for how long nothing may be reported on an order that goes on.
+    """
     router = APIRouter(tags=["queries"], responses=_RESPONSES)
-    reader = Reader(store, answered_apart)
+    reader = Reader(store, answered_apart, quiet)
 
     @router.get(
         "/periods", response_model=PeriodsAnswer | ExplainedAnswer, responses=_PERIODS_RESPONSES
@@ -71,6 +78,7 @@ def periods_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter
         A period is [start, end); `end` is null while the patient is still on the medication. The
         time filters choose among the periods; anomalies are never hidden by them. A patient of
         whom nothing is known has empty lists. CSV has the periods alone, without the anomalies.
+        Doubts are of now, and change no period.
         """
         check_patient(request, query.patient_id)
         query.check_window()

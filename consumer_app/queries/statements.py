@@ -16,6 +16,7 @@ from consumer_app.queries.layout import Gathered, Lists
 from consumer_app.queries.statement_search import Place, StatementsQuery, folded
 from consumer_app.recorded import FullEvent
 from consumer_app.rules.periods import medication_periods
+from consumer_app.storage.backend import Reports
 from contracts import MedicationEvent
 from runtime.http.operation_outcomes import FHIR_JSON
 
@@ -35,13 +36,13 @@ class Statements:
         self._query = query
         self._now = now
 
-    def answer(self, events: Iterable[MedicationEvent]) -> Iterator[bytes]:
+    def answer(self, reports: Reports) -> Iterator[bytes]:
         """Answer from all events."""
-        yield write_answer(self._bundle(self._found(events)))
+        yield write_answer(self._bundle(self._found(reports.events)))
 
-    def lists(self, events: Iterable[MedicationEvent]) -> Lists:
+    def lists(self, reports: Reports) -> Lists:
         """Yield the periods of a medication that are found."""
-        yield "periods", self._found(events)
+        yield "periods", self._found(reports.events)
 
     def write(self, value: PeriodAnswer | FullEvent) -> bytes:
         """Write a period, as it is gathered."""

@@ -20,7 +20,10 @@ from contracts import MedicationEvent
 LATE = timedelta(hours=1)
 """What was reported later than that after it happened was not known while it mattered."""
 
-_NO_ARRIVAL: Mapping[MedicationEvent, "Arrival"] = {}
+USUAL_QUIET = timedelta(days=7)
+"""For so long nothing may be reported on an order that goes on, where nobody says otherwise."""
+
+_NONE_ARRIVED: Mapping[MedicationEvent, datetime] = {}
 
 
 class DoubtKind(StrEnum):
@@ -48,14 +51,6 @@ class Doubt(NamedTuple):
     """Of ``REPORTED_LATE``: when the report arrived."""
 
 
-class Arrival(NamedTuple):
-    """How a stored event came."""
-
-    received_at: datetime
-    is_of_run: bool
-    """Whether a run of a publisher brought it, such as a file: that tells of what is past."""
-
-
 class _Stop(NamedTuple):
     time: datetime
     history: FoldedHistory
@@ -65,12 +60,13 @@ def doubts(
     found: MedicationPeriods,
     now: datetime,
     quiet: timedelta,
-    arrivals: Mapping[MedicationEvent, Arrival] = _NO_ARRIVAL,
+    arrivals: Mapping[MedicationEvent, datetime] = _NONE_ARRIVED,
 ) -> list[list[Doubt]]:
     """Give the doubts of each of the periods that were found, by kind and order.
 
-    ``quiet`` is how long nothing may be reported on an order that goes on. Of events that have no
-    arrival nobody says that they were late. Costs n log n.
+    ``quiet`` is how long nothing may be reported on an order that goes on. ``arrivals`` say when
+    events arrived; of what is not in it nobody says that it was late. What a run brought, such as a
+    file, has no place there: it tells of what is past. Costs n log n.
     """
     stops = _stops(found.histories, now)
     doubtful: list[list[Doubt]] = [[] for _ in found.periods]
@@ -121,15 +117,15 @@ def _doubts_of(
     now: datetime,
     quiet: timedelta,
     stops: Sequence[_Stop],
-    arrivals: Mapping[MedicationEvent, Arrival],
+    arrivals: Mapping[MedicationEvent, datetime],
 ) -> Iterator[Doubt]:
     order = own.opened_by.order_id
     for event in filter(None, (own.opened_by, own.closed_by)):
         if event.event_time > now:
             yield Doubt(DoubtKind.IN_FUTURE, order, event.event_time)
         arrival = arrivals.get(event)
-        if arrival and not arrival.is_of_run and arrival.received_at - event.event_time > LATE:
-            yield Doubt(DoubtKind.REPORTED_LATE, order, event.event_time, arrival.received_at)
+        if arrival is not None and arrival - event.event_time > LATE:
+            yield Doubt(DoubtKind.REPORTED_LATE, order, event.event_time, arrival)
     if own.end is not None or own.start > now:
         return
     last = _last_reported(history)

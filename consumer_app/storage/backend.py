@@ -7,7 +7,7 @@ of a SQLite connection. All other statements go through SQLAlchemy.
 import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from consumer_app.recorded import RecordedEvent
@@ -111,7 +111,7 @@ MOST_EVENTS = 2_000
 EVENTS_A_TRIP = 20_000
 EVENTS_A_PART = 5_000
 
-Events = Sequence[MedicationEvent] | TooManyEvents | UnreadableEvents | DatabaseUnavailable
+Events = list[MedicationEvent] | TooManyEvents | UnreadableEvents | DatabaseUnavailable
 """A patient's events, or why they are not there."""
 
 
@@ -123,6 +123,16 @@ class Found(NamedTuple):
 
     events: Mapping[str, Events]
     last_received_at: datetime | None
+
+
+class Reports(NamedTuple):
+    """Events of a patient, and what is known of their arrival where that was asked."""
+
+    events: list[MedicationEvent]
+    late: dict[MedicationEvent, datetime]
+    """When those arrived that came later than was asked after they happened, and by no run."""
+    newest: datetime | None = None
+    """When the newest report about the patient arrived."""
 
 
 class Backend(Protocol):
@@ -154,12 +164,21 @@ class Backend(Protocol):
         None of whom there are more than MOST_EVENTS. The first patient is always reached.
         """
 
+    async def read_arrived(
+        self, patient_id: str, late: timedelta
+    ) -> tuple[Reports, datetime | None]:
+        """Read a patient's events with their arrival, all of one time; raises TooManyEvents.
+
+        Return, too, when any consumer last stored anything, if ever.
+        """
+
     def walk(
-        self, patient_id: str, medication_names: Collection[str]
-    ) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+        self, patient_id: str, medication_names: Collection[str], late: timedelta | None = None
+    ) -> AsyncGenerator[Reports, None]:
         """Yield a patient's events in the order of the key, EVENTS_A_PART at a time.
 
-        All are of one time, and of all medications or of those named.
+        All are of one time, and of all medications or of those named. Which were ``late`` is told
+        where that is asked; never which is the newest.
         """
 
     async def close(self) -> None:

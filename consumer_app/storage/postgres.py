@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,6 +22,7 @@ from consumer_app.storage.backend import (
     Events,
     Found,
     Received,
+    Reports,
     RunNumbers,
     Stored,
     VersionRows,
@@ -170,38 +171,60 @@ _OF_RECORD = f"record_id, {RECORD_EVENTS}.version, {SUPERSEDED_BY}"
 _JOINED_RECORDS = f"{RECORD_EVENTS} JOIN {RECORDS} ON {RECORDS}.number = record"
 # In the row of no patient, as the time of its event, is when any consumer last stored anything.
 _NEWEST = ", ".join(f"({LAST_RECEIVED})" if name == "event_time" else "NULL" for name in FIELDS)
-_READ = f"""
-    SELECT {_NEWEST}, NULL, NULL, NULL UNION ALL (
-        SELECT patient_id, medication_name, {", ".join(_IN_EVENT)}, record_id, version, superseded
-        FROM (
-            SELECT patient_id, event.*
-            FROM unnest($1::text[]) AS asked(name)
-            JOIN {PATIENTS} ON patient_id = asked.name COLLATE "C", LATERAL (
-                (
-                    SELECT medication, {_STORED}, NULL, NULL, NULL FROM {EVENTS}
-                    WHERE patient = {PATIENTS}.number
-                    -- By the key: with a limit alone the whole table may seem the shorter way.
-                    ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
-                    LIMIT {MOST_EVENTS + 1}
-                ) UNION ALL (
-                    SELECT medication, {_STORED}, {_OF_RECORD} FROM {_JOINED_RECORDS}
-                    WHERE patient = {PATIENTS}.number
-                    ORDER BY {", ".join(f"{RECORD_EVENTS}.{name}" for name in KEY[1:])}
-                    LIMIT {MOST_EVENTS + 1}
+
+
+def _reading(**more: str) -> str:
+    """Write the statement that reads patients' events, and more columns of their tables."""
+    named = "".join(f", {name}" for name in more)
+    told = "".join(f", {expression}" for expression in more.values())
+    return f"""
+        SELECT {_NEWEST}, NULL, NULL, NULL{", NULL" * len(more)} UNION ALL (
+            SELECT
+                patient_id, medication_name, {", ".join(_IN_EVENT)},
+                record_id, version, superseded{named}
+            FROM (
+                SELECT patient_id, event.*
+                FROM unnest($1::text[]) AS asked(name)
+                JOIN {PATIENTS} ON patient_id = asked.name COLLATE "C", LATERAL (
+                    (
+                        SELECT medication, {_STORED}, NULL, NULL, NULL{told} FROM {EVENTS}
+                        WHERE patient = {PATIENTS}.number
+                        -- By the key: with a limit alone the whole table may seem the shorter way.
+                        ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
+                        LIMIT {MOST_EVENTS + 1}
+                    ) UNION ALL (
+                        SELECT medication, {_STORED}, {_OF_RECORD}{told} FROM {_JOINED_RECORDS}
+                        WHERE patient = {PATIENTS}.number
+                        ORDER BY {", ".join(f"{RECORD_EVENTS}.{name}" for name in KEY[1:])}
+                        LIMIT {MOST_EVENTS + 1}
+                    )
+                ) AS event(
+                    medication, {", ".join(_IN_EVENT)}, record_id, version, superseded{named}
                 )
-            ) AS event({", ".join(["medication", *_IN_EVENT])}, record_id, version, superseded)
-            LIMIT {EVENTS_A_TRIP + 1}
-        ) AS found LEFT JOIN {MEDICATIONS} ON number = medication
+                LIMIT {EVENTS_A_TRIP + 1}
+            ) AS found LEFT JOIN {MEDICATIONS} ON number = medication
+        )
+    """  # noqa: S608 - ours too
+
+
+def _late(length: str) -> str:
+    return (
+        f"CASE WHEN run = 0 AND received_at > event_time + {length}::interval THEN received_at END"
     )
-"""  # noqa: S608 - ours too
+
+
+_READ = _reading()
+_READ_ARRIVED = _reading(late=_late("$2"), received_at="received_at")
 _WALKED = f"(SELECT number FROM {PATIENTS} WHERE patient_id = $1)"  # noqa: S608 - ours too
 _WALK = f"""
-    SELECT $1::text, medication_name, {_STORED}, record_id, version, superseded
+    SELECT $1::text, medication_name, {_STORED}, record_id, version, superseded, late
     FROM (
-        SELECT {", ".join(KEY[1:])}, NULL AS record_id, NULL AS version, NULL AS superseded
+        SELECT
+            {", ".join(KEY[1:])}, NULL AS record_id, NULL AS version, NULL AS superseded,
+            {_late("$3")} AS late
         FROM {EVENTS} WHERE patient = {_WALKED}
         UNION ALL
-        SELECT {", ".join(KEY[1:])}, {_OF_RECORD}
+        SELECT {", ".join(KEY[1:])}, {_OF_RECORD}, {_late("$3")}
         FROM {_JOINED_RECORDS} WHERE patient = {_WALKED}
     ) AS found LEFT JOIN {MEDICATIONS} ON number = medication
     WHERE cardinality($2::text[]) = 0 OR medication_name = ANY($2)
@@ -283,30 +306,54 @@ class PostgresBackend:
             last_received_at,
         )
 
+    async def read_arrived(
+        self, patient_id: str, late: timedelta
+    ) -> tuple[Reports, datetime | None]:
+        async with self._engine.connect() as connection:
+            found = await (await _driver(connection)).fetch(_READ_ARRIVED, [patient_id], late)
+        [last_received_at] = (row[FIELDS.index("event_time")] for row in found if row[0] is None)
+        rows = [row for row in found if row[0] is not None]
+        if len(rows) > MOST_EVENTS:
+            raise TooManyEvents
+        newest = max((received_at for *_, received_at in rows), default=None)
+        return _reports(values for *values, _ in rows)._replace(newest=newest), last_received_at
+
     async def walk(
-        self, patient_id: str, medication_names: Collection[str]
-    ) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+        self, patient_id: str, medication_names: Collection[str], late: timedelta | None = None
+    ) -> AsyncGenerator[Reports, None]:
         async with self._engine.connect() as connection:
             driver = await _driver(connection)
             async with driver.transaction(readonly=True):
                 # Without a name: behind PgBouncer another client may have given the same one to
                 # a statement of the same session.
                 walk = await driver.prepare(_WALK, name="")
-                cursor = await walk.cursor(patient_id, [*medication_names])
+                cursor = await walk.cursor(patient_id, [*medication_names], late)
                 while rows := await cursor.fetch(EVENTS_A_PART):
-                    yield [_walked(row) for row in rows]
+                    yield _reports(rows)
 
     async def close(self) -> None:
         """Nothing is held: each call has given its connection back."""
 
 
-def _walked(row: Iterable[Any]) -> MedicationEvent:
-    patient_id, medication_name, action, *others = row
-    if action not in _ACTIONS or medication_name is None:
-        raise UnreadableEvents
-    *rest, record_id, version, superseded_by = others
-    values = (patient_id, medication_name, _ACTIONS[action], *rest)
-    return one_of_many(values, (record_id, version, superseded_by))
+def _reports(rows: Iterable[Iterable[Any]]) -> Reports:
+    """Make reports of rows of events, behind each of which stands when it arrived if it was late.
+
+    Raises:
+        UnreadableEvents: one of them is none.
+
+    """
+    events: list[MedicationEvent] = []
+    late: dict[MedicationEvent, datetime] = {}
+    for patient_id, medication_name, action, *others, received_at in rows:
+        if action not in _ACTIONS or medication_name is None:
+            raise UnreadableEvents
+        *rest, record_id, version, superseded_by = others
+        values = (patient_id, medication_name, _ACTIONS[action], *rest)
+        event = one_of_many(values, (record_id, version, superseded_by))
+        events.append(event)
+        if received_at is not None:
+            late[event] = received_at
+    return Reports(events, late)
 
 
 def _unless_too_many(events: list[MedicationEvent]) -> Events:

@@ -14,7 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import chain, islice, starmap
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
@@ -37,6 +37,7 @@ from consumer_app.storage.backend import (
     Events,
     Found,
     Received,
+    Reports,
     Row,
     RunNumbers,
     Stored,
@@ -76,13 +77,17 @@ _ADD_RECORDS = f"""
 """  # noqa: S608 - ours too
 
 _WORDS = " ".join(f"WHEN {number} THEN '{action}'" for action, number in NUMBER_OF_ACTION.items())
+# In seconds, which are read fastest; where there are parts of a second, as RFC 3339 has it.
+_EVENT_TIME, _RECEIVED_AT = (
+    f"""
+        CASE WHEN {time} % 1000000 THEN {TIME_IN_WORDS.format(time)}
+        WHEN typeof({time}) = 'integer' THEN {time} / 1000000 END
+    """
+    for time in ("event_time", "received_at")
+)
 _READ_AS = {
     "action": f"CASE action {_WORDS} END",
-    # In seconds, which are read fastest; where there are parts of a second, as RFC 3339 has it.
-    "event_time": f"""
-        CASE WHEN event_time % 1000000 THEN {TIME_IN_WORDS.format("event_time")}
-        WHEN typeof(event_time) = 'integer' THEN event_time / 1000000 END
-    """,
+    "event_time": _EVENT_TIME,
     **{name: f"nullif({name}, '')" for name in OPTIONAL},
 }
 _IN_EVENT = [name for name in FIELDS if name not in NUMBERED]
@@ -132,19 +137,23 @@ _READ = f"""
 _OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(:names))"
 _WALKED = ", ".join(_READ_AS[name] for name in _IN_EVENT)
 _OF_PATIENT = f"patient = (SELECT number FROM {PATIENTS} WHERE patient_id = :patient)"  # noqa: S608
-_WALK = f"""
-    SELECT :patient, medication_name, {_WALKED}, NULL, NULL, NULL, medication
+_LATE = f"CASE WHEN run = 0 AND received_at - event_time > :late THEN {_RECEIVED_AT} END"
+_OF_BOTH_KINDS = f"""
+    SELECT :patient, medication_name, {_WALKED}, NULL, NULL, NULL, {_LATE}, {{1}}
     FROM {EVENTS} LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
     WHERE {_OF_PATIENT} {{0}}
     UNION ALL
-    SELECT :patient, medication_name, {_WALKED}, {_OF_RECORD}, medication
+    SELECT :patient, medication_name, {_WALKED}, {_OF_RECORD}, {_LATE}, {{1}}
     FROM {_JOINED_RECORDS} LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
     WHERE {_OF_PATIENT} {{0}}
-    ORDER BY medication
 """  # noqa: S608 - ours too
+_WALK = f"{_OF_BOTH_KINDS} ORDER BY medication"
+_READ_ARRIVED = f"{_OF_BOTH_KINDS.format('', _RECEIVED_AT)} LIMIT {MOST_EVENTS + 1}"
 _HINTS = get_type_hints(MedicationEvent)
 _OfRecord: Any = (str | None, str | None, str | None)
-_Rows: Any = list[tuple[*(_HINTS[name] for name in FIELDS), *_OfRecord, int]]  # type: ignore[misc]
+_Whole: Any = (*(_HINTS[name] for name in FIELDS), *_OfRecord, datetime | None)
+_Walked: Any = list[tuple[*_Whole, int]]
+_Arrived: Any = list[tuple[*_Whole, datetime]]
 _Events: Any = list[tuple[*(_HINTS[name] for name in _IN_EVENT)]]  # type: ignore[misc]
 _Patient: Any = list[tuple[str, _Events]] | None
 _Recorded: Any = list[tuple[*(_HINTS[name] for name in FIELDS), str, str, str | None]]  # type: ignore[misc]
@@ -197,16 +206,32 @@ class SqliteBackend:
             _add_recorded(events, recorded)
         return Found(events, _time(last))
 
+    async def read_arrived(
+        self, patient_id: str, late: timedelta
+    ) -> tuple[Reports, datetime | None]:
+        values = {"patient": patient_id, "late": _length(late)}
+        with _unreadable_events():
+            last, found = await self._reader.run(_fetch_arrived, values)
+            rows = msgspec.convert(found, _Arrived, strict=False)
+        if len(rows) > MOST_EVENTS:
+            raise TooManyEvents
+        newest = max((row[-1] for row in rows), default=None)
+        return _reports(rows)._replace(newest=newest), _time(last)
+
     async def walk(
-        self, patient_id: str, medication_names: Collection[str]
-    ) -> AsyncGenerator[Sequence[MedicationEvent], None]:
-        values = {"patient": patient_id, "names": _json(medication_names)}
-        statement = _WALK.format(_OF_MEDICATIONS if medication_names else "")
+        self, patient_id: str, medication_names: Collection[str], late: timedelta | None = None
+    ) -> AsyncGenerator[Reports, None]:
+        values = {
+            "patient": patient_id,
+            "names": _json(medication_names),
+            "late": None if late is None else _length(late),
+        }
+        statement = _WALK.format(_OF_MEDICATIONS if medication_names else "", "medication")
         cursor = await self._reader.run(_begin, statement, values)
         try:
             with _unreadable_events():
                 while rows := await self._reader.run(_go_on, cursor):
-                    yield [*map(_walked, msgspec.convert(rows, _Rows, strict=False))]
+                    yield _reports(msgspec.convert(rows, _Walked, strict=False))
         finally:
             # After an error there may be no connection, and none is opened for this.
             if self._reader.is_open:
@@ -234,6 +259,10 @@ def _json(texts: Iterable[str]) -> str:
     return msgspec.json.encode([*dict.fromkeys(texts)]).decode()
 
 
+def _length(time: timedelta) -> int:
+    return time // timedelta(microseconds=1)
+
+
 def _time(found: int | None) -> datetime | None:
     return None if found is None else time_of(found)
 
@@ -253,8 +282,16 @@ def _events_of(patient_id: str, part: msgspec.Raw) -> Events:
         return UnreadableEvents()
 
 
-def _walked(values: Sequence[Any]) -> MedicationEvent:
-    return one_of_many(values[: len(FIELDS)], values[len(FIELDS) : -1])
+def _reports(rows: Iterable[Sequence[Any]]) -> Reports:
+    """Make reports of rows of the columns that are told of events of both kinds."""
+    events: list[MedicationEvent] = []
+    late: dict[MedicationEvent, datetime] = {}
+    for *fields, record_id, version, superseded_by, received_at, _ in rows:
+        event = one_of_many(fields, (record_id, version, superseded_by))
+        events.append(event)
+        if received_at is not None:
+            late[event] = received_at
+    return Reports(events, late)
 
 
 def _add_recorded(events: dict[str, Events], found: str) -> None:
@@ -419,6 +456,14 @@ def _fetch(
     connection: sqlite3.Connection, statement: str, *values: object
 ) -> list[tuple[Any, ...]]:
     return connection.execute(statement, values).fetchall()
+
+
+def _fetch_arrived(
+    connection: sqlite3.Connection, values: Mapping[str, object]
+) -> tuple[int | None, list[tuple[Any, ...]]]:
+    # First when anything was last stored: it then holds for what is read behind it.
+    [[last]] = connection.execute(LAST_RECEIVED)
+    return last, connection.execute(_READ_ARRIVED, values).fetchall()
 
 
 def _begin(

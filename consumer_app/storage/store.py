@@ -11,7 +11,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar
@@ -49,7 +49,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from consumer_app.recorded import FullEvent
 from consumer_app.storage import runs
-from consumer_app.storage.backend import Backend, Events, Found, Received
+from consumer_app.storage.backend import Backend, Events, Found, Received, Reports
 from consumer_app.storage.database import USUAL_CACHE_BYTES, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, database_errors
 from consumer_app.storage.opening import Following, Migrating, Opening
@@ -199,7 +199,7 @@ Event = TypeVar("Event", bound=MedicationEvent)
 class Reading(NamedTuple, Generic[Event]):
     """Events, and how fresh what was read is."""
 
-    events: Sequence[Event]
+    events: list[Event]
     last_received_at: datetime | None
     """When any consumer last stored what it had received; None if never."""
 
@@ -320,30 +320,66 @@ class EventStore:
             return reading._replace(events=events)
         return reading
 
+    async def read_arrived(
+        self, patient_id: str, medication_names: Collection[str] = (), *, late: timedelta
+    ) -> tuple[Reports, datetime | None]:
+        """Read likewise, and how the events arrived; all as it was at one time.
+
+        ``late`` is how long after they happened others arrived. Of all medications it is told when
+        the newest report arrived. Takes longer than ``read``.
+
+        Raises:
+            TooManyEvents, UnreadableEvents: as ``read``.
+
+        """
+        async with self._opened():
+            reports, last_received_at = await self._backend.read_arrived(patient_id, late)
+        if medication_names:
+            events = [each for each in reports.events if each.medication_name in medication_names]
+            reports = reports._replace(events=events)
+        return reports, last_received_at
+
     async def medications(
-        self, patient_id: str, medication_names: Collection[str] = ()
-    ) -> AsyncGenerator[list[MedicationEvent], None]:
+        self, patient_id: str, medication_names: Collection[str] = (), late: timedelta | None = None
+    ) -> AsyncGenerator[Reports, None]:
         """Yield a patient's events, however many they are: those of one medication at a time.
 
-        They come in no set order of the medications, all as they were at one time.
+        They come in no set order of the medications, all as they were at one time. Which arrived
+        ``late`` is told where that is asked, as in ``read_arrived``.
 
         Raises:
             UnreadableEvents: one of them can't be read.
 
         """
-        medication: list[MedicationEvent] = []
+        events: list[MedicationEvent] = []
+        arrived: dict[MedicationEvent, datetime] = {}
         async with (
             self._opened(),
-            aclosing(self._backend.walk(patient_id, medication_names)) as parts,
+            aclosing(self._backend.walk(patient_id, medication_names, late)) as parts,
         ):
             async for part in parts:
-                for name, events in groupby(part, key=attrgetter("medication_name")):
-                    if medication and medication[0].medication_name != name:
-                        yield medication
-                        medication = []
-                    medication += events
-        if medication:
-            yield medication
+                for name, more in groupby(part.events, key=attrgetter("medication_name")):
+                    if events and events[0].medication_name != name:
+                        yield Reports(events, arrived)
+                        events, arrived = [], {}
+                    known = len(events)
+                    events += more
+                    if part.late:
+                        found = (each for each in events[known:] if each in part.late)
+                        arrived |= {each: part.late[each] for each in found}
+        if events:
+            yield Reports(events, arrived)
+
+    async def newest(self, patient_id: str) -> datetime | None:
+        """Say when the newest report about a patient arrived; None where nothing is stored."""
+        times = (
+            select(func.max(table.c.received_at).label("at")).where(_is_patient(table, patient_id))
+            for table in _TABLES
+        )
+        both = union_all(*times).subquery()
+        (row,) = await self._read(select(func.max(both.c.at).label("at")))
+        at: datetime | None = row["at"]
+        return at
 
     async def has_more_than(
         self, most: int, patient_id: str, medication_names: Collection[str] = ()
@@ -371,7 +407,7 @@ class EventStore:
 
     async def events_of(self, patient_id: str) -> Sequence[MedicationEvent]:
         """Read a patient's events alone, however many they are, in no set order."""
-        return [each async for events in self.medications(patient_id) for each in events]
+        return [each async for part in self.medications(patient_id) for each in part.events]
 
     async def read_page(
         self, patient_id: str, limit: int, after: Place | None = None

@@ -21,14 +21,15 @@ from consumer_app.queries import apart
 from consumer_app.queries.answers import answer_to
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.fhir_routes import fhir_router
-from consumer_app.queries.layouts import layout_of
+from consumer_app.queries.layouts import AsOf, layout_of
 from consumer_app.queries.parameters import PeriodsQuery
 from consumer_app.queries.reader import LAST_RECEIVED
 from consumer_app.queries.routes import periods_router
 from consumer_app.queries.statement_search import StatementsQuery
 from consumer_app.recorded import RecordedEvent
+from consumer_app.rules.doubts import LATE, USUAL_QUIET
 from consumer_app.storage import postgres, sqlite
-from consumer_app.storage.backend import EVENTS_A_TRIP, MOST_EVENTS, Found
+from consumer_app.storage.backend import EVENTS_A_TRIP, MOST_EVENTS, Found, Reports
 from consumer_app.storage.database import open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
@@ -40,6 +41,8 @@ from tests.databases import KINDS, PostgresDatabase, SqliteFile
 
 FIRST = datetime(2021, 1, 1, tzinfo=UTC)
 MANY = MOST_EVENTS + 1
+AS_OF = AsOf(datetime.now(UTC), USUAL_QUIET)
+"""Of events that are years old every moment from now on says the same."""
 
 
 def events(patient: str, count: int) -> Iterator[MedicationEvent]:
@@ -139,11 +142,35 @@ async def test_many_events_are_answered_as_csv_as_few_are(url: str) -> None:
     assert header == "patient_id,medication_name,start,end"
     assert rows[:2] == [f"{first}{end}", f"{second}{end}"]
     assert len(rows) == MANY - 2
-    layout = layout_of(PeriodsQuery.model_validate(asked))
-    assert answer.content == b"".join(layout.answer(doses(MANY)))
+    layout = layout_of(PeriodsQuery.model_validate(asked), AS_OF)
+    assert answer.content == b"".join(layout.answer(Reports(doses(MANY), {})))
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.headers["content-length"] == str(len(answer.content))
     assert answer.headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize("explain", [False, True])
+async def test_many_events_are_doubted_as_few_are(url: str, explain: bool) -> None:
+    query = {"patient_id": "many", "doubts": True, "explain": explain, "merge_gap": "PT1H"}
+    ended = FIRST + timedelta(days=99)
+    of_another_order = [
+        MedicationEvent("many", "Medication 0", action, time, "another")
+        for action, time in ((Action.START, FIRST), (Action.STOP, ended))
+    ]
+    all_events = [*events("many", MANY), *of_another_order]
+    async with consumer_with(url, all_events) as consumer:
+        answer = await consumer.ask(**query)
+
+        stored, late = list[MedicationEvent](), dict[MedicationEvent, datetime]()
+        async for medication in consumer.store.medications("many", late=LATE):
+            stored += medication.events
+            late |= medication.late
+        newest = await consumer.store.newest("many")
+    assert late.keys() == {*stored} == {*all_events}
+    layout = layout_of(PeriodsQuery.model_validate(query), AS_OF)
+    assert answer.content == b"".join(layout.answer(Reports(stored, late, newest)))
+    kinds = {doubt["kind"] for each in answer.json()["periods"] for doubt in each["doubts"]}
+    assert kinds == {"reported_late", "nothing_reported", "other_order_stopped"}
 
 
 async def test_many_events_are_answered_as_statements_page_by_page_as_few_are(url: str) -> None:
@@ -157,7 +184,8 @@ async def test_many_events_are_answered_as_statements_page_by_page_as_few_are(ur
         second = await consumer.ask_for(following.removeprefix("http://consumer"))
 
     asked = StatementsQuery.read(given, base, is_strict=True)
-    assert first.content == b"".join(layout_of(asked).answer(doses(MANY)))
+    layout = layout_of(asked, AS_OF)
+    assert first.content == b"".join(layout.answer(Reports(doses(MANY), {})))
     assert first.headers["content-type"] == "application/fhir+json"
     assert LAST_RECEIVED in first.headers
     for bundle, count in ((first.json(), 1000), (second.json(), MANY - 1002)):
@@ -333,7 +361,7 @@ async def test_medications_are_read_one_after_the_other_each_with_all_its_events
     stored = [*events("p", 52), *events("other", 10)]
     async with EventStore.at(url) as store:
         await store.add(stored)
-        found = [each async for each in store.medications("p", named)]
+        found = [each.events async for each in store.medications("p", named)]
 
     expected = defaultdict(list)
     for each in events("p", 52):
@@ -350,7 +378,7 @@ async def test_what_is_stored_while_medications_are_read_is_in_none_of_them(url:
         found: list[MedicationEvent] = []
         async for medication in store.medications("p"):
             await other.add([late])
-            found += medication
+            found += medication.events
         assert len(found) == 40
         assert late in await store.events_of("p")
 

@@ -18,6 +18,7 @@ import sqlalchemy
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from consumer_app.rules.doubts import LATE
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import PAGE_ORDER, EventStore, HistoryKey, HistorySize
 from contracts import RecordVersion
@@ -167,11 +168,13 @@ async def test_readiness_asks_one_partition(url: str) -> None:
 
 
 async def walk(store: EventStore, *medications: str) -> None:
-    assert [part async for part in store.medications(PATIENT, medications)] == [[EVENT]]
+    assert [part.events async for part in store.medications(PATIENT, medications)] == [[EVENT]]
 
 
 OF_BOTH_KINDS: list[Callable[[EventStore], Awaitable[object]]] = [
     lambda store: store.read(PATIENT),
+    lambda store: store.read_arrived(PATIENT, late=LATE),
+    lambda store: store.newest(PATIENT),
     lambda store: store.read_page(PATIENT, 10),
     lambda store: store.events_of(PATIENT),
 ]

@@ -101,7 +101,7 @@ def minute(number: int) -> MedicationEvent:
 
 
 async def walked(store: EventStore) -> Sequence[MedicationEvent]:
-    return [each async for part in store._backend.walk("p", []) for each in part]
+    return [each async for part in store._backend.walk("p", []) for each in part.events]
 
 
 async def test_an_operator_takes_out_what_a_run_and_a_history_hold(url: str) -> None:

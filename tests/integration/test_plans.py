@@ -1,13 +1,17 @@
-"""How PostgreSQL carries out what it is asked, while its tables grow."""
+"""How the databases carry out what they are asked, while their tables grow."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from consumer_app.rules.doubts import LATE
+from consumer_app.storage import sqlite
 from consumer_app.storage.store import EventStore
 from local.postgres import PrivatePostgres
-from tests.databases import PostgresDatabase, connect
+from tests.databases import PostgresDatabase, SqliteFile, connect
 from tests.runs import event
 from tests.services import PATIENCE_SECONDS
 
@@ -22,7 +26,16 @@ def url(postgres: PrivatePostgres) -> str:
     return PostgresDatabase(postgres).url
 
 
-async def test_no_plan_is_kept_from_when_the_database_was_empty(url: str) -> None:
+READINGS: dict[str, Callable[[EventStore, str], Awaitable[object]]] = {
+    "read": lambda store, patient: store.read(patient),
+    "read_arrived": lambda store, patient: store.read_arrived(patient, late=LATE),
+}
+
+
+@pytest.mark.parametrize("read", READINGS.values(), ids=READINGS)
+async def test_no_plan_is_kept_from_when_the_database_was_empty(
+    url: str, read: Callable[[EventStore, str], Awaitable[object]]
+) -> None:
     async with EventStore.at(url) as store:
         await store.prepare()
         # Else it analyzes what comes in, at some time, and plans anew.
@@ -30,13 +43,12 @@ async def test_no_plan_is_kept_from_when_the_database_was_empty(url: str) -> Non
         await watching.execute("ALTER TABLE event SET (autovacuum_enabled = off)")
         await watching.execute("ALTER TABLE patient SET (autovacuum_enabled = off)")
         for _ in range(UNTIL_A_PLAN_IS_KEPT):
-            await store.read("nobody")
+            await read(store, "nobody")
 
         for number in range(100):
             more = [replace(EVENT, patient_id=each, event_id=str(number)) for each in PATIENTS]
             await store.add(more)
-        events, _ = await store.read(PATIENTS[0])
-        assert len(events) == 100
+        await read(store, PATIENTS[0])
 
     # A session tells what it has done at its end.
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -46,3 +58,17 @@ async def test_no_plan_is_kept_from_when_the_database_was_empty(url: str) -> Non
     read_in_full = "SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'event'"
     assert await watching.fetchval(read_in_full) == 0
     await watching.close()
+
+
+async def test_sqlite_finds_a_patient_s_events_with_their_arrival_by_the_key(
+    tmp_path: Path,
+) -> None:
+    async with EventStore.at(SqliteFile(tmp_path).url) as store:
+        await store.prepare()
+        async with store._engine.connect() as connection:
+            explaining = f"EXPLAIN QUERY PLAN {sqlite._READ_ARRIVED}"
+            found = await connection.exec_driver_sql(explaining, {"patient": "p", "late": 0})
+            steps = [row.detail for row in found]
+    for table in ("event", "record_event"):
+        assert f"SEARCH {table} USING PRIMARY KEY (patient=?)" in steps
+    assert not [step for step in steps if step.startswith("SCAN")]

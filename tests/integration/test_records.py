@@ -164,7 +164,7 @@ async def test_pages_and_walks_show_the_events_of_both_kinds_once(
 
     shown = [(each.event_time.hour, each.record_version or "") for page in pages for each in page]
     assert shown == [(0, ""), (1, ""), (1, "1"), (1, "2"), (2, "1"), (2, "2"), (3, "")]
-    [walked] = [part async for part in store.medications(f"{name}1")]
+    [walked] = [part.events async for part in store.medications(f"{name}1")]
     assert {*walked} == {*(await store.read(f"{name}1")).events}
     assert await store.count(f"{name}1") == len(walked) == 7
     assert await store.has_more_than(6, f"{name}1")

@@ -12,6 +12,7 @@ import pytest
 from consumer_app.queries import answering, gathering
 from consumer_app.queries.answering import Lane
 from consumer_app.queries.parameters import PeriodsQuery
+from consumer_app.rules.doubts import USUAL_QUIET
 from consumer_app.storage.store import EventStore
 from contracts import Action, MedicationEvent
 
@@ -77,5 +78,5 @@ async def test_that_the_temporary_folder_is_full_is_told(
             ]
         )
         query = PeriodsQuery(patient_id="p", explain=True)
-        end = await answering._written(store, query, Lane.GIANT)
+        end = await answering._written(store, query, Lane.GIANT, USUAL_QUIET)
     assert end.is_too_long

@@ -109,7 +109,8 @@ async def test_a_form_is_read_and_answered_as_the_same_words_in_an_address(
         (
             "/periods",
             "x",
-            "there are patient_id, medication_name, from, to, at, merge_gap, explain, format",
+            "there are patient_id, medication_name, from, to, at, merge_gap, explain, doubts, "
+            "format",
         ),
         ("/events", "limits", "limit may be meant"),
         ("/events", "medication_name", "there are patient_id, limit, after"),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer_app.rules.doubts import Arrival, Doubt, DoubtKind, doubts
+from consumer_app.rules.doubts import Doubt, DoubtKind, doubts
 from consumer_app.rules.periods import MedicationPeriods, medication_periods
 from contracts import Action, MedicationEvent
 from tests.records import BEGIN, any_event
@@ -86,10 +86,10 @@ def test_a_doubt_is_told_of_the_period_that_its_order_is_part_of() -> None:
     ]
 
 
-def late(received: float, *, is_of_run: bool = False) -> list[list[Doubt]]:
+def late(received: float) -> list[list[Doubt]]:
     found = medication_periods(events("start 0, stop 9"))
     arrivals = {
-        event: Arrival(hour(received) if event.action is Action.START else hour(9), is_of_run)
+        event: hour(received) if event.action is Action.START else hour(9)
         for event in events("start 0, stop 9")
     }
     return doubts(found, hour(10), QUIET, arrivals)
@@ -101,8 +101,8 @@ def test_what_was_reported_more_than_an_hour_late_is_told_with_when_it_arrived()
     assert late(1.5) == [[told]]
 
 
-def test_what_a_run_brings_tells_of_the_past_and_is_never_late() -> None:
-    assert late(5, is_of_run=True) == [[]]
+def test_nobody_says_of_what_has_no_arrival_that_it_was_late() -> None:
+    assert doubted("start 0, stop 9", now=10_000) == [[]]
 
 
 @st.composite
