@@ -74,7 +74,8 @@ def _command(record: Record) -> Element:
 
 
 def _outcome(status: int) -> str:
-    if status < HTTPStatus.BAD_REQUEST:
+    # By 412 a reader who asks by a form is told, as by 304, that what they have is still so.
+    if status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.PRECONDITION_FAILED:
         return _SUCCESS
     return _MINOR_FAILURE if status < HTTPStatus.INTERNAL_SERVER_ERROR else _SERIOUS_FAILURE
 

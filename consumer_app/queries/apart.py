@@ -18,6 +18,7 @@ from consumer_app.queries.answering import COMMAND, End, Lane, read_end
 from consumer_app.queries.layouts import Query
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from runtime.child import Child
+from runtime.http.etags import EntityTag
 from runtime.http.problems import Busy
 
 logger = logging.getLogger(__name__)
@@ -38,10 +39,12 @@ class StoredAnswer:
             self._file = os.dup(file.fileno())
         finalize(self, os.close, self._file)
         self.size = 0
+        self.tag = EntityTag()
         self.last_received_at: datetime | None = None
 
     def add(self, part: bytes) -> None:
         """Add a part of it."""
+        self.tag.add(part)
         while part:
             with _in_the_temporary_folder():
                 written = os.write(self._file, part)

@@ -44,7 +44,9 @@ def fhir_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter:
     reader = Reader(store, answered_apart)
     form = GivenForm(note_parameters)
 
-    @router.get(f"/{KIND}", openapi_extra={"parameters": _IN_ADDRESS})
+    @router.get(
+        f"/{KIND}", openapi_extra={"parameters": _IN_ADDRESS}, responses=_UNCHANGED_RESPONSES
+    )
     async def search(request: Request) -> Response:
         """Find a patient's MedicationStatements: one for each period."""
         return await _answered(reader, request, grouped(request.query_params))
@@ -167,7 +169,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     500: {"description": "What is stored of the patient can't be read", **_RESOURCE},
     503: {"description": "The database can't be read now: repeat it", **_RESOURCE},
 }
+_UNCHANGED = {"description": "What `If-None-Match` names is still the answer"}
+_UNCHANGED_RESPONSES: dict[int | str, dict[str, Any]] = {304: _UNCHANGED}
 _FORM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    412: _UNCHANGED,
     408: {"description": "The form has not come in time", **_RESOURCE},
     413: {"description": "The form is too long", **_RESOURCE},
     415: {"description": "The body is no form, or is packed oddly", **_RESOURCE},

@@ -20,6 +20,7 @@ from consumer_app.queries.reader import LAST_RECEIVED, Reader, fresh
 from consumer_app.rules.doubts import USUAL_QUIET
 from consumer_app.storage.store import EventStore
 from runtime.http import forms
+from runtime.http.etags import EntityTag, unless_known
 from runtime.http.problems import BadParameter, Problems, Unavailable, Unreadable
 
 _JSON = "application/json"
@@ -35,6 +36,11 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
                 "received, in UTC. Absent where that never was.",
                 "schema": {"type": "string", "format": "date-time"},
             },
+            "ETag": {
+                "description": "Changes with what is told, and not with how fresh it is: as "
+                "`If-None-Match` it asks whether anything has changed.",
+                "schema": {"type": "string"},
+            },
             "X-Request-ID": {
                 "description": "What the request is called in the audit: that of the request, or "
                 "a new one.",
@@ -49,6 +55,13 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "The database can't be read now, the request can't be recorded, or other "
         "patients with many events are before this one: `Retry-After` says when to ask again",
     },
+}
+_GET_RESPONSES: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What `If-None-Match` names is still the answer"}
+}
+_SEARCH_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **forms.RESPONSES,
+    412: {"description": "What `If-None-Match` names is still the answer: of a form no 304 tells"},
 }
 _CSV_EXAMPLE = "patient_id,medication_name,start,end\r\n2,Y,2021-01-01T02:00:00Z,\r\n"
 _PERIODS_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -70,7 +83,9 @@ def periods_router(
     reader = Reader(store, answered_apart, quiet)
 
     @router.get(
-        "/periods", response_model=PeriodsAnswer | ExplainedAnswer, responses=_PERIODS_RESPONSES
+        "/periods",
+        response_model=PeriodsAnswer | ExplainedAnswer,
+        responses=_GET_RESPONSES | _PERIODS_RESPONSES,
     )
     async def periods(query: Annotated[PeriodsQuery, Query()], request: Request) -> Response:
         """Answer in which periods a patient was on each medication.
@@ -88,18 +103,19 @@ def periods_router(
         except TooMuchForMemory:
             raise _too_much(set(query.medication_name)) from None
 
-    @router.get("/events", response_model=EventsAnswer)
+    @router.get("/events", response_model=EventsAnswer, responses=_GET_RESPONSES)
     async def events(query: Annotated[EventsQuery, Query()], request: Request) -> Response:
         """List a patient's stored events with their time of arrival, page by page."""
         check_patient(request, query.patient_id)
         found = await store.read_page(query.patient_id, query.limit + 1, query.after)
         body = write_answer(answer_events(query.patient_id, found.events, query.limit))
-        return Response(body, headers=fresh(found.last_received_at), media_type=_JSON)
+        whole = Response(body, headers=fresh(found.last_received_at), media_type=_JSON)
+        return unless_known(request, whole, EntityTag(body))
 
     @router.post(
         "/periods/_search",
         response_model=PeriodsAnswer | ExplainedAnswer,
-        responses=forms.RESPONSES | _PERIODS_RESPONSES,
+        responses=_SEARCH_RESPONSES | _PERIODS_RESPONSES,
         openapi_extra=_PERIODS_FORM.described(),
     )
     async def search_periods(
@@ -111,7 +127,7 @@ def periods_router(
     @router.post(
         "/events/_search",
         response_model=EventsAnswer,
-        responses=forms.RESPONSES,
+        responses=_SEARCH_RESPONSES,
         openapi_extra=_EVENTS_FORM.described(),
     )
     async def search_events(

@@ -31,10 +31,17 @@ _ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
     "Content-Encoding",
+    "If-None-Match",
     "X-Refresh",
     "X-Request-ID",
 )
-_EXPOSED_HEADERS = ("Retry-After", "WWW-Authenticate", "X-Last-Event-Received", "X-Request-ID")
+_EXPOSED_HEADERS = (
+    "ETag",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Last-Event-Received",
+    "X-Request-ID",
+)
 
 
 class Access(NamedTuple):

@@ -5,7 +5,7 @@ import json
 import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
 from contracts import Action, MedicationEvent, RecordVersion, Report
 from runtime.child import Child
+from runtime.http.etags import EntityTag
 from runtime.http.problems import answer_problems
 from tests.callers import let_in
 from tests.databases import KINDS, PostgresDatabase, SqliteFile
@@ -87,8 +88,13 @@ class Consumer:
     async def ask(self, **query: Any) -> Response:  # noqa: ANN401 - passed on
         return await self.ask_for("/periods", **query)
 
-    async def ask_for(self, path: str, **query: Any) -> Response:  # noqa: ANN401
-        return await self._client.get(path, params=query or None)
+    async def ask_for(
+        self,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        **query: Any,  # noqa: ANN401
+    ) -> Response:
+        return await self._client.get(path, params=query or None, headers=headers)
 
 
 @asynccontextmanager
@@ -229,6 +235,19 @@ async def test_so_are_those_of_which_some_are_of_records(url: str) -> None:
             asked = PeriodsQuery(patient_id="many", explain=explain)
             expected = json.loads(b"".join(answer_to(asked, [*stored[::-1], *plain])))
             assert answer.json() == expected
+
+
+async def test_who_has_an_answer_about_many_events_is_not_told_it_again(any_url: str) -> None:
+    async with consumer_with(any_url, events("many", MANY)) as consumer:
+        whole = await consumer.ask(patient_id="many")
+        tag = whole.headers["etag"]
+        again = await consumer.ask_for(
+            "/periods", headers={"If-None-Match": tag}, patient_id="many"
+        )
+
+    assert tag == str(EntityTag(whole.content))
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert LAST_RECEIVED in again.headers
 
 
 async def test_equal_questions_that_come_together_are_answered_once(

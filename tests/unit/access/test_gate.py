@@ -151,6 +151,8 @@ async def test_no_other_site_s_page_may_read_unless_it_is_listed(tokens: dict[st
     async with guarded(tokens | {"ACCESS_ORIGINS": ward}) as client:
         answer = await client.get("/periods", headers=bearer(READER_TOKEN) | {"Origin": ward})
         assert answer.headers["access-control-allow-origin"] == ward
-        assert (await client.options("/periods", headers=asks)).status_code == 200
+        conditional = asks | {"Access-Control-Request-Headers": "authorization, if-none-match"}
+        assert (await client.options("/periods", headers=conditional)).status_code == 200
+        assert "ETag" in answer.headers["access-control-expose-headers"].split(", ")
         other = asks | {"Origin": "https://other.example.org"}
         assert (await client.options("/periods", headers=other)).status_code == 400

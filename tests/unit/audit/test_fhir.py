@@ -4,6 +4,7 @@ import json
 from base64 import b64decode
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from consumer_app.audit.fhir import write_audit_event
@@ -82,6 +83,14 @@ def test_what_is_not_known_has_no_empty_element() -> None:
 
     assert "network" not in agents(event)[CLIENT]
     assert set(entities(event)) == {QUERY, REQUEST_ID}
+
+
+@pytest.mark.parametrize("outcome", [304, 412])
+def test_that_what_was_read_is_still_so_is_a_read(outcome: int) -> None:
+    event = exported(replace(MORNING, outcome=outcome))
+
+    assert event["outcome"] == "0"
+    assert event["meta"] == exported(MORNING)["meta"]
 
 
 def test_what_failed_here_is_a_serious_failure() -> None:
