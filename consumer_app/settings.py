@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
@@ -12,6 +13,7 @@ from consumer_app.storage.database import check_database_url
 from consumer_app.storage.schema import Terms
 from runtime.access.oidc_settings import default_if_empty
 from runtime.settings import ServiceSettings
+from runtime.zones import read_zone
 
 
 def _check_audit_url(url: str | None) -> str | None:
@@ -51,8 +53,18 @@ class ConsumerSettings(ServiceSettings):
     """For one that only answers, from a replica: behind by more seconds it is not ready."""
     prefetch: Annotated[int, Field(ge=1, le=10_000)] = 250
     """Messages that are taken from the queue before they are acknowledged."""
-    quiet_after: Annotated[Duration, Field(validate_default=False)] = USUAL_QUIET
+    quiet_after: Annotated[
+        Duration, BeforeValidator(default_if_empty), Field(validate_default=False)
+    ] = USUAL_QUIET
     """For so long nothing may be reported on an order that goes on; then ``doubts`` say so."""
+    time_zone: Annotated[
+        ZoneInfo | None, BeforeValidator(read_zone), BeforeValidator(default_if_empty)
+    ] = None
+    """The hospital's, which the page offers beside the browser's and UTC."""
+    recent_patients: Annotated[bool, BeforeValidator(default_if_empty)] = True
+    """Let the page keep in the browser who was looked at last."""
+    patient_search: Annotated[bool, BeforeValidator(default_if_empty)] = False
+    """Complete patients' identifiers for who has the scope ``patients:search``."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def terms(self, partitions: int = 0) -> Terms:

@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+from consumer_app.settings import ConsumerSettings
 from runtime.access.settings import AccessSettings
 from runtime.http.pages import Assets, page
 
@@ -12,9 +13,9 @@ _WEB = Path(__file__).parent / "web"
 _NEEDS = ["d3/d3.min.js", "oauth4webapi/index.js"]
 
 
-def show_timeline(api: FastAPI, settings: AccessSettings) -> None:
-    """Serve the page, its scripts and its styles; the settings say how people sign in to it."""
-    values = {"title": api.title, **_sign_in(settings)}
+def show_timeline(api: FastAPI, settings: ConsumerSettings) -> None:
+    """Serve the page, its scripts and its styles, with what the settings say of it."""
+    values = {"title": api.title, **_sign_in(settings), **_choices(settings)}
     api.mount("/static/timeline", Assets(_WEB))
 
     @api.get("/", include_in_schema=False)
@@ -32,4 +33,13 @@ def _sign_in(settings: AccessSettings) -> dict[str, str]:
         "client": settings.access_client_id or "",
         "scope": settings.access_client_scope,
         "resource": settings.access_client_resource or "",
+    }
+
+
+def _choices(settings: ConsumerSettings) -> dict[str, str]:
+    """Tell the page what the hospital has chosen."""
+    return {
+        "time_zone": str(settings.time_zone or ""),
+        "recent_patients": str(settings.recent_patients).lower(),
+        "patient_search": str(settings.patient_search).lower(),
     }

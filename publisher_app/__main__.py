@@ -20,7 +20,6 @@ from publisher_app.formats.fhir.gathered import Gathered
 from publisher_app.formats.profiles import shipped_names
 from publisher_app.formats.recognition import Formats
 from publisher_app.formats.text import read_encoding
-from publisher_app.formats.times import read_zone
 from publisher_app.inputs.files import FileOutcome, can_be_read_again, open_file, publish_file
 from publisher_app.intake import Intake
 from publisher_app.progress import progress
@@ -39,6 +38,7 @@ from runtime.broker_errors import BrokerUnavailable
 from runtime.collector import spare_what_is_loaded
 from runtime.logs import configure_logs
 from runtime.settings import load_settings
+from runtime.zones import read_zone
 
 ALL_PUBLISHED, SOME_REJECTED, FAILED = 0, 1, 2
 

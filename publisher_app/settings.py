@@ -11,8 +11,9 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from contracts import FIELDS, RECORD_FIELDS, checked_run, checked_source
 from publisher_app.formats.profiles import Profile, read_profile
 from publisher_app.formats.text import read_encoding
-from publisher_app.formats.times import check_format, read_time, read_zone
+from publisher_app.formats.times import check_format, read_time
 from runtime.settings import ServiceSettings
+from runtime.zones import read_zone
 
 Network = IPv4Network | IPv6Network
 

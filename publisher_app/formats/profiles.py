@@ -27,7 +27,8 @@ from contracts import checked_source, legible
 from publisher_app.formats.fhir.options import Ranking
 from publisher_app.formats.hl7 import options as hl7_options
 from publisher_app.formats.text import read_encoding
-from publisher_app.formats.times import check_format, read_time, read_zone
+from publisher_app.formats.times import check_format, read_time
+from runtime.zones import read_zone
 
 SHIPPED = Path(__file__).parents[1] / "profiles"
 

@@ -58,21 +58,6 @@ def read_time(value: object, zone: ZoneInfo | None, formats: Sequence[str] = ())
     return placed
 
 
-def read_zone(value: object) -> object:
-    """Read the name of a time zone.
-
-    Raises:
-        ValueError: there is no such zone.
-
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is no known time zone: write it like Europe/Berlin") from None
-
-
 def whole_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Give a day's beginning and end in a zone, in UTC.
 

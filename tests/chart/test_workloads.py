@@ -105,6 +105,21 @@ def test_a_replica_is_asked_by_those_who_only_answer_alone() -> None:
     assert answering["CONSUMER_LOG_LEVEL"] == "DEBUG"
 
 
+def test_whoever_answers_shows_what_the_hospital_has_chosen() -> None:
+    chosen = {
+        "consumer.quietAfter": ("CONSUMER_QUIET_AFTER", "P14D", "P14D"),
+        "consumer.timeZone": ("CONSUMER_TIME_ZONE", "Europe/Berlin", "Europe/Berlin"),
+        "consumer.recentPatients": ("CONSUMER_RECENT_PATIENTS", False, "false"),
+        "consumer.patientSearch": ("CONSUMER_PATIENT_SEARCH", True, "true"),
+    }
+    values = {name: value for name, (_, value, _) in chosen.items()}
+    expected = {name: written for name, _, written in chosen.values()}
+    usual, other = pods(render(ANSWERING)), pods(render(ANSWERING | values))
+    for each in ("answering", "consumer"):
+        assert not _variables(usual[each]).keys() & expected.keys()
+        assert expected.items() <= _variables(other[each]).items()
+
+
 def test_who_only_answers_runs_and_stops_as_a_consumer_does() -> None:
     specs = pods(render(ANSWERING))
     answering, consumer = (specs[name]["containers"][0] for name in ("answering", "consumer"))

@@ -562,6 +562,28 @@ key: key
   value: {{ .Values.consumer.prefetch | quote }}
 - name: CONSUMER_LOG_LEVEL
   value: {{ .Values.consumer.logLevel }}
+{{- include "pageSettings" . }}
+{{- end }}
+
+{{/* What answers and the page say, of whichever pods. With --reuse-values there are only the values
+     of the release before. */}}
+{{- define "pageSettings" -}}
+{{- with .Values.consumer.quietAfter }}
+- name: CONSUMER_QUIET_AFTER
+  value: {{ . }}
+{{- end }}
+{{- with .Values.consumer.timeZone }}
+- name: CONSUMER_TIME_ZONE
+  value: {{ . }}
+{{- end }}
+{{- if not (dig "recentPatients" true .Values.consumer) }}
+- name: CONSUMER_RECENT_PATIENTS
+  value: "false"
+{{- end }}
+{{- if .Values.consumer.patientSearch }}
+- name: CONSUMER_PATIENT_SEARCH
+  value: "true"
+{{- end }}
 {{- end }}
 
 {{/* The component that answers queries. With --reuse-values there are only the values of the release
@@ -584,6 +606,7 @@ key: key
 - name: CONSUMER_MAX_LAG
   value: {{ . | quote }}
 {{- end }}
+{{- include "pageSettings" . }}
 {{- end }}
 
 {{/* Those who store, whoever answers queries. */}}

@@ -6,8 +6,8 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from consumer_app.settings import ConsumerSettings
 from consumer_app.timeline import show_timeline
-from runtime.access.settings import AccessSettings
 from runtime.http import pages
 
 PAGES = ["/", "/docs", "/asyncapi"]
@@ -17,7 +17,7 @@ PAGES = ["/", "/docs", "/asyncapi"]
 def client() -> AsyncClient:
     api = FastAPI(title="Medication <periods>", docs_url=None, redoc_url=None)
     pages.document(api, lambda: {"asyncapi": "3.0.0"})
-    show_timeline(api, AccessSettings())
+    show_timeline(api, ConsumerSettings())
     return AsyncClient(transport=ASGITransport(api), base_url="http://service")
 
 
@@ -52,6 +52,25 @@ async def test_a_page_runs_no_script_but_the_services_own(
     assert "http://" not in answer.text
     assert "https://" not in answer.text
     assert "<periods>" not in answer.text
+
+
+async def test_the_timeline_is_told_what_the_hospital_has_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for needed in ("d3/d3.min.js", "oauth4webapi/index.js"):
+        (tmp_path / needed).parent.mkdir()
+        (tmp_path / needed).touch()
+    monkeypatch.setattr(pages, "VENDOR", tmp_path)
+    monkeypatch.setenv("CONSUMER_TIME_ZONE", "Europe/Berlin")
+    monkeypatch.setenv("CONSUMER_RECENT_PATIENTS", "false")
+    monkeypatch.setenv("CONSUMER_PATIENT_SEARCH", "true")
+    chosen = FastAPI()
+    show_timeline(chosen, ConsumerSettings())
+    async with AsyncClient(transport=ASGITransport(chosen), base_url="http://service") as client:
+        html = (await client.get("/")).text
+    assert 'data-time-zone="Europe/Berlin"' in html
+    assert 'data-recent-patients="false"' in html
+    assert 'data-patient-search="true"' in html
 
 
 async def test_scripts_are_served_as_modules_and_revalidated(client: AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """A bad setting ends the start with one line that names it and tells no secret."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,12 @@ def test_without_any_setting_the_defaults_serve(kind: type[ServiceSettings]) -> 
         (ConsumerSettings, "CONSUMER_PREFETCH", "0"),
         (ConsumerSettings, "CONSUMER_PREFETCH", "many"),
         (ConsumerSettings, "CONSUMER_LOG_LEVEL", "LOUD"),
+        (ConsumerSettings, "CONSUMER_QUIET_AFTER", "7"),
+        (ConsumerSettings, "CONSUMER_QUIET_AFTER", "P1M"),
+        (ConsumerSettings, "CONSUMER_TIME_ZONE", "Mars/Olympus_Mons"),
+        (ConsumerSettings, "CONSUMER_TIME_ZONE", "../../etc/passwd"),
+        (ConsumerSettings, "CONSUMER_RECENT_PATIENTS", "some"),
+        (ConsumerSettings, "CONSUMER_PATIENT_SEARCH", "some"),
         (PublisherSettings, "PUBLISHER_LOG_LEVEL", "LOUD"),
         (PublisherSettings, "PUBLISHER_BATCH_SIZE", "0"),
         (PublisherSettings, "PUBLISHER_BATCH_SIZE", "1001"),
@@ -217,6 +224,28 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert str(settings.timezone) == "Europe/Berlin"
     assert settings.time_format == ["%d.%m.%Y %H:%M", "%d.%m.%Y, %H:%M:%S"]
     assert settings.batch_size == 1000
+
+
+def test_what_the_page_shows_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(ConsumerSettings)
+    assert settings.quiet_after == timedelta(days=7)
+    assert settings.time_zone is None
+    assert (settings.recent_patients, settings.patient_search) == (True, False)
+    chosen = {
+        "CONSUMER_QUIET_AFTER": "P14D",
+        "CONSUMER_TIME_ZONE": "Europe/Berlin",
+        "CONSUMER_RECENT_PATIENTS": "false",
+        "CONSUMER_PATIENT_SEARCH": "true",
+    }
+    for variable in chosen:
+        monkeypatch.setenv(variable, "")
+    assert load_settings(ConsumerSettings) == settings, "compose hands on what is not set"
+    for variable, value in chosen.items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings(ConsumerSettings)
+    assert settings.quiet_after == timedelta(days=14)
+    assert str(settings.time_zone) == "Europe/Berlin"
+    assert (settings.recent_patients, settings.patient_search) == (False, True)
 
 
 @pytest.fixture
