@@ -8,7 +8,7 @@ from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
-from consumer_app.access import ROUTES
+from consumer_app.access import ROUTES, SEARCH
 from consumer_app.audit.answers import RecordedAnswers
 from consumer_app.audit.audit import Audit
 from consumer_app.audit.configured import configured_audit
@@ -17,6 +17,7 @@ from consumer_app.former_queue import empty_former_queue
 from consumer_app.handlers import OPERATIONS, handle_events
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.fhir_routes import fhir_router
+from consumer_app.queries.patients import patients_router
 from consumer_app.queries.routes import periods_router
 from consumer_app.replica_lag import ReplicaLag
 from consumer_app.settings import ConsumerSettings
@@ -72,6 +73,10 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     )
     api.include_router(periods_router(store, answered_apart, settings.quiet_after))
     api.include_router(fhir_router(store, answered_apart))
+    routes = dict(ROUTES)
+    if settings.patient_search:
+        routes |= SEARCH
+        api.include_router(patients_router(store))
     api.include_router(_health(settings, store, checks))
     show_timeline(api, settings)
     answer_problems(api, unavailable=DatabaseUnavailable, unreadable=UnreadableEvents)
@@ -83,8 +88,8 @@ def make_app(settings: ConsumerSettings) -> HttpApp:
     return kind(
         broker,
         api,
-        access=configured_access(settings, ROUTES)._replace(
-            around=partial(RecordedAnswers, routes=ROUTES, record=audit.record)
+        access=configured_access(settings, routes)._replace(
+            around=partial(RecordedAnswers, routes=routes, record=audit.record)
         ),
         operations=OPERATIONS,
         logger=logger,

@@ -23,7 +23,7 @@ from consumer_app.audit.records import READ, REFRESH, Record, now
 from consumer_app.patients import asked_patient, patient_parameters
 from contracts import checked_patient
 from contracts.event import MAX_IDENTIFIER_CHARACTERS
-from runtime.access.callers import PERIODS_READ, Caller, caller_of
+from runtime.access.callers import PATIENTS_SEARCH, PERIODS_READ, Caller, caller_of
 from runtime.access.routes import Routes, Table
 from runtime.http.problems import Unavailable
 
@@ -36,6 +36,7 @@ REFRESH_HEADER = b"x-refresh"
 """Of requests: 1 where a page asks again by itself what it was asked to show before."""
 
 _REQUEST_ID = re.compile(rb"[\w.:/+=@-]{1,128}", re.ASCII)
+_OF_PATIENTS = (PERIODS_READ, PATIENTS_SEARCH)
 _STATE, _ASKED = "state", "asked"
 _NOBODY = Caller("", ())
 _MINUTE_SECONDS = 60
@@ -56,7 +57,7 @@ def note_parameters(scope: MutableMapping[str, Any], parameters: Parameters) -> 
 
 
 class RecordedAnswers:
-    """Holds the answers of routes that ask for PERIODS_READ back until they are recorded.
+    """Holds the answers of routes that tell of patients back until they are recorded.
 
     What can't be recorded is answered with 503 instead.
     """
@@ -241,8 +242,8 @@ def _network(address: str | None) -> str | None:
 def _route(table: Table, scope: Scope) -> str | None:
     """Return the template of the route that a request asks for; None where it reads no patient."""
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    is_of_a_patient = table.methods(scope).get(method) == PERIODS_READ
-    return table.template(scope) if is_of_a_patient else None
+    is_of_patients = table.methods(scope).get(method) in _OF_PATIENTS
+    return table.template(scope) if is_of_patients else None
 
 
 def _patient(route: str, parameters: Parameters) -> str | None:

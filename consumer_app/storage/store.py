@@ -1,5 +1,6 @@
 """The store of events: appends durably, reads a patient's events back."""
 
+import sys
 from collections import defaultdict
 from collections.abc import (
     AsyncGenerator,
@@ -148,6 +149,8 @@ _FORGET_CONSUMERS = delete(CONSUMERS).where(
     CONSUMERS.c.last_received_at < _NEWEST.scalar_subquery()
 )
 _PATIENTS_AT_ONCE = 1_000
+# Between these two are halves of pairs, which are no characters.
+_BEFORE_HALVES, _BEHIND_HALVES = 0xD7FF, 0xE000
 _OF_RECORD = (*RECORD_FIELDS, "superseded_by")
 # Each of the two tables is read once, whatever their sizes; only the numbers are sorted.
 _RECORDS_OF_NOBODY = select(
@@ -435,6 +438,15 @@ class EventStore:
             events.append(ReceivedEvent(patient_id=patient_id, **values))
         return Reading(events, last_received_at)
 
+    async def patients_from(self, prefix: str, limit: int) -> list[str]:
+        """List the first patients whose identifiers begin with a prefix, in their order."""
+        name = PATIENTS.c.patient_id
+        found = select(name).where(name >= prefix).order_by(name).limit(limit)
+        behind = _behind(prefix)
+        if behind is not None:
+            found = found.where(name < behind)
+        return [row[name] for row in await self._read(found)]
+
     async def patients_before(self, before: datetime) -> AsyncIterator[str]:
         """Yield the patients that have an event before a time, in order.
 
@@ -719,6 +731,19 @@ def _page(kind: _Kind, patient_id: str, limit: int, after: Place | None) -> Subq
         key = (literal(value, column.type) for column, value in pairs)
         chosen = chosen.where(tuple_(*columns) > tuple_(*key))
     return chosen.order_by(*columns).limit(limit).subquery()
+
+
+def _behind(prefix: str) -> str | None:
+    """Return the first text behind all that begin with a prefix, if there is any behind them.
+
+    By code points, and so by the bytes of UTF-8, as both databases have them in order.
+    """
+    for end in reversed(range(len(prefix))):
+        last = ord(prefix[end])
+        if last < sys.maxunicode:
+            following = _BEHIND_HALVES if last == _BEFORE_HALVES else last + 1
+            return prefix[:end] + chr(following)
+    return None
 
 
 def _patients_before(before: datetime, after: int) -> Select[Any]:

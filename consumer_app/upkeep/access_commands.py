@@ -14,7 +14,7 @@ from consumer_app.audit.commands import record_command
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.guidance import guidance
 from contracts import checked_patient
-from runtime.access.callers import EVENTS_WRITE, SCOPES
+from runtime.access.callers import PERIODS_READ, SCOPES
 from runtime.access.token_file import COLUMNS, BadTokenFile, Token, read_expiry, read_tokens
 
 cli = typer.Typer(no_args_is_help=True)
@@ -78,9 +78,9 @@ def _made(
     name: str, scopes: list[str], patient: str | None, expires: str | None
 ) -> tuple[Token, str]:
     if unknown := set(scopes) - set(SCOPES):
-        raise CommandFailed(f"no scope is called {min(unknown)}: there are {' and '.join(SCOPES)}")
-    if patient is not None and EVENTS_WRITE in scopes:
-        raise CommandFailed(f"a token for one patient only reads: leave {EVENTS_WRITE} out")
+        raise CommandFailed(f"no scope is called {min(unknown)}: there are {', '.join(SCOPES)}")
+    if patient is not None and (others := set(scopes) - {PERIODS_READ}):
+        raise CommandFailed(f"a token for one patient only reads: leave {min(others)} out")
     if not name.strip() or not name.isprintable():
         raise CommandFailed("a name has letters that can be seen")
     try:

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, NamedTuple
 
 EVENTS_WRITE = "events:write"
+PATIENTS_SEARCH = "patients:search"
 PERIODS_READ = "periods:read"
-SCOPES = (EVENTS_WRITE, PERIODS_READ)
+SCOPES = (EVENTS_WRITE, PATIENTS_SEARCH, PERIODS_READ)
 
 _STATE = "state"
 _CALLER = "caller"

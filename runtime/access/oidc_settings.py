@@ -83,7 +83,7 @@ def _mapping(text: str) -> ScopeMapping:
     if not theirs or len(theirs.split()) > 1 or ours not in SCOPES:
         raise ValueError(
             "write each like system/MedicationAdministration.rs=periods:read, with commas between; "
-            f"the scopes here are {' and '.join(SCOPES)}"
+            f"the scopes here are {', '.join(SCOPES)}"
         )
     return ScopeMapping(theirs, ours)
 

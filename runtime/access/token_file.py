@@ -156,7 +156,7 @@ def _token(row: dict[str, str]) -> Token:
     if len(sha256) != _SHA256 or set(sha256) - set("0123456789abcdef"):
         raise ValueError("sha256: is not one, of 64 hexadecimal digits")
     if not scopes or set(scopes) - set(SCOPES):
-        raise ValueError(f"scopes: they are {' and '.join(SCOPES)}, with a space between")
+        raise ValueError(f"scopes: they are {', '.join(SCOPES)}, with a space between")
     caller = Caller(name, tuple(scopes), token_id=name, patient=row["patient"] or None)
     return Token(caller, sha256, read_expiry(row["expires"]) if row["expires"] else None)
 

@@ -41,6 +41,8 @@ WITH_DATA = {
     ("POST", "/events/_search"): "periods:read",
     ("GET", "/fhir/MedicationStatement"): "periods:read",
     ("POST", "/fhir/MedicationStatement/_search"): "periods:read",
+    ("GET", "/patients"): "patients:search",
+    ("POST", "/patients/_search"): "patients:search",
     ("POST", "/events"): "events:write",
     ("POST", "/fhir"): "events:write",
     ("POST", "/fhir/MedicationAdministration"): "events:write",
@@ -54,7 +56,7 @@ class Service:
     """One that needs tokens, its API, and what each route of the API asks for."""
 
     def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        module = {"consumer": consumer_app.main, "publisher": publisher_app.main}[name]
+        module = publisher_app.main if name == "publisher" else consumer_app.main
         apis: list[FastAPI] = []
 
         def make(**options: str) -> FastAPI:
@@ -62,17 +64,20 @@ class Service:
             return apis[0]
 
         monkeypatch.setattr(module, "FastAPI", make)
-        self.app: HttpApp = (
-            consumer_app.main.make_app(ConsumerSettings())
-            if name == "consumer"
-            else publisher_app.main.make_app(PublisherSettings(try_it_out=True))
-        )
+        self.app: HttpApp
+        if name == "publisher":
+            self.app = publisher_app.main.make_app(PublisherSettings(try_it_out=True))
+            self.routes = publisher_app.access.ROUTES
+        else:
+            searches = name == "consumer that searches"
+            self.app = consumer_app.main.make_app(ConsumerSettings(patient_search=searches))
+            of_search = consumer_app.access.SEARCH if searches else {}
+            self.routes = {**consumer_app.access.ROUTES, **of_search}
         self.api = apis[0]
-        access = consumer_app.access if name == "consumer" else publisher_app.access
-        self.routes = access.ROUTES
+        self.with_data = {"publisher": 6, "consumer": 6, "consumer that searches": 8}[name]
 
 
-@pytest.fixture(params=["consumer", "publisher"])
+@pytest.fixture(params=["consumer", "consumer that searches", "publisher"])
 def service(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Service:
@@ -119,7 +124,7 @@ async def test_no_route_with_data_is_reached_without_a_token(
     service: Service, client: AsyncClient
 ) -> None:
     guarded = [each for each in asked(service.api) if each in WITH_DATA]
-    assert len(guarded) == 6
+    assert len(guarded) == service.with_data
     for method, path in guarded:
         for each in {method, "HEAD"} if method == "GET" else {method}:
             answer = await client.request(each, path)
@@ -174,3 +179,32 @@ async def test_a_token_for_one_patient_reads_of_no_other_on_any_route(
             )
             assert answer.status_code == 403, path
             assert "the token is limited to another patient" in answer.text
+
+
+async def test_nor_does_it_search_whatever_its_scopes(
+    service: Service, client: AsyncClient, tmp_path: Path
+) -> None:
+    token, text = Token.new("one", ["periods:read", "patients:search"], "2", None)
+    with (tmp_path / "tokens.csv").open("a") as file:
+        file.write(f"{','.join(token.row())}\n")
+    for method, path in asked(service.api):
+        if WITH_DATA.get((method, path)) == "patients:search":
+            prefix = {"prefix": "22"}
+            answer = await client.request(
+                method,
+                path,
+                params=prefix if method == "GET" else None,
+                data=prefix if method == "POST" else None,
+                headers={"Authorization": f"Bearer {text}"},
+            )
+            assert answer.status_code == 403, path
+            assert "limited to one patient" in answer.text
+
+
+async def test_where_nobody_may_search_there_is_nothing_to_ask(
+    service: Service, client: AsyncClient
+) -> None:
+    if ("GET", "/patients") in service.routes:
+        return
+    assert (await client.get("/patients?prefix=22")).status_code == 404
+    assert (await client.post("/patients/_search", data={"prefix": "22"})).status_code == 404

@@ -105,7 +105,7 @@ NO_URLS = [
         ({"ACCESS_AUDIENCE": "account"}, "ACCESS_AUDIENCE: Value error, account is the aud"),
         ({"ACCESS_SCOPE_CLAIMS": "scope,,scp"}, "ACCESS_SCOPE_CLAIMS: "),
         ({"ACCESS_SCOPES": "periods:read"}, "ACCESS_SCOPES: Value error, write each like"),
-        ({"ACCESS_SCOPES": "a=b"}, "the scopes here are events:write and periods:read"),
+        ({"ACCESS_SCOPES": "a=b"}, "the scopes here are events:write, patients:search, periods:"),
         ({"ACCESS_SCOPES": "=periods:read"}, "ACCESS_SCOPES: Value error, write each like"),
         ({"ACCESS_SCOPES": "a b=periods:read"}, "ACCESS_SCOPES: Value error, write each like"),
         ({"ACCESS_SCOPES": "a=periods:read,"}, "ACCESS_SCOPES: Value error, write each like"),

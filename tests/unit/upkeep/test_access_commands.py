@@ -77,6 +77,10 @@ def test_without_a_file_the_line_is_printed_beside_the_token(
             ["ward", "--scope", "events:write", "--patient", "2"],
             "a token for one patient only reads: leave events:write out",
         ),
+        (
+            ["ward", "--scope", "periods:read", "--scope", "patients:search", "--patient", "2"],
+            "a token for one patient only reads: leave patients:search out",
+        ),
         (["ward", "--scope", "periods:read", "--patient", ""], "--patient: "),
         (["ward", "--scope", "periods:read", "--patient", " "], "--patient: "),
         (["ward", "--scope", "periods:read", "--expires", ""], "expires: write it like"),
