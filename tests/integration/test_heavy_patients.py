@@ -184,7 +184,7 @@ async def test_many_events_are_answered_as_statements_page_by_page_as_few_are(ur
     given = {"patient": ["many"], "effective": ["ge2021-01-01T00:01:00Z"], "_count": ["1000"]}
     async with consumer_with(url, doses(MANY)) as consumer:
         first = await consumer.ask_for(
-            "/fhir/MedicationStatement", **{name: value for name, (value,) in given.items()}
+            "/fhir/MedicationStatement", None, **{name: value for name, (value,) in given.items()}
         )
         following = {each["relation"]: each["url"] for each in first.json()["link"]}["next"]
         second = await consumer.ask_for(following.removeprefix("http://consumer"))

@@ -39,7 +39,7 @@ def test_a_token_is_kept_as_its_digest_alone(tmp_path: Path) -> None:
         ([HEAD, f",{DIGEST},periods:read,,"], "line 2: name: is missing"),
         ([HEAD, GOOD, GOOD], "line 3: name: stands there twice"),
         ([HEAD, "ward,mp_secret,periods:read,,"], "line 2: sha256: is not one"),
-        ([HEAD, f"ward,{DIGEST},periods:write,,"], "line 2: scopes: they are events:write and"),
+        ([HEAD, f"ward,{DIGEST},periods:write,,"], "line 2: scopes: they are events:write, "),
         ([HEAD, f"ward,{DIGEST},,,"], "line 2: scopes: they are"),
         ([HEAD, f"ward,{DIGEST},periods:read,,tomorrow"], "line 2: expires: write it like"),
         ([HEAD, f"ward,{DIGEST},periods:read,,2027-01-31T12:00"], "line 2: expires: write it"),

@@ -33,7 +33,7 @@ class Consumer:
         transport = ASGITransport(let_in(api))
         self.client = AsyncClient(transport=transport, base_url="http://consumer")
 
-    async def ask(self, **query: object) -> Any:  # noqa: ANN401 - JSON
+    async def ask(self, **query: str) -> Any:  # noqa: ANN401 - JSON
         asked = {"patient_id": "2", "doubts": "true", **query}
         answer = await self.client.get("/periods", params=asked)
         assert answer.status_code == 200, answer.text

@@ -81,7 +81,7 @@ async def test_those_are_found_that_begin_so_in_their_order(
 @pytest.mark.parametrize(
     ("asked", "parameter"),
     [
-        ({}, "prefix"),
+        ({"limit": 5}, "prefix"),
         ({"prefix": "A"}, "prefix"),
         ({"prefix": " A "}, "prefix"),
         ({"prefix": "x" * 257}, "prefix"),
