@@ -1,4 +1,4 @@
-"""What a client would rather have, by its ``Accept``: RFC 9110, 12.5.1."""
+"""What a client would rather have, by its ``Accept`` headers: RFC 9110, 12.5."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +11,13 @@ def preferred(accept: str, offered: Sequence[str]) -> str:
     """
     ranges = dict(_ranges(accept.split(",")))
     return max(offered, key=lambda kind: _quality(kind, ranges))
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Return whether a client takes an answer that is packed with gzip."""
+    codings = dict(_ranges(accept_encoding.split(",")))
+    found = (codings[each] for each in ("gzip", "x-gzip", "*") if each in codings)
+    return next(found, 0.0) > 0
 
 
 def _ranges(given: Iterable[str]) -> Iterable[tuple[str, float]]:

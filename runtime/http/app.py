@@ -18,6 +18,7 @@ from runtime.collector import spare_what_is_loaded
 from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.heads import bound_heads
 from runtime.http.methods import HeadAsGet
+from runtime.http.packing import Packed
 from runtime.http.pages import document
 from runtime.http.unkept import Unkept
 from runtime.logs import trim_access_log
@@ -62,7 +63,7 @@ class HttpApp(AsgiFastStream):
             after_startup=[spare_what_is_loaded],
         )
         bound_heads()
-        self._guarded_api = Unkept(access.guard(api, HeadAsGet(api)))
+        self._guarded_api = Unkept(Packed(access.guard(api, HeadAsGet(api))))
         self._logger = logger
         if beside:
             self._work_beside(beside)

@@ -1,8 +1,11 @@
 """Pages of HTML that load nothing from elsewhere, and the two that document a service."""
 
+import asyncio
+import gzip
 import html
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -12,6 +15,8 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from runtime.http.packing import wants_packed
 
 _HERE = Path(__file__).parent
 _WEB = _HERE / "web"
@@ -51,7 +56,10 @@ class Assets(StaticFiles):
         """
         if scope["method"] not in _READING:
             raise HTTPException(405, headers={"Allow": ", ".join(_READING)})
-        return await super().get_response(path, scope)
+        response = await super().get_response(path, scope)
+        if isinstance(response, FileResponse) and wants_packed(scope):
+            return await _packed(response)
+        return response
 
     def file_response(
         self,
@@ -67,6 +75,18 @@ class Assets(StaticFiles):
             # What a system says of these differs, and a browser runs no module of another type.
             response.headers["Content-Type"] = "text/javascript; charset=utf-8"
         return response
+
+
+async def _packed(response: FileResponse) -> Response:
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    packed = await asyncio.to_thread(_packed_file, str(response.path), headers["etag"])
+    return Response(packed, headers={**headers, "content-encoding": "gzip"})
+
+
+@lru_cache(maxsize=64)
+def _packed_file(path: str, _etag: str) -> bytes:
+    """Pack a file as well as can be, once for each of its versions."""
+    return gzip.compress(Path(path).read_bytes(), mtime=0)
 
 
 def page(
