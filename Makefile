@@ -11,7 +11,7 @@ help: ## list the targets
 
 install: .venv/installed runtime/http/static ## make the environment in .venv
 
-assets: runtime/http/static ## gather what the pages load, from pinned npm packages
+assets: runtime/http/static ## make what the pages load, of our modules and pinned npm packages
 
 run: .venv/installed ## start everything on this machine, show the sample query, serve until Ctrl-C
 	@$(MAKE) --silent assets 2>/dev/null || echo "The pages are not built, as npm can't be reached. Queries are answered all the same."
@@ -134,6 +134,8 @@ node_modules/installed: package.json package-lock.json .npmrc .venv/installed
 	@$(BIN)/npm ci --loglevel=error --ignore-scripts >/dev/null
 	@touch $@
 
-runtime/http/static: node_modules/installed pages/assets.mjs
+TIMELINE := $(wildcard consumer_app/web/*.js consumer_app/web/*.css consumer_app/web/*.svg)
+runtime/http/static: node_modules/installed pages/assets.mjs pages/timeline.mjs $(TIMELINE)
 	@$(BIN)/node pages/assets.mjs
+	@$(BIN)/node pages/timeline.mjs
 	@touch $@

@@ -7,16 +7,16 @@ from fastapi.responses import HTMLResponse
 
 from consumer_app.settings import ConsumerSettings
 from runtime.access.settings import AccessSettings
-from runtime.http.pages import Assets, page
+from runtime.http.pages import BUILT, Assets, page
 
 _WEB = Path(__file__).parent / "web"
-_NEEDS = ["d3/d3.min.js", "oauth4webapi/index.js"]
+_NEEDS = ["timeline/page.js"]
 
 
 def show_timeline(api: FastAPI, settings: ConsumerSettings) -> None:
-    """Serve the page, its scripts and its styles, with what the settings say of it."""
+    """Serve the page and what is made for it, with what the settings say of it."""
     values = {"title": api.title, **_sign_in(settings), **_choices(settings)}
-    api.mount("/static/timeline", Assets(_WEB))
+    api.mount("/static/timeline", Assets(BUILT / "timeline"))
 
     @api.get("/", include_in_schema=False)
     def timeline() -> HTMLResponse:

@@ -1,4 +1,4 @@
-// Copies what the pages need out of node_modules, licences included: `make assets`.
+// Copies what the pages that document need out of node_modules, licences included: `make assets`.
 
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -13,8 +13,6 @@ const files = {
     "browser/standalone/without-parser.js.LICENSE.txt",
     "styles/default.min.css",
   ],
-  d3: ["LICENSE", "dist/d3.min.js"],
-  oauth4webapi: ["LICENSE.md", "build/index.js"],
   "swagger-ui-dist": [
     "LICENSE",
     "NOTICE",

@@ -1,8 +1,7 @@
 // The time axis with its grid, the line that is now, and how many medications at once.
 
+import * as d3 from "./d3.js";
 import { tick } from "./words.js";
-
-const { d3 } = globalThis;
 
 const LABEL = 110;
 export const LANE = { bottom: 66, height: 26 };

@@ -3,12 +3,11 @@
 import { drawAxis, drawGrid, drawLane, drawNow } from "./axis.js";
 import { drawOutline, drawRow, nameRows, ROW } from "./bars.js";
 import { Choice } from "./choice.js";
+import * as d3 from "./d3.js";
 import { lay } from "./parts.js";
 import { countAtOnce, holdsAt } from "./rows.js";
 import { View } from "./view.js";
 import { MINUTE, range, time } from "./words.js";
-
-const { d3 } = globalThis;
 
 // A4 across, between its margins.
 const PRINTED_WIDTH = 1030;

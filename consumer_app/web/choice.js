@@ -1,6 +1,6 @@
 // The one period that is chosen, by a click or by keyboard, among the rows that are shown.
 
-const { d3 } = globalThis;
+import * as d3 from "./d3.js";
 
 export class Choice {
   constructor() {

@@ -1,6 +1,7 @@
 // Signing in at an identity provider: authorization code with PKCE (RFC 7636), by oauth4webapi.
 
-import * as oauth from "../vendor/oauth4webapi/index.js";
+import * as oauth from "oauth4webapi";
+
 import { current, end, goOnWith, provider, signIn } from "./session.js";
 
 const KEPT = "medication-periods.sign-in";

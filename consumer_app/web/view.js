@@ -1,8 +1,7 @@
 // Which stretch of time is shown: zoomed and panned by wheel, pointer, touch and keyboard.
 
+import * as d3 from "./d3.js";
 import { MINUTE } from "./words.js";
-
-const { d3 } = globalThis;
 
 export class View {
   /** `onChange()` is called when another stretch of time is to be shown in the plot. */

@@ -20,8 +20,8 @@ from runtime.http.packing import wants_packed
 
 _HERE = Path(__file__).parent
 _WEB = _HERE / "web"
-VENDOR = _HERE / "static"
-"""What `make assets` copies out of npm packages."""
+BUILT = _HERE / "static"
+"""What `make assets` makes of our modules and of npm packages."""
 
 _SECURITY = {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 _POLICY = (
@@ -96,7 +96,7 @@ def page(
 
     ``asks`` is a URL of the one site besides its own that it may ask.
     """
-    is_built = all((VENDOR / each).exists() for each in needs)
+    is_built = all((BUILT / each).exists() for each in needs)
     text = (template if is_built else _WEB / "not-built.html").read_text(encoding="utf-8")
     escaped = {name: html.escape(value) for name, value in values.items()}
     return HTMLResponse(
@@ -119,7 +119,7 @@ def document(
 
     ``try_it_out`` is the address that publishes a message, where that is switched on.
     """
-    api.mount("/static/vendor", Assets(VENDOR))
+    api.mount("/static/vendor", Assets(BUILT))
     api.mount("/static/documentation", Assets(_WEB))
 
     @api.get("/docs", include_in_schema=False)

@@ -25,7 +25,7 @@ def client() -> AsyncClient:
 async def test_a_page_that_is_not_built_says_how_to_build_it(
     client: AsyncClient, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "VENDOR", tmp_path)
+    monkeypatch.setattr(pages, "BUILT", tmp_path)
     answer = await client.get(path)
     assert answer.status_code == 503
     assert "make assets" in answer.text
@@ -36,14 +36,13 @@ async def test_a_page_runs_no_script_but_the_services_own(
     client: AsyncClient, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for needed in (
-        "d3/d3.min.js",
-        "oauth4webapi/index.js",
+        "timeline/page.js",
         "swagger-ui-dist/swagger-ui-bundle.js",
         "react-component/without-parser.js",
     ):
         (tmp_path / needed).parent.mkdir()
         (tmp_path / needed).touch()
-    monkeypatch.setattr(pages, "VENDOR", tmp_path)
+    monkeypatch.setattr(pages, "BUILT", tmp_path)
     answer = await client.get(path)
     policy = answer.headers["content-security-policy"]
     assert answer.status_code == 200
@@ -87,11 +86,11 @@ async def test_scripts_are_served_as_modules_and_revalidated(client: AsyncClient
 async def test_a_folder_that_is_not_built_yet_has_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "VENDOR", tmp_path / "later")
+    monkeypatch.setattr(pages, "BUILT", tmp_path / "later")
     api = FastAPI(docs_url=None)
     pages.document(api, dict)
     async with AsyncClient(transport=ASGITransport(api), base_url="http://service") as client:
-        assert (await client.get("/static/vendor/d3/d3.min.js")).status_code == 404
+        assert (await client.get("/static/vendor/react-component/LICENSE")).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/static/documentation/asyncapi.mjs", "/static/vendor/none.js"])

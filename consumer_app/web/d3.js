@@ -1,0 +1,7 @@
+// What is used of d3: the page is made of no more of it.
+
+export { bisector, max } from "d3-array";
+export { axisTop } from "d3-axis";
+export { scaleLinear, scaleTime, scaleUtc } from "d3-scale";
+export { pointer, select } from "d3-selection";
+export { zoom, zoomIdentity } from "d3-zoom";
