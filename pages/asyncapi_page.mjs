@@ -28,8 +28,13 @@ const { flushSync } = require("react-dom");
 const { createRoot } = require("react-dom/client");
 const component = require("@asyncapi/react-component/lib/cjs/without-parser.js").default;
 
-const styles = require.resolve("@asyncapi/react-component/styles/default.min.css");
-const css = readFileSync(styles, "utf8");
+const ours = (name) => new URL(`../runtime/http/web/${name}`, import.meta.url);
+const styles = [
+  require.resolve("@asyncapi/react-component/styles/default.min.css"),
+  ours("documentation.css"),
+  ours("asyncapi.css"),
+];
+const css = styles.map((style) => readFileSync(style, "utf8")).join("\n");
 const [page, ...documents] = process.argv.slice(2);
 const sections = [];
 for (const path of documents) sections.push(await section(load(readFileSync(path, "utf8"))));
@@ -43,6 +48,7 @@ async function section(asyncapi) {
   const drawing = createElement(component, { schema: prepare(asyncapi), config });
   flushSync(() => createRoot(root).render(drawing));
   await expand(root);
+  for (const heading of root.querySelectorAll("section > h2")) fold(heading);
   const { title } = asyncapi.info;
   return { title, id: title.toLowerCase().replace(/\W+/g, "-"), body: unscripted(root) };
 }
@@ -55,6 +61,15 @@ async function expand(root) {
     closed = buttons.filter((button) => button.textContent === "Expand all")
       .map((button) => button.click()).length;
   }
+}
+
+/** Fold what stands below a heading: all of it would be a hundred screens. */
+function fold(heading) {
+  const group = window.document.createElement("details");
+  const summary = group.appendChild(window.document.createElement("summary"));
+  group.append(...[...heading.parentNode.childNodes].filter((each) => each !== heading));
+  heading.replaceWith(group);
+  summary.append(heading);
 }
 
 function unscripted(root) {
@@ -71,24 +86,27 @@ function unscripted(root) {
 }
 
 function html(all) {
-  const links = all.map(({ id, title }) => `<a href="#${id}">${title}</a>`).join(" · ");
+  const links = all.map(({ id, title }) => `<a href="#${id}">${title}</a>`).join(" ");
   const bodies = all.map(({ id, body }) => `<section id="${id}">${body}</section>`).join("\n");
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <meta name="generator" content="make docs">
 <title>Messages of medication-periods</title>
 <style>
 ${css.replace(/[ \t]+$/gm, "")}
-body { margin: 0; font-family: system-ui, sans-serif }
-nav { padding: 12px 32px; border-bottom: 1px solid #d3dde1 }
+summary { padding: 4px 32px; cursor: pointer }
+.aui-root summary h2 { display: inline; padding: 0 }
 </style>
 </head>
 <body>
-<nav>${links}</nav>
+<nav id="pages" aria-label="Services">${links}</nav>
+<main>
 ${bodies}
+</main>
 </body>
 </html>
 `;

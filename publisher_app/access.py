@@ -12,5 +12,6 @@ ROUTES: Routes = {
     ("DELETE", "/fhir/MedicationAdministration/{key}"): EVENTS_WRITE,
     ("GET", "/fhir/metadata"): OPEN,
     ("POST", f"/{ADDRESS}"): EVENTS_WRITE,
+    ("GET", "/"): OPEN,
     **DOCUMENTATION,
 }

@@ -27,6 +27,7 @@ from runtime.broker import broker_problem
 from runtime.http.app import HttpApp
 from runtime.http.bodies import Bodies
 from runtime.http.health import Check, health_router
+from runtime.http.pages import begin_with_documentation
 from runtime.http.problems import answer_problems
 from runtime.http.try_it_out import ADDRESS, offer_try_it_out
 from runtime.logs import configure_logs
@@ -73,6 +74,7 @@ def make_app(settings: PublisherSettings) -> HttpApp:
         work.append(partial(_listen, listener))
         checks["mllp"] = listener.problem
     api.include_router(health_router(checks))
+    begin_with_documentation(api)
     answer_problems(api, unavailable=Failure)
     if settings.try_it_out:
         offer_try_it_out(api, publisher.broker)

@@ -21,6 +21,7 @@ from publisher_app.intake import Intake, Outcome
 from publisher_app.runs import source_of_request
 from runtime.access.callers import caller_of
 from runtime.http.bodies import Bodies, BodyTooLong, BodyTooSlow, BodyUnreadable, NoRoom
+from runtime.http.openapi import inlined
 from runtime.http.problems import BadParameter, Busy, Problems, Refusal, Unavailable
 
 _MOST_TOLD = 100
@@ -251,19 +252,4 @@ def _request_content() -> dict[str, Any]:
 
 
 def _report_schema() -> dict[str, Any]:
-    """Give a report's schema with references resolved, as OpenAPI keeps them elsewhere."""
-    schema = TypeAdapter(MedicationEvent | RecordEvent | RecordVersion).json_schema()
-    definitions = schema.pop("$defs")
-
-    def resolved(part: Any) -> Any:  # noqa: ANN401 - of JSON
-        if isinstance(part, list):
-            return [resolved(each) for each in part]
-        if not isinstance(part, dict):
-            return part
-        own = {name: resolved(value) for name, value in part.items() if name != "$ref"}
-        if "$ref" not in part:
-            return own
-        return resolved(definitions[part["$ref"].rpartition("/")[2]]) | own
-
-    found: dict[str, Any] = resolved(schema)
-    return found
+    return inlined(TypeAdapter(MedicationEvent | RecordEvent | RecordVersion).json_schema())

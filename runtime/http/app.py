@@ -18,6 +18,7 @@ from runtime.collector import spare_what_is_loaded
 from runtime.http.asyncapi import NamedAsyncAPI, Operations
 from runtime.http.heads import bound_heads
 from runtime.http.methods import HeadAsGet
+from runtime.http.openapi import name_operations
 from runtime.http.packing import Packed
 from runtime.http.pages import document
 from runtime.http.unkept import Unkept
@@ -63,6 +64,7 @@ class HttpApp(AsgiFastStream):
             after_startup=[spare_what_is_loaded],
         )
         bound_heads()
+        name_operations(api)
         self._guarded_api = Unkept(Packed(access.guard(api, HeadAsGet(api))))
         self._logger = logger
         if beside:

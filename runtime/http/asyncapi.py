@@ -1,5 +1,6 @@
 """The AsyncAPI document, with names that say what messages and operations are."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,8 +15,8 @@ Operations = Mapping[str, tuple[str, type[BaseModel]]]
 class NamedAsyncAPI(AsyncAPI):
     """FastStream's document, which calls each message "Message" and operations like channels.
 
-    A message is called what its payload is, and an operation by what it does. FastStream knows no
-    headers: ours are added.
+    A message is called what its payload is, and an operation by what it does, in words, too.
+    FastStream knows no headers: ours are added.
     """
 
     def __init__(self, *, operations: Operations, **about: Any) -> None:  # noqa: ANN401 - passed on
@@ -26,8 +27,15 @@ class NamedAsyncAPI(AsyncAPI):
         document = cast("ApplicationSchema", super().to_specification())
         for channel, (operation, headers) in self._operations.items():
             _name_message(document, channel, headers)
-            document.operations[operation] = document.operations.pop(channel)
+            named = document.operations.pop(channel)
+            named.summary = _in_words(operation)
+            document.operations[operation] = named
         return document
+
+
+def _in_words(name: str) -> str:
+    """Write what is named likeThis Like this."""
+    return re.sub("[A-Z]", lambda found: f" {found[0].lower()}", name).capitalize()
 
 
 def _name_message(document: ApplicationSchema, channel: str, headers: type[BaseModel]) -> None:

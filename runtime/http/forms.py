@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from runtime.http.bodies import Bodies, BodyRefused
 from runtime.http.heads import MAX_HEAD_BYTES
+from runtime.http.openapi import inlined
 from runtime.http.problems import BadParameters, Refusal
 
 FORM = "application/x-www-form-urlencoded"
@@ -85,8 +86,11 @@ class Form(GivenForm, Generic[Asked]):
 
     def described(self) -> dict[str, Any]:
         """Describe the body for a route's ``openapi_extra``."""
-        schema = self._model.model_json_schema()
+        schema = inlined(self._model.model_json_schema())
         for parameter in schema["properties"].values():
+            if parameter.get("type") == "array":
+                # The examples are of one value, as an address has it.
+                parameter["examples"] = [[each] for each in parameter["examples"]]
             # In a form there is no null: what is not given is left out.
             if "anyOf" in parameter:
                 kinds = parameter["anyOf"]

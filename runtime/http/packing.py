@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import zlib
 
 _OK, _NOT_MODIFIED = 200, 304
-# What is shorter comes in the same few packets, and would take longer to make.
+# So long is the answer about a patient with 160 events. What is shorter comes in the packets of one
+# round trip anyway, and would take a tenth longer to make.
 _SHORT_BYTES = 8 * 1024
 # Of a list of periods 1 leaves 17 %, and 6 leaves 14 % in six times the time.
 _LEVEL = 1

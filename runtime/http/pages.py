@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -135,3 +135,11 @@ def document(
     @api.get("/asyncapi.json", include_in_schema=False)
     def asyncapi_document() -> JSONResponse:
         return JSONResponse(asyncapi())
+
+
+def begin_with_documentation(api: FastAPI) -> None:
+    """Lead who opens a service that has no page of its own to what describes it."""
+
+    @api.get("/", include_in_schema=False)
+    def start() -> RedirectResponse:
+        return RedirectResponse("docs")

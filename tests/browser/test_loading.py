@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, Response
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Services, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -72,3 +73,9 @@ def test_the_page_is_few_files_and_all_of_them_come_packed(visit: Visit) -> None
     files = [each for each in asked if each.url.endswith((".js", ".css"))]
     assert 0 < len(files) <= 4
     assert {each.header_value("content-encoding") for each in files} == {"gzip"}
+
+
+def test_the_licenses_of_what_the_script_is_made_of_stand_beside_it(services: Services) -> None:
+    told = httpx.get(f"{services.consumer}/static/timeline/page.js.LICENSE.txt").raise_for_status()
+    for package in ("d3-selection", "d3-zoom", "oauth4webapi"):
+        assert f"{package} " in told.text

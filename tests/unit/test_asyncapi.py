@@ -83,6 +83,16 @@ def test_each_operation_is_named_by_what_it_does_and_each_message_by_what_it_is(
         "storeMedicationEvents": ["MedicationEvents"],
         "moveToDeadLetters": ["DeadLetter"],
     }
+    words = {
+        operation: content["summary"]
+        for service in SERVICES
+        for operation, content in document(service)["operations"].items()
+    }
+    assert words == {
+        "publishMedicationEvents": "Publish medication events",
+        "storeMedicationEvents": "Store medication events",
+        "moveToDeadLetters": "Move to dead letters",
+    }
 
 
 def document(service: str) -> dict[str, Any]:
