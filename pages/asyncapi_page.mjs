@@ -99,7 +99,7 @@ function html(all) {
 <style>
 ${css.replace(/[ \t]+$/gm, "")}
 summary { padding: 4px 32px; cursor: pointer }
-.aui-root summary h2 { display: inline; padding: 0 }
+.aui-root summary .px-8 { display: inline; padding: 0 }
 </style>
 </head>
 <body>

@@ -132,11 +132,12 @@ def unfold_messages(page: Page) -> None:
         closed.evaluate_all("buttons => buttons.forEach(each => each.click())")
 
 
-def too_faint(page: Page) -> list[dict[str, Any]]:
+def too_faint(page: Page) -> list[tuple[str, dict[str, Any]]]:
     # Over the browser's own channel: the page's policy lets no script in.
     page.evaluate(_AXE.read_text())
     found = page.evaluate("axe.run({ runOnly: ['color-contrast'] })")
-    return [node["any"][0]["data"] for each in found["violations"] for node in each["nodes"]]
+    nodes = [node for each in found["violations"] for node in each["nodes"]]
+    return [(node["html"], node["any"][0]["data"]) for node in nodes]
 
 
 def brightness(page: Page) -> float:

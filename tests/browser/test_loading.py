@@ -68,7 +68,11 @@ def test_the_first_bar_is_there_within_five_seconds_over_a_slow_line(visit: Visi
 
 def test_the_page_is_few_files_and_all_of_them_come_packed(visit: Visit) -> None:
     asked: list[Response] = []
-    visit.page.on("response", asked.append)
+
+    def note(answer: Response) -> None:
+        asked.append(answer)
+
+    visit.page.on("response", note)
     visit.show_patient("ward")
     files = [each for each in asked if each.url.endswith((".js", ".css"))]
     assert 0 < len(files) <= 4
