@@ -19,7 +19,8 @@ from runtime.http.accepting import takes_gzip
 if TYPE_CHECKING:
     import zlib
 
-_OK, _NOT_MODIFIED = 200, 304
+_OK = 200
+_UNCHANGED = (304, 412)
 # So long is the answer about a patient with 160 events. What is shorter comes in the packets of one
 # round trip anyway, and would take a tenth longer to make.
 _SHORT_BYTES = 8 * 1024
@@ -41,8 +42,9 @@ class Packed:
     """Packs answers part by part, as they are made: none is held here.
 
     A strong ETag is one of these very bytes, so that one of a packed answer becomes weak: it says
-    what it is of, in whatever bytes. With a 304 it does so, too, as nobody knows there whether what
-    the client has is packed. ``If-None-Match`` compares weakly.
+    what it is of, in whatever bytes. It does so, too, where nothing has changed (304, of a form
+    412), as nobody knows there whether what the client has is packed. ``If-None-Match`` compares
+    weakly.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -62,7 +64,7 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            if message["status"] in (_OK, _NOT_MODIFIED):
+            if message["status"] in (_OK, *_UNCHANGED):
                 self._begin(message["status"], MutableHeaders(scope=message))
         elif self._packing is not None:
             message = {**message, "body": await self._packed(self._packing, message)}
@@ -76,7 +78,7 @@ class _Answer:
             self._packing = packer(_LEVEL)
             headers["Content-Encoding"] = "gzip"
             del headers["Content-Length"]
-        if (status == _NOT_MODIFIED or "content-encoding" in headers) and "etag" in headers:
+        if (status in _UNCHANGED or "content-encoding" in headers) and "etag" in headers:
             headers["ETag"] = f"W/{headers['etag'].removeprefix('W/')}"
 
     async def _packed(self, packing: "zlib._Compress", message: Message) -> bytes:

@@ -37,6 +37,10 @@ async def unchanged(_: object) -> Answer:
     return Answer(status_code=304, headers={"ETag": TAG})
 
 
+async def unchanged_of_a_form(_: object) -> Answer:
+    return Answer(status_code=412, headers={"ETag": TAG})
+
+
 async def wrong(_: object) -> Answer:
     return Answer(LONG, 422)
 
@@ -61,6 +65,7 @@ def app(folder: Path) -> Packed:
         "/answer": answer,
         "/short": short,
         "/unchanged": unchanged,
+        "/unchanged/_search": unchanged_of_a_form,
         "/wrong": wrong,
         "/streamed": streamed,
     }
@@ -130,7 +135,7 @@ async def test_the_tag_of_a_packed_answer_is_weak_and_of_any_other_strong(
     client: AsyncClient,
 ) -> None:
     plain = {"Accept-Encoding": "identity"}
-    for path in ("/answer", "/unchanged"):
+    for path in ("/answer", "/unchanged", "/unchanged/_search"):
         assert (await client.get(path)).headers["etag"] == f"W/{TAG}"
         assert (await client.get(path, headers=plain)).headers["etag"] == TAG
     assert (await client.get("/short")).headers["etag"] == TAG
