@@ -19,6 +19,7 @@ from runtime.http.accepting import takes_gzip
 if TYPE_CHECKING:
     import zlib
 
+_VARY = (b"vary", b"Accept-Encoding")
 _OK = 200
 _UNCHANGED = (304, 412)
 # So long is the answer about a patient with 160 events. What is shorter comes in the packets of one
@@ -52,33 +53,34 @@ class Packed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on."""
-        answer = _Answer(send, wants_packed=scope["type"] == "http" and wants_packed(scope))
-        await self._app(scope, receive, answer.send)
+        await self._app(scope, receive, _Answer(scope, send).send)
 
 
 class _Answer:
-    def __init__(self, send: Send, *, wants_packed: bool) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
         self._send = send
-        self._wants_packed = wants_packed
         self._packing: zlib._Compress | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             if message["status"] in (_OK, *_UNCHANGED):
+                message = {**message, "headers": [*message["headers"], _VARY]}
                 self._begin(message["status"], MutableHeaders(scope=message))
         elif self._packing is not None:
             message = {**message, "body": await self._packed(self._packing, message)}
         await self._send(message)
 
     def _begin(self, status: int, headers: MutableHeaders) -> None:
-        headers.add_vary_header("Accept-Encoding")
-        if not self._wants_packed:
+        is_plain = status == _OK and "content-encoding" not in headers
+        # What is short is asked first, as most answers are.
+        if (is_plain and _is_short(headers)) or not wants_packed(self._scope):
             return
-        if status == _OK and "content-encoding" not in headers and not _is_short(headers):
+        if is_plain:
             self._packing = packer(_LEVEL)
             headers["Content-Encoding"] = "gzip"
             del headers["Content-Length"]
-        if (status in _UNCHANGED or "content-encoding" in headers) and "etag" in headers:
+        if "etag" in headers:
             headers["ETag"] = f"W/{headers['etag'].removeprefix('W/')}"
 
     async def _packed(self, packing: "zlib._Compress", message: Message) -> bytes:
