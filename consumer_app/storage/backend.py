@@ -181,6 +181,12 @@ class Backend(Protocol):
         where that is asked; never which is the newest.
         """
 
+    def walk_all(self) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+        """Yield all patients' events in the order of the key, EVENTS_A_PART at a time.
+
+        All are of one time, and nobody who stores waits for it, however long it lasts.
+        """
+
     async def close(self) -> None:
         """Give up what is held open."""
 

@@ -64,6 +64,13 @@ def database_errors(what: str, database: str = "the database") -> Iterator[None]
         raise DatabaseUnavailable(f"{database} can't be {what}: {why}") from error
 
 
+def may_be_full(error: sqlite3.Error) -> bool:
+    """Say whether SQLite may have had no room for a temporary file."""
+    # It says any of these of one.
+    full = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in full
+
+
 def _in_one_line(cause: BaseException) -> str:
     # SQLAlchemy's own text would repeat the statement, PostgreSQL's further lines the row.
     words = str(cause).splitlines()

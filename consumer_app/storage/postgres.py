@@ -230,6 +230,20 @@ _WALK = f"""
     WHERE cardinality($2::text[]) = 0 OR medication_name = ANY($2)
     ORDER BY {", ".join(KEY[1:])}
 """  # noqa: S608 - ours too
+_WALK_ALL = f"""
+    SELECT patient_id, medication_name, {_STORED}, record_id, version, superseded, NULL
+    FROM (
+        SELECT {", ".join(KEY)}, NULL AS record_id, NULL AS version, NULL AS superseded
+        FROM {EVENTS}
+        UNION ALL
+        SELECT {", ".join(KEY)}, {_OF_RECORD} FROM {_JOINED_RECORDS}
+    ) AS found
+    LEFT JOIN {PATIENTS} ON {PATIENTS}.number = patient
+    LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
+    ORDER BY patient, medication
+"""  # noqa: S608 - ours too
+# All may be sorted before there is a first row.
+_WALK_ALL_SECONDS = 3_600
 _FEW_EVENTS = 1_024
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ACTIONS = dict(enumerate(ACTIONS))
@@ -331,6 +345,15 @@ class PostgresBackend:
                 while rows := await cursor.fetch(EVENTS_A_PART):
                     yield _reports(rows)
 
+    async def walk_all(self) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+        async with self._engine.connect() as connection:
+            driver = await _driver(connection)
+            async with driver.transaction(isolation="repeatable_read", readonly=True):
+                walk = await driver.prepare(_WALK_ALL, name="")
+                cursor = await walk.cursor()
+                while rows := await cursor.fetch(EVENTS_A_PART, timeout=_WALK_ALL_SECONDS):
+                    yield _reports(rows).events
+
     async def close(self) -> None:
         """Nothing is held: each call has given its connection back."""
 
@@ -345,7 +368,7 @@ def _reports(rows: Iterable[Iterable[Any]]) -> Reports:
     events: list[MedicationEvent] = []
     late: dict[MedicationEvent, datetime] = {}
     for patient_id, medication_name, action, *others, received_at in rows:
-        if action not in _ACTIONS or medication_name is None:
+        if action not in _ACTIONS or medication_name is None or patient_id is None:
             raise UnreadableEvents
         *rest, record_id, version, superseded_by = others
         values = (patient_id, medication_name, _ACTIONS[action], *rest)

@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import chain, islice, starmap
@@ -47,7 +47,12 @@ from consumer_app.storage.backend import (
     row,
     version_rows,
 )
-from consumer_app.storage.errors import TooManyEvents, UnreadableEvents
+from consumer_app.storage.errors import (
+    DatabaseUnavailable,
+    TooManyEvents,
+    UnreadableEvents,
+    may_be_full,
+)
 from consumer_app.storage.tables import (
     CONSUMERS,
     EVENTS,
@@ -136,24 +141,30 @@ _READ = f"""
 """  # noqa: S608 - words of ours alone
 _OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(:names))"
 _WALKED = ", ".join(_READ_AS[name] for name in _IN_EVENT)
-_OF_PATIENT = f"patient = (SELECT number FROM {PATIENTS} WHERE patient_id = :patient)"  # noqa: S608
+_OF_PATIENT = f"WHERE patient = (SELECT number FROM {PATIENTS} WHERE patient_id = :patient)"  # noqa: S608
 _LATE = f"CASE WHEN run = 0 AND received_at - event_time > :late THEN {_RECEIVED_AT} END"
 _OF_BOTH_KINDS = f"""
-    SELECT :patient, medication_name, {_WALKED}, NULL, NULL, NULL, {_LATE}, {{1}}
-    FROM {EVENTS} LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
-    WHERE {_OF_PATIENT} {{0}}
+    SELECT patient_id, medication_name, {_WALKED}, NULL, NULL, NULL, {_LATE}, patient, {{1}}
+    FROM {EVENTS} LEFT JOIN {PATIENTS} ON {PATIENTS}.number = patient
+    LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
+    {{0}}
     UNION ALL
-    SELECT :patient, medication_name, {_WALKED}, {_OF_RECORD}, {_LATE}, {{1}}
-    FROM {_JOINED_RECORDS} LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
-    WHERE {_OF_PATIENT} {{0}}
+    SELECT patient_id, medication_name, {_WALKED}, {_OF_RECORD}, {_LATE}, patient, {{1}}
+    FROM {_JOINED_RECORDS} LEFT JOIN {PATIENTS} ON {PATIENTS}.number = patient
+    LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
+    {{0}}
 """  # noqa: S608 - ours too
-_WALK = f"{_OF_BOTH_KINDS} ORDER BY medication"
-_READ_ARRIVED = f"{_OF_BOTH_KINDS.format('', _RECEIVED_AT)} LIMIT {MOST_EVENTS + 1}"
+_WALK = f"{_OF_BOTH_KINDS} ORDER BY patient, medication"
+_WALK_ALL = _WALK.format("", "medication")
+_READ_ARRIVED = f"{_OF_BOTH_KINDS.format(_OF_PATIENT, _RECEIVED_AT)} LIMIT {MOST_EVENTS + 1}"
+# Without a name it is in SQLite's folder for temporary files, and gone with the connection.
+_SOMEWHERE = ""
+_FOR_A_COPY = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;"
 _HINTS = get_type_hints(MedicationEvent)
 _OfRecord: Any = (str | None, str | None, str | None)
 _Whole: Any = (*(_HINTS[name] for name in FIELDS), *_OfRecord, datetime | None)
-_Walked: Any = list[tuple[*_Whole, int]]
-_Arrived: Any = list[tuple[*_Whole, datetime]]
+_Walked: Any = list[tuple[*_Whole, int, int]]
+_Arrived: Any = list[tuple[*_Whole, int, datetime]]
 _Events: Any = list[tuple[*(_HINTS[name] for name in _IN_EVENT)]]  # type: ignore[misc]
 _Patient: Any = list[tuple[str, _Events]] | None
 _Recorded: Any = list[tuple[*(_HINTS[name] for name in FIELDS), str, str, str | None]]  # type: ignore[misc]
@@ -226,16 +237,30 @@ class SqliteBackend:
             "names": _json(medication_names),
             "late": None if late is None else _length(late),
         }
-        statement = _WALK.format(_OF_MEDICATIONS if medication_names else "", "medication")
+        chosen = f"{_OF_PATIENT} {_OF_MEDICATIONS}" if medication_names else _OF_PATIENT
+        statement = _WALK.format(chosen, "medication")
         cursor = await self._reader.run(_begin, statement, values)
         try:
             with _unreadable_events():
                 while rows := await self._reader.run(_go_on, cursor):
-                    yield _reports(msgspec.convert(rows, _Walked, strict=False))
+                    yield _walked(rows)
         finally:
             # After an error there may be no connection, and none is opened for this.
             if self._reader.is_open:
                 await self._reader.run(_end, cursor)
+
+    async def walk_all(self) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+        # While a read lasts, the log grows: so a copy is read, which is made in one step.
+        with (
+            _room_for_the_copy(),
+            closing(await self._reader.run(_copied)) as copy,
+            _unreadable_events(),
+        ):
+            cursor = _begin(copy, _WALK_ALL, {"late": None})
+            while rows := _go_on(copy, cursor):
+                yield _walked(rows).events
+                # Here an interrupt gets through.
+                await asyncio.sleep(0)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -253,6 +278,19 @@ def _unreadable_events() -> Iterator[None]:
         if str(error).startswith(("Could not decode", "JSON cannot hold")):
             raise UnreadableEvents from error
         raise
+
+
+@contextmanager
+def _room_for_the_copy() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if not may_be_full(error):
+            raise
+        raise DatabaseUnavailable(
+            "there is no room for a copy of the database in SQLite's folder for temporary files, "
+            f"which SQLITE_TMPDIR names: {error}"
+        ) from error
 
 
 def _json(texts: Iterable[str]) -> str:
@@ -282,11 +320,15 @@ def _events_of(patient_id: str, part: msgspec.Raw) -> Events:
         return UnreadableEvents()
 
 
+def _walked(rows: Sequence[tuple[Any, ...]]) -> Reports:
+    return _reports(msgspec.convert(rows, _Walked, strict=False))
+
+
 def _reports(rows: Iterable[Sequence[Any]]) -> Reports:
     """Make reports of rows of the columns that are told of events of both kinds."""
     events: list[MedicationEvent] = []
     late: dict[MedicationEvent, datetime] = {}
-    for *fields, record_id, version, superseded_by, received_at, _ in rows:
+    for *fields, record_id, version, superseded_by, received_at, _, _ in rows:
         event = one_of_many(fields, (record_id, version, superseded_by))
         events.append(event)
         if received_at is not None:
@@ -464,6 +506,18 @@ def _fetch_arrived(
     # First when anything was last stored: it then holds for what is read behind it.
     [[last]] = connection.execute(LAST_RECEIVED)
     return last, connection.execute(_READ_ARRIVED, values).fetchall()
+
+
+def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Copy all that is there now to a place of its own, which nobody else sees."""
+    copy = sqlite3.connect(_SOMEWHERE, isolation_level=None, check_same_thread=False)
+    try:
+        copy.executescript(_FOR_A_COPY)
+        connection.backup(copy)
+    except sqlite3.Error:
+        copy.close()
+        raise
+    return copy
 
 
 def _begin(

@@ -53,6 +53,7 @@ from consumer_app.storage import runs
 from consumer_app.storage.backend import Backend, Events, Found, Received, Reports
 from consumer_app.storage.database import USUAL_CACHE_BYTES, open_database
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents, database_errors
+from consumer_app.storage.medications import by_medication
 from consumer_app.storage.opening import Following, Migrating, Opening
 from consumer_app.storage.postgres import PostgresBackend
 from consumer_app.storage.replicas import Replication, replication
@@ -372,6 +373,31 @@ class EventStore:
                         arrived |= {each: part.late[each] for each in found}
         if events:
             yield Reports(events, arrived)
+
+    async def all_medications(self) -> AsyncGenerator[list[MedicationEvent], None]:
+        """Yield all patients' events: those of one medication of a patient at a time.
+
+        The medications of a patient come one behind another, in no set order, all events as they
+        were at one time.
+
+        Raises:
+            UnreadableEvents: one of them can't be read.
+
+        """
+        async with (
+            self._opened(),
+            aclosing(self._backend.walk_all()) as parts,
+            aclosing(by_medication(parts)) as medications,
+        ):
+            async for events in medications:
+                yield events
+
+    async def count_all(self) -> int:
+        """Count all patients' events."""
+        counts = (_count(table, true()) for table in _TABLES)
+        (row,) = await self._read(select(_sum(counts).label("events")))
+        events: int = row["events"]
+        return events
 
     async def newest(self, patient_id: str) -> datetime | None:
         """Say when the newest report about a patient arrived; None where nothing is stored."""

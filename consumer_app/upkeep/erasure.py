@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from aio_pika.abc import AbstractIncomingMessage
 
 from consumer_app.dead_letters import Death, kept_headers
+from consumer_app.storage.errors import may_be_full
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.dead_letter_queue import DeadLetterQueue
 from contracts import MAX_EVENTS, checked_patient, is_of_record
@@ -230,16 +231,10 @@ def rewrite(database: Path) -> None:
             connection.execute("VACUUM")
             is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
-        temporary = "; its temporary files go to SQLITE_TMPDIR" if _may_be_full(error) else ""
+        temporary = "; its temporary files go to SQLITE_TMPDIR" if may_be_full(error) else ""
         raise CommandFailed(f"{_left(database)} ({error}{temporary})") from error
     if is_busy:
         raise CommandFailed(f"{_left(database)} (its log is being read)")
-
-
-def _may_be_full(error: sqlite3.Error) -> bool:
-    # It says any of these of a temporary file.
-    full = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in full
 
 
 def _left(database: Path) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import event as engine_event
 
-from consumer_app.storage.backend import MOST_EVENTS
+from consumer_app.storage.backend import EVENTS_A_PART, MOST_EVENTS
 from consumer_app.storage.errors import DatabaseUnavailable, UnusableDatabase
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore, HistoryKey, HistorySize
@@ -86,6 +86,18 @@ async def test_many_events_of_a_patient_are_walked_through_by_several_at_once(ur
         await one.add(events)
         walks = (walked(store) for store in (one, other) for _ in range(4))
         assert await asyncio.gather(*walks) == [events] * 8
+
+
+async def test_all_patients_are_walked_through_by_several_at_once(url: str) -> None:
+    events = [minute(number) for number in range(EVENTS_A_PART + 10)]
+    async with EventStore.at(url) as one, EventStore.at(url) as other:
+        await one.add(events)
+        walks = (all_walked(store) for store in (one, other) for _ in range(4))
+        assert await asyncio.gather(*walks) == [events] * 8
+
+
+async def all_walked(store: EventStore) -> Sequence[MedicationEvent]:
+    return [each async for events in store.all_medications() for each in events]
 
 
 def minute(number: int) -> MedicationEvent:
