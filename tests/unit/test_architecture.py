@@ -103,10 +103,12 @@ ROOMS = {
         "settings",
         "storage",
     },
+    "consumer_app/exports": {"queries", "rules", "storage"},
     "consumer_app/upkeep": {
         "audit",
         "dead_letters",
         "durations",
+        "exports",
         "former_queue",
         "recorded",
         "rules",

@@ -1,0 +1,1 @@
+"""Exports: the periods of all patients as files, to take away."""
