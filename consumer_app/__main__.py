@@ -13,6 +13,7 @@ from consumer_app.upkeep import (
     database_commands,
     dead_letter_commands,
     erase_commands,
+    export_commands,
     run_commands,
     topology_commands,
 )
@@ -34,6 +35,7 @@ cli.add_typer(database_commands.cli, name="database")
 cli.add_typer(dead_letter_commands.cli, name="dead-letters")
 cli.add_typer(access_commands.cli, name="access")
 cli.add_typer(audit_commands.cli, name="audit")
+cli.add_typer(export_commands.cli, name="export")
 cli.add_typer(topology_commands.cli)
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "dead-letters": ["list", "show", "replay", "drop", "purge"],
     "access": ["new-token"],
     "audit": ["list", "verify", "export", "purge"],
+    "export": ["periods", "omop"],
 }
 ALONE = ["declare"]
 NEEDED = {
@@ -24,6 +25,7 @@ NEEDED = {
     "dead-letters": "RABBITMQ_URL",
     "access": "ACCESS_TOKENS",
     "audit": "AUDIT_DATABASE_URL",
+    "export": "DATABASE_URL",
     "declare": "RABBITMQ_URL",
 }
 PATHS: list[tuple[str, ...]] = [

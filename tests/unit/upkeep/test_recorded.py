@@ -29,6 +29,8 @@ RECORDED: dict[tuple[str, ...], Sequence[str]] = {
     ("audit", "verify"): [],
     ("audit", "export"): [],
     ("audit", "purge"): ["--before", "2015-01-01T00:00:00Z", "--yes"],
+    ("export", "periods"): ["periods.csv"],
+    ("export", "omop"): ["exposures"],
 }
 WITHOUT_PATIENTS: dict[tuple[str, ...], str] = {
     ("database", "migrate"): "changes no event",
