@@ -56,10 +56,9 @@ async def test_a_page_runs_no_script_but_the_services_own(
 async def test_the_timeline_is_told_what_the_hospital_has_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for needed in ("d3/d3.min.js", "oauth4webapi/index.js"):
-        (tmp_path / needed).parent.mkdir()
-        (tmp_path / needed).touch()
-    monkeypatch.setattr(pages, "VENDOR", tmp_path)
+    (tmp_path / "timeline").mkdir()
+    (tmp_path / "timeline" / "page.js").touch()
+    monkeypatch.setattr(pages, "BUILT", tmp_path)
     monkeypatch.setenv("CONSUMER_TIME_ZONE", "Europe/Berlin")
     monkeypatch.setenv("CONSUMER_RECENT_PATIENTS", "false")
     monkeypatch.setenv("CONSUMER_PATIENT_SEARCH", "true")
