@@ -199,10 +199,10 @@ def written(lists: Iterable[tuple[str, Iterable[Struct]]]) -> WrittenLists:
     return ((name, _parts(values)) for name, values in lists)
 
 
-def write_reasons(reasons: Counter[Reason]) -> bytes:
-    """Write how many events had no effect by their reasons, as part of a list, the most first."""
+def without_effect(reasons: Counter[Reason]) -> Iterator[WithoutEffect]:
+    """Yield how many events had no effect by their reasons, the most first."""
     ordered = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
-    return write_answer([*starmap(WithoutEffect, ordered)])[1:-1]
+    yield from starmap(WithoutEffect, ordered)
 
 
 def _parts(values: Iterable[Struct]) -> Iterator[bytes]:

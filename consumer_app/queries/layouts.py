@@ -91,11 +91,10 @@ class _Doubtful(_Json):
 
     def _whole(self, newest: datetime | None, lists: WrittenLists) -> Iterator[bytes]:
         facts = {"patient_id": self._query.patient_id, "last_received_at": newest}
-        return answers.write_lists(facts, chain(lists, self._without_effect()))
-
-    def _without_effect(self) -> WrittenLists:
-        # Counted once all else is written.
-        yield "without_effect", [answers.write_reasons(self._reasons)]
+        # Read once all else is written, and so behind the last of them.
+        without_effect = answers.without_effect(self._reasons)
+        counted = answers.written([("without_effect", without_effect)])
+        return answers.write_lists(facts, chain(lists, counted))
 
 
 class _Csv:

@@ -179,6 +179,14 @@ async def test_many_events_are_doubted_as_few_are(url: str, explain: bool) -> No
     assert kinds == {"reported_late", "nothing_reported", "other_order_stopped"}
 
 
+async def test_of_many_events_that_all_had_an_effect_none_is_counted(any_url: str) -> None:
+    async with consumer_with(any_url, doses(MANY)) as consumer:
+        answer = await consumer.ask(patient_id="many", doubts=True)
+
+    assert answer.status_code == 200, answer.text
+    assert (len(answer.json()["periods"]), answer.json()["without_effect"]) == (MANY, [])
+
+
 async def test_many_events_are_answered_as_statements_page_by_page_as_few_are(url: str) -> None:
     base = "http://consumer/fhir"
     given = {"patient": ["many"], "effective": ["ge2021-01-01T00:01:00Z"], "_count": ["1000"]}
