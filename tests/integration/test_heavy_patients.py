@@ -293,14 +293,15 @@ async def test_who_would_wait_for_too_long_is_told_when_to_ask_again(
 
 
 @pytest.mark.fault("patient who takes more memory than there is")
+@pytest.mark.parametrize("asked", ["explain", "doubts"])
 async def test_an_answer_that_takes_too_much_memory_is_refused_and_the_next_is_given(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    url: str, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", HAS_LITTLE_MEMORY))
     async with consumer_with(url, [*events("many", MANY), *one_medication(40_000)]) as consumer:
         assert (await consumer.ask(patient_id="many")).status_code == 200
 
-        refused = await consumer.ask(patient_id="one", explain=True)
+        refused = await consumer.ask(patient_id="one", **{asked: True})
 
         assert refused.status_code == 422, refused.text
         (problem,) = refused.json()["detail"]
