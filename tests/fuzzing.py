@@ -35,6 +35,7 @@ schemathesis.openapi.format(
 )
 
 _FORM = "application/x-www-form-urlencoded"
+_NOT_IN_CSV = ("explain", "doubts")
 
 # A schema has no words for the years that an event can be of.
 _TIMES = st.datetimes(datetime(1800, 1, 2), datetime(2999, 12, 30))  # noqa: DTZ001 - zones follow
@@ -69,15 +70,15 @@ def _reads_as_good(form: Mapping[str, object]) -> bool:
 
     In a form there are texts alone: a number can be a truth value, and one text is a list of one.
     """
-    explain, named = form.get("explain"), form.get("medication_name")
-    return (explain in (0, 1) and not isinstance(explain, bool)) or isinstance(
-        named, str | float | int
+    flags = [form.get(name) for name in _NOT_IN_CSV]
+    return any(each in (0, 1) and not isinstance(each, bool) for each in flags) or isinstance(
+        form.get("medication_name"), str | float | int
     )
 
 
 def _fits_together(query: Mapping[str, object]) -> bool:
-    explains = str(query.get("explain")).lower() == "true"
-    return _window_is_open(query) and not (explains and query.get("format") == "csv")
+    told = any(str(query.get(name)).lower() == "true" for name in _NOT_IN_CSV)
+    return _window_is_open(query) and not (told and query.get("format") == "csv")
 
 
 def _window_is_open(query: Mapping[str, object]) -> bool:
