@@ -117,6 +117,26 @@ def test_tokens_let_in_whom_the_file_lists_for_as_long_as_it_does(
             assert "Traceback" not in log
 
 
+def test_patients_are_searched_for_by_whom_the_right_to_it_was_given_and_by_no_other(
+    environment: dict[str, str], tmp_path: Path, tokens: Path
+) -> None:
+    ward = new_token(tokens, "ward", "--scope", "periods:read")
+    desk = new_token(tokens, "desk", "--scope", "periods:read", "--scope", "patients:search")
+    searching = {"ACCESS_TOKENS": str(tokens), "CONSUMER_PATIENT_SEARCH": "true"}
+    with serving("consumer", environment | searching, tmp_path) as consumer:
+        address, form = f"{consumer.url}/patients/_search", {"prefix": "ac"}
+        refused = httpx.post(address, data=form, headers=ward)
+        found = httpx.post(address, data=form, headers=desk)
+
+    assert (refused.status_code, found.status_code) == (403, 200)
+    assert found.json() == {"patients": []}
+    listed = run_command(environment, "audit", "list").stdout
+    # A form is not read before the gate has let it in.
+    for name, outcome, parameters in (("ward", 403, "-"), ("desk", 200, "prefix=ac")):
+        [line] = [each for each in listed.splitlines() if f"\t{outcome}\t{name}\t" in each]
+        assert line.endswith(f"\tPOST /patients/_search\t-\t{parameters}")
+
+
 def test_another_site_s_page_can_post_no_form(environment: dict[str, str], tmp_path: Path) -> None:
     with serving("publisher", environment, tmp_path) as publisher:
         for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):

@@ -181,30 +181,23 @@ async def test_a_token_for_one_patient_reads_of_no_other_on_any_route(
             assert "the token is limited to another patient" in answer.text
 
 
-async def test_nor_does_it_search_whatever_its_scopes(
-    service: Service, client: AsyncClient, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("service", ["consumer that searches"], indirect=True)
+@pytest.mark.usefixtures("service")
+async def test_nor_does_it_search_whatever_its_scopes(client: AsyncClient, tmp_path: Path) -> None:
     token, text = Token.new("one", ["periods:read", "patients:search"], "2", None)
     with (tmp_path / "tokens.csv").open("a") as file:
         file.write(f"{','.join(token.row())}\n")
-    for method, path in asked(service.api):
-        if WITH_DATA.get((method, path)) == "patients:search":
-            prefix = {"prefix": "22"}
-            answer = await client.request(
-                method,
-                path,
-                params=prefix if method == "GET" else None,
-                data=prefix if method == "POST" else None,
-                headers={"Authorization": f"Bearer {text}"},
-            )
-            assert answer.status_code == 403, path
-            assert "limited to one patient" in answer.text
+    bearer, prefix = {"Authorization": f"Bearer {text}"}, {"prefix": "22"}
+    for answer in (
+        await client.get("/patients", params=prefix, headers=bearer),
+        await client.post("/patients/_search", data=prefix, headers=bearer),
+    ):
+        assert answer.status_code == 403
+        assert "limited to one patient" in answer.text
 
 
-async def test_where_nobody_may_search_there_is_nothing_to_ask(
-    service: Service, client: AsyncClient
-) -> None:
-    if ("GET", "/patients") in service.routes:
-        return
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize("service", ["consumer"], indirect=True)
+async def test_where_nobody_may_search_there_is_nothing_to_ask(client: AsyncClient) -> None:
     assert (await client.get("/patients?prefix=22")).status_code == 404
     assert (await client.post("/patients/_search", data={"prefix": "22"})).status_code == 404
