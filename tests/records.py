@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from consumer_app.rules.periods import MedicationPeriods, medication_periods
 from contracts import Action, MedicationEvent, RecordVersion
@@ -78,11 +79,11 @@ def _code_points(each: RecordVersion) -> list[int]:
 def expected_periods(versions: Iterable[RecordVersion], patient: str) -> list[tuple[object, ...]]:
     """Find the periods of a patient by the events of the highest versions alone.
 
-    Events of two records that are equal are two, which changes no period: both are there.
+    Equal events of two records are two, and told apart here by what no period depends on.
     """
     return periods_of(
         medication_periods(
-            each
+            replace(each, event_id=f"{version.record_id} {each.event_id}")
             for version in newest_of(versions)
             for each in version.events
             if each.patient_id == patient
