@@ -1,24 +1,14 @@
 // What is drawn in a medication's row: its periods, their lengths, and what had no effect.
 
 import { toSegments } from "./segments.js";
-import { count, duration } from "./words.js";
+import { duration } from "./words.js";
 
-export const ROW = 38;
 const BAR = 18;
-const TOP = 6;
+const TOP = 8;
 const MIDDLE = TOP + BAR / 2;
 const MARK = 6;
-const ROOM = 84;
-
-/** Write the medications' names beside their rows. */
-export function nameRows(labels, rows) {
-  const label = labels.selectAll("li").data(rows).join("li");
-  label.classed("ongoing", (row) => row.ongoing).text("");
-  label.append("span").attr("class", "name").attr("title", (row) => row.name)
-    .text((row) => row.name);
-  label.append("span").attr("class", "amount")
-    .text((row) => (row.ongoing ? "ongoing" : count(row.periods.length, "period")));
-}
+// So wide is a letter of a length, at most.
+const LETTER = 7;
 
 export function drawRow(group, row, frame) {
   const segments = toSegments(row.periods, frame);
@@ -28,42 +18,71 @@ export function drawRow(group, row, frame) {
     .attr("data-from", (segment) => segment.from)
     .attr("data-to", (segment) => segment.to)
     .attr("d", shape);
-  drawBeyond(group, segments, frame);
+  group.selectAll("path.joint").data(segments.flatMap(({ joints }) => joints)).join("path")
+    .attr("class", "joint").attr("d", (x) => `M${x},${TOP - 3}v${BAR + 6}`);
+  drawBeyond(group, row, segments, frame);
   drawLengths(group, row, segments, frame);
+  drawCounts(group, segments);
   drawAnomalies(group, row, frame);
 }
 
 function shape({ x, width, kind }) {
+  if (kind === "doses") return diamonds(x, width);
   if (kind !== "instant") return `M${x},${TOP}h${width}v${BAR}h${-width}Z`;
+  return diamond(x, width);
+}
+
+function diamond(x, width) {
   const half = width / 2;
   const up = half + 2;
   return `M${x},${MIDDLE}l${half},${-up}l${half},${up}l${-half},${up}Z`;
 }
 
-/** Hatch the part of an ongoing period that nobody knows yet. */
-function drawBeyond(group, segments, { x, now, width }) {
-  const open = segments.filter((each) => each.kind === "ongoing" && x(now) < width);
-  const start = (segment) => Math.max(x(now), segment.x);
+/** Many doses that can't be told apart: pointed at both ends. */
+function diamonds(x, width) {
+  const up = 7;
+  return `M${x},${MIDDLE}l5,${-up}h${width - 10}l5,${up}l-5,${up}h${10 - width}Z`;
+}
+
+/** Hatch what lies behind the last answer: nobody knows it yet, or it is a plan. */
+function drawBeyond(group, row, segments, { x, asOf, width }) {
+  const known = Math.max(x(asOf), -1);
+  const open = segments
+    .filter(({ kind }) => kind === "ongoing" || kind === "closed" || kind === "dense")
+    .filter((each) => Math.min(each.x + each.width, width) > known);
+  const start = (segment) => Math.max(known, segment.x);
+  const end = (segment) => Math.min(segment.x + segment.width, width);
   group.selectAll("rect.beyond").data(open).join("rect").attr("class", "beyond")
-    .attr("x", start).attr("width", (each) => width - start(each))
+    .attr("x", start).attr("width", (each) => Math.max(end(each) - start(each), 0))
     .attr("y", TOP).attr("height", BAR);
 }
 
 function drawLengths(group, row, segments, frame) {
-  const roomy = segments.filter((each) => room(each, frame) > ROOM);
-  group.selectAll("text.length").data(roomy).join("text").attr("class", "length")
-    .attr("x", (each) => Math.max(each.x, 0) + 7).attr("y", MIDDLE)
-    .text((each) => length(row.periods[each.from], frame.now));
+  const told = segments.filter(({ kind }) => kind === "closed" || kind === "ongoing")
+    .map((each) => ({ ...each, text: length(row.periods, each, frame.asOf) }))
+    .filter((each) => room(each, frame) > each.text.length * LETTER + 14);
+  group.selectAll("text.length").data(told).join("text").attr("class", "length")
+    .attr("x", (each) => Math.max(each.x, 0) + 7).attr("y", MIDDLE).text(({ text }) => text);
 }
 
-function room({ x: start, width, kind }, { x, now }) {
-  if (kind !== "closed" && kind !== "ongoing") return 0;
-  const end = kind === "ongoing" ? Math.min(start + width, x(now)) : start + width;
-  return end - Math.max(start, 0);
+/** What can be seen of a bar before its first joint, and before what nobody knows. */
+function room({ x: start, width: long, joints }, { x, asOf, width }) {
+  const first = joints.find((joint) => joint > 0) ?? Infinity;
+  return Math.min(first, start + long, x(asOf), width) - Math.max(start, 0);
 }
 
-function length({ start, end }, now) {
-  return end === null ? `${duration(now - start)}, ongoing` : duration(end - start);
+function length(periods, { from, to }, asOf) {
+  const { start } = periods[from];
+  const { end } = periods[to];
+  return end === null ? `${duration(asOf - start)}, ongoing` : duration(end - start);
+}
+
+/** Write how many doses a mark stands for. */
+function drawCounts(group, segments) {
+  const many = segments.filter(({ kind }) => kind === "doses");
+  group.selectAll("text.doses").data(many).join("text").attr("class", "doses")
+    .attr("x", (each) => each.x + each.width + 3).attr("y", MIDDLE)
+    .text(({ from, to }) => `×${to - from + 1}`);
 }
 
 /** Mark what had no effect below the bars; marks that would cover each other are one. */
@@ -81,13 +100,12 @@ function drawAnomalies(group, row, { x, left, right }) {
 }
 
 /** Draw a line around the chosen period, which may be too short to be seen. */
-export function drawOutline(outline, { period, row }, { x, width }) {
+export function drawOutline(outline, period, top, { x, width }) {
   outline.attr("visibility", period ? null : "hidden");
   if (!period) return;
   const within = (at) => Math.max(-20, Math.min(at, width + 20));
   const margin = period.end === period.start ? 8 : 3;
   const start = within(x(period.start)) - margin;
   const end = (period.end === null ? width + 20 : within(x(period.end))) + margin;
-  outline.attr("x", start).attr("width", end - start)
-    .attr("y", row * ROW + TOP - 3).attr("height", BAR + 6);
+  outline.attr("x", start).attr("width", end - start).attr("y", top + TOP - 3).attr("height", BAR + 6);
 }

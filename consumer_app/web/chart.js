@@ -1,71 +1,74 @@
 // The timeline: one row a medication, drawn in SVG; only rows and bars that can be seen exist.
 
-import { drawAxis, drawGrid, drawLane, drawNow } from "./axis.js";
-import { drawOutline, drawRow, nameRows, ROW } from "./bars.js";
+import { drawAxis, drawGrid, drawInstant } from "./axis.js";
+import { drawOutline, drawRow } from "./bars.js";
 import { Choice } from "./choice.js";
-import * as d3 from "./d3.js";
+import { linesOf, nameLines, placesOf } from "./labels.js";
 import { lay } from "./parts.js";
-import { countAtOnce, holdsAt } from "./rows.js";
+import { periodAt, reachOf } from "./rows.js";
+import { roomy } from "./stays.js";
 import { View } from "./view.js";
-import { MINUTE, range, time } from "./words.js";
+import { MINUTE, time } from "./words.js";
 
-// A4 across, between its margins.
-const PRINTED_WIDTH = 1030;
+import * as d3 from "./d3.js";
+
+const DRAGGED = 6;
 
 export class Chart {
   /**
-   * `onPoint(words)` tells what the patient was on where the pointer is; `onView()` is called for
-   * another stretch of time, `onChoose(period)` and `onAnomaly(anomaly)` for what is clicked.
+   * `onWindow()` is called while another stretch of time is chosen, `onInstant(instant)` for an
+   * instant, `onWhy(item)` for the period or anomaly that is clicked, `onRows(below)` with how many
+   * rows lie below what is seen.
    */
   constructor(element, actions) {
     this.element = element;
     this.actions = actions;
-    this.rows = [];
+    this.lines = [];
     this.choice = new Choice();
     this.parts = lay(d3.select(element));
-    this.view = new View(this.parts.plot, () => {
+    this.view = new View(this.parts.plot, (isMoved) => {
       this.redraw();
-      actions.onView();
+      if (isMoved) actions.onWindow();
     });
     this.listen();
   }
 
   listen() {
-    const { body, plot } = this.parts;
+    const { body, plot, labels, head } = this.parts;
     body.on("scroll", () => this.redraw());
-    plot.on("pointermove.cross", (event) => this.point(d3.pointer(event)[0]));
-    plot.on("pointerleave.cross", () => this.leave());
-    plot.on("click.choose", (event) => this.click(event.target.dataset));
+    plot.on("pointermove.cross", (event) => this.point(event));
+    plot.on("pointerleave.cross", () => this.point(null));
+    plot.on("click.choose", (event) => this.click(event));
+    labels.on("click", (event) => this.fit(d3.select(event.target.closest("li")).datum()?.row));
+    head.on("pointerdown", (event) => this.measure(event));
     new ResizeObserver(() => this.resize()).observe(this.element);
-    setInterval(() => this.redraw(), MINUTE);
   }
 
-  /** Show rows, out of all that there is to see, for a stretch of time or for all of it. */
-  show(rows, reach, stretch) {
-    this.rows = rows;
-    this.reach = reach;
-    this.steps = countAtOnce(rows);
-    this.choice.among(rows);
-    this.parts.most.text(`At once: up to ${d3.max(this.steps, (step) => step.count) ?? 0}`);
-    this.parts.plot.attr("height", this.height);
-    nameRows(this.parts.labels, rows);
-    this.resize(stretch);
+  /** Show groups of rows as of an answer, looked at an instant (null: now), in a window. */
+  show({ groups, isUnfolded, marked, instant, asOf, window }) {
+    const former = this.choice.period;
+    Object.assign(this, { instant, asOf });
+    this.lines = linesOf(groups, instant, isUnfolded);
+    this.places = nameLines(this.parts.labels, this.lines, marked);
+    this.choice.among(this.lines.map(({ row }) => row), former);
+    this.parts.instant.label.text(instant === null ? "" : time(instant));
+    this.resize(window);
   }
 
   get height() {
-    return this.rows.length * ROW;
+    const last = this.places?.at(-1);
+    return last ? last.top + last.height : 0;
   }
 
   /** Fit the width that there is; the stretch of time that is shown stays. */
-  resize(stretch = this.view.shown) {
+  resize(window = this.view.base && this.view.window) {
     const { head, labels, plot } = this.parts;
-    const inner = this.printing ? PRINTED_WIDTH : this.element.clientWidth;
-    const width = inner - labels.node().offsetWidth;
-    if (width <= 0 || !this.reach) return;
+    const width = this.element.clientWidth - labels.node().offsetWidth;
+    if (width <= 0 || !window) return;
+    this.places = placesOf(labels);
     head.attr("width", width);
-    plot.attr("width", width);
-    this.view.reach(this.reach, width);
-    this.view.look(stretch);
+    plot.attr("width", width).attr("height", this.height);
+    this.view.look(window, width);
   }
 
   /** Draw once for all that changed since the last frame. */
@@ -77,60 +80,107 @@ export class Chart {
   }
 
   draw() {
-    if (!this.reach) return;
-    const { axis, lane, now, nowLabel, outline, range: shown } = this.parts;
-    const frame = this.view.frame();
-    shown.text(range(frame));
-    this.drawRows(frame, drawAxis(axis, frame));
-    drawLane(lane, frame, this.steps);
-    drawNow(now, nowLabel, frame, this.height);
-    drawOutline(outline, this.choice, frame);
+    if (!this.places) return;
+    const { axis, now, instant, cross, outline } = this.parts;
+    const frame = { ...this.view.frame(), asOf: this.asOf };
+    this.drawLines(frame, drawAxis(axis, frame));
+    drawInstant(now, Date.now(), frame, this.height);
+    drawInstant(instant, this.instant, frame, this.height);
+    drawInstant(cross, null, frame, this.height);
+    drawOutline(outline, this.choice.period, this.places[this.choice.row]?.top, frame);
+    this.tellRest();
   }
 
-  drawRows(frame, ticks) {
+  drawLines(frame, ticks) {
     const { scrollTop, clientHeight } = this.parts.body.node();
-    const first = this.printing ? 0 : Math.floor(scrollTop / ROW);
-    const last = this.printing ? this.rows.length : Math.ceil((scrollTop + clientHeight) / ROW);
-    const seen = this.rows.slice(first, last);
-    const edges = seen.slice(1).map((_, at) => (first + at + 1) * ROW);
+    const from = d3.bisector((place) => place.top + place.height).right(this.places, scrollTop);
+    const to = d3.bisector((place) => place.top).left(this.places, scrollTop + clientHeight);
+    const seen = this.lines.map((_, at) => at).slice(from, to);
+    const edges = seen.map((at) => this.places[at].top);
     drawGrid(this.parts.grid, frame, ticks, edges, this.height);
-    this.parts.content.selectAll("g.row").data(seen, (row) => row.name).join("g")
+    const rows = seen.filter((at) => this.lines[at].row);
+    this.parts.content.selectAll("g.row").data(rows, (at) => this.lines[at].row.name).join("g")
       .attr("class", "row")
-      .attr("transform", (_, at) => `translate(0,${(first + at) * ROW})`)
-      .each((row, at, groups) => drawRow(d3.select(groups[at]), row, frame));
+      .attr("transform", (at) => `translate(0,${this.places[at].top})`)
+      .each((at, index, groups) => drawRow(d3.select(groups[index]), this.lines[at].row, frame));
   }
 
-  point(at) {
-    this.parts.cross.attr("visibility", null).attr("x1", at).attr("x2", at)
-      .attr("y2", this.height);
-    const instant = Math.round(this.view.scale().invert(at) / MINUTE) * MINUTE;
-    const on = this.rows.filter((row) => holdsAt(row, instant)).map((row) => row.name);
-    this.actions.onPoint(`${time(instant)}: ${on.length ? `on ${on.join(", ")}` : "on none"}`);
+  tellRest() {
+    const { scrollTop, clientHeight } = this.parts.body.node();
+    const bottom = scrollTop + clientHeight;
+    const below = this.lines.filter(({ row }, at) =>
+      row && this.places[at].top + this.places[at].height > bottom + 1);
+    this.actions.onRows(below.length);
   }
 
-  leave() {
-    this.parts.cross.attr("visibility", "hidden");
-    this.actions.onPoint("");
+  instantAt(x) {
+    const { left, right, width } = this.view.frame();
+    const step = Math.min(MINUTE, (right - left) / width);
+    const exact = left + (x / width) * (right - left);
+    return step < MINUTE ? Math.round(exact / 1000) * 1000 : Math.round(exact / MINUTE) * MINUTE;
   }
 
-  click({ medication, from, to, anomaly }) {
-    const row = this.rows.findIndex((each) => each.name === medication);
-    if (row < 0) return;
-    const { periods, anomalies } = this.rows[row];
-    if (anomaly !== undefined) {
-      this.actions.onAnomaly(anomalies[anomaly]);
-    } else if (from === to) {
-      this.choose(periods[from]);
-      this.actions.onChoose(periods[from]);
-    } else {
-      this.view.lookAt(periods.slice(Number(from), Number(to) + 1));
+  point(event) {
+    const { cross } = this.parts;
+    if (!event || event.pointerType === "touch") {
+      drawInstant(cross, null, this.view.frame(), this.height);
+      return;
     }
+    const instant = this.instantAt(d3.pointer(event)[0]);
+    cross.label.text(time(instant));
+    drawInstant(cross, instant, this.view.frame(), this.height);
+  }
+
+  click(event) {
+    const { medication, from, to, anomaly } = event.target.dataset;
+    const instant = this.instantAt(d3.pointer(event)[0]);
+    const row = this.lines.find((each) => each.row?.name === medication)?.row;
+    if (!row) return this.actions.onInstant(instant);
+    if (anomaly !== undefined) return this.actions.onWhy(row.anomalies[anomaly]);
+    const drawn = row.periods.slice(Number(from), Number(to) + 1);
+    if (event.target.matches(".dense, .doses")) return this.fitPeriods(row, drawn);
+    // Of periods that touch, that one which was hit.
+    const hit = drawn.length > 1 ? periodAt({ periods: drawn }, instant) ?? drawn[0] : drawn[0];
+    this.choose(hit);
+    return this.actions.onWhy(hit);
+  }
+
+  /** Fit all periods of a row. */
+  fit(row) {
+    if (row?.periods.length) this.fitPeriods(row, row.periods);
+  }
+
+  fitPeriods(row, periods) {
+    this.view.look(roomy(reachOf([{ ...row, periods }], this.asOf)));
+    this.actions.onWindow();
+  }
+
+  /** Choose a window by dragging over the axis. */
+  measure(event) {
+    const { head, chosen } = this.parts;
+    const begin = d3.pointer(event, head.node())[0];
+    const extent = (other) => [begin, d3.pointer(other, head.node())[0]].sort((a, b) => a - b);
+    event.preventDefault();
+    head.node().setPointerCapture(event.pointerId);
+    head.on("pointermove", (move) => {
+      const [from, to] = extent(move);
+      chosen.attr("visibility", null).attr("x", from).attr("width", to - from);
+    });
+    head.on("pointerup pointercancel", (up) => {
+      head.on("pointermove pointerup pointercancel", null);
+      chosen.attr("visibility", "hidden");
+      const [from, to] = extent(up);
+      if (up.type !== "pointerup") return;
+      if (to - from < DRAGGED) return this.actions.onInstant(this.instantAt(begin));
+      this.view.look({ from: this.instantAt(from), to: this.instantAt(to) });
+      this.actions.onWindow();
+    });
   }
 
   /** Choose a period that was named, and bring it into view. */
   choose(period) {
     this.choice.find(period);
-    this.bringIntoView();
+    if (this.choice.period) this.bringIntoView();
   }
 
   /** Choose another period, so many periods or rows on. */
@@ -142,17 +192,10 @@ export class Chart {
   bringIntoView() {
     const { start, end } = this.choice.period;
     const { left, right } = this.view.frame();
-    if (start > right || (end ?? Date.now()) < left) this.view.centre(start);
+    if (start > right || (end ?? this.asOf) < left) this.view.centre(start);
     const body = this.parts.body.node();
-    const top = this.choice.row * ROW;
-    body.scrollTop = Math.max(top + ROW - body.clientHeight, Math.min(body.scrollTop, top));
+    const { top, height } = this.places[this.choice.row];
+    body.scrollTop = Math.max(top + height - body.clientHeight, Math.min(body.scrollTop, top));
     this.redraw();
-  }
-
-  /** Draw for paper at once, as wide as a page, or for the screen again. */
-  print(printing) {
-    this.printing = printing;
-    this.resize();
-    this.draw();
   }
 }

@@ -7,10 +7,11 @@ export class Choice {
     this.among([]);
   }
 
-  /** Choose nothing yet, of other rows. */
-  among(rows) {
+  /** Choose among other rows, of which some places may hold none: a period that is still there. */
+  among(rows, period) {
     this.rows = rows;
     this.take(-1, -1);
+    if (period) this.find(period);
   }
 
   /** Choose a period by the index of its row and its own in it. */
@@ -23,14 +24,15 @@ export class Choice {
     return this.rows[this.row]?.periods[this.at];
   }
 
-  find(period) {
-    const row = this.rows.findIndex((each) => each.name === period.medication);
-    this.take(row, this.rows[row].periods.indexOf(period));
+  /** Choose a period by its medication and start, or nothing where it is not there. */
+  find({ medication, start }) {
+    const row = this.rows.findIndex((each) => each?.name === medication);
+    this.take(row, this.rows[row]?.periods.findIndex((each) => each.start === start) ?? -1);
   }
 
   /** Go on by periods or by rows; the first step takes the first period. */
   step(periods, rows) {
-    const choices = this.rows.filter((row) => row.periods.length);
+    const choices = this.rows.filter((row) => row?.periods.length);
     if (!choices.length) return;
     const current = choices.indexOf(this.rows[this.row]);
     const to = current < 0 ? 0 : clamp(current + rows, choices.length);

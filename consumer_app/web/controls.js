@@ -2,20 +2,24 @@
 
 const PART = 0.25;
 
-export function listenToButtons(buttons, { view }) {
+/** `onAll()` shows the whole history, `onNow()` brings now into view. */
+export function listenToButtons(buttons, { view }, { onAll, onNow }) {
   const acts = {
     earlier: () => view.pan(-2 * PART),
     later: () => view.pan(2 * PART),
     in: () => view.zoomBy(2),
     out: () => view.zoomBy(0.5),
-    all: () => view.look(null),
-    now: () => view.centre(Date.now()),
+    all: onAll,
+    now: onNow,
   };
   for (const button of buttons) button.addEventListener("click", acts[button.dataset.view]);
 }
 
-/** `onStep()` is called for another choice, `onEnter()` to explain what is chosen. */
-export function listenToKeys(element, chart, { onStep, onEnter }) {
+/**
+ * `onStep()` is called for another choice, `onEnter()` to explain what is chosen, `onFit()` to fit
+ * its row and `onInstant()` to look at its start.
+ */
+export function listenToKeys(element, chart, { onStep, onEnter, onFit, onInstant, onAll, onNow }) {
   const step = (periods, rows) => () => {
     chart.step(periods, rows);
     onStep();
@@ -33,8 +37,10 @@ export function listenToKeys(element, chart, { onStep, onEnter }) {
     "+": () => view.zoomBy(1.5),
     "=": () => view.zoomBy(1.5),
     "-": () => view.zoomBy(1 / 1.5),
-    0: () => view.look(null),
-    n: () => view.centre(Date.now()),
+    0: onAll,
+    n: onNow,
+    f: onFit,
+    i: onInstant,
     Enter: onEnter,
     " ": onEnter,
   };

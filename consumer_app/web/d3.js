@@ -1,7 +1,5 @@
-// What is used of d3: the page is made of no more of it.
+// The parts of d3 that the page uses.
 
-export { bisector, max } from "d3-array";
-export { axisTop } from "d3-axis";
-export { scaleLinear, scaleTime, scaleUtc } from "d3-scale";
-export { pointer, select } from "d3-selection";
-export { zoom, zoomIdentity } from "d3-zoom";
+export const {
+  select, pointer, scaleTime, scaleUtc, axisTop, zoom, zoomIdentity, bisector,
+} = globalThis.d3;

@@ -1,84 +1,115 @@
-// Why a period is here: the events that made it, and what became of each.
+// Why a period is here, or what a report did: the events of it, and what became of each.
 
-import { explain } from "./service.js";
+import { arrivalInWords, arrivalsOf, tagOf } from "./arrivals.js";
+import { chips } from "./on.js";
+import { button, element, named } from "./elements.js";
+import { explain, NoAnswer, pagesOfEvents } from "./service.js";
 import { eventsOf, summary, why } from "./story.js";
-import { actions, extent, time } from "./words.js";
+import { actions, extent, reasons, time } from "./words.js";
 
 export class Explanation {
-  /** `onProblem(error)` is called when there is no answer. */
-  constructor(section, onProblem) {
-    this.section = section;
-    this.onProblem = onProblem;
+  /** `onClose()` is called to close it, `onProblem(error)` when there is no answer. */
+  constructor(section, { onClose, onProblem }) {
+    Object.assign(this, { section, onClose, onProblem, shown: null, origin: null });
     section.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.leave();
     });
   }
 
-  /** Explain a period of an answer; who closes the explanation is led back to `origin`. */
-  async open(answer, period, origin) {
-    this.close();
+  /** Lead back to here who closes it: what was clicked, or what has the focus. */
+  from(origin) {
+    this.origin = origin;
+  }
+
+  /** Explain what is at {time, medication} of an answer, unless it is explained; null closes it. */
+  async follow(asked, answer, zone) {
+    if (asked === null) return this.close();
+    const key = [asked.time, asked.medication, answer.tag, answer.patient, answer.gap, zone].join("\n");
+    if (key === this.shown) return;
+    this.pending?.abort();
     const { signal } = this.pending = new AbortController();
+    this.shown = key;
     try {
-      const explained = await explain(answer, period, signal);
-      this.origin = origin;
-      this.show(period, explained, answer.gap);
+      const { periods, events } = await explain(answer, asked.medication, signal);
+      this.show(asked, answer, periods, events);
+      this.tell(await arrivalsOf(this.events, pagesOfEvents(answer, signal)));
     } catch (error) {
-      if (!signal.aborted) this.onProblem(error);
+      if (signal.aborted) return;
+      this.shown = null;
+      this.onProblem(error);
     }
   }
 
-  show(period, explained, gap) {
-    const close = element("button", "Close");
-    close.type = "button";
-    close.addEventListener("click", () => this.leave());
-    const heading = element("div");
-    heading.className = "heading";
-    heading.append(element("h2", period.medication), close);
-    heading.firstElementChild.id = "explanation-heading";
-    const list = element("ol");
-    list.append(...eventsOf(explained).map((event) => item(event, explained)));
-    this.section.replaceChildren(
-      heading, element("p", extent(period)), element("p", summary(explained, gap)), list);
-    this.reveal(true);
-    this.section.scrollIntoView({ block: "nearest" });
+  show({ time: at, medication }, answer, periods, events) {
+    const isOf = (each) => each.medication === medication
+      && (each.start ?? each.time) === at;
+    const period = answer.periods.find(isOf);
+    const found = periods.find(({ start }) => Date.parse(start) === at);
+    const anomaly = answer.anomalies.find(isOf);
+    if (period && found) {
+      const explained = { period: found, periods, events };
+      this.events = eventsOf(explained);
+      this.fill(medication, [
+        element("p", { textContent: extent(period) }),
+        element("p", { textContent: summary(explained, answer.gap, Date.now()) }),
+        ...chips(period, Date.now()),
+      ], this.events.map((event) => item(event, why(event, explained))));
+    } else if (anomaly) {
+      this.events = events.filter(({ event_time, action }) =>
+        Date.parse(event_time) === at && action === anomaly.action);
+      this.fill(medication, [element("p", { textContent: "A report without effect." })],
+        this.events.map((event) => item(event, reasons[anomaly.reason] ?? "It changes nothing.")));
+    } else {
+      throw new NoAnswer("What was to be explained is not there any more.");
+    }
+  }
+
+  fill(medication, words, items) {
+    const heading = element("div", { className: "heading" },
+      named("h2", medication, { id: "explanation-heading" }), button("Close", () => this.leave()));
+    this.section.replaceChildren(heading, ...words, element("ol", {}, ...items));
+    this.section.hidden = false;
+    document.body.classList.add("explained");
+    if (!this.origin) return;
+    this.section.scrollTop = 0;
     this.section.focus({ preventScroll: true });
+  }
+
+  /** Tell when each report was received. */
+  tell(arrivals) {
+    this.events.forEach((event, at) => {
+      const received = arrivals.get(tagOf(event));
+      if (received === undefined) return;
+      const place = this.section.querySelectorAll(".arrival")[at];
+      place.textContent = arrivalInWords(Date.parse(event.event_time), received);
+    });
   }
 
   close() {
     this.pending?.abort();
-    this.reveal(false);
+    this.shown = null;
+    this.section.hidden = true;
+    document.body.classList.remove("explained");
   }
 
   leave() {
-    this.close();
-    this.origin.focus();
-  }
-
-  reveal(open) {
-    this.section.hidden = !open;
-    this.section.parentElement.classList.toggle("explained", open);
+    this.onClose();
+    this.origin?.focus();
+    this.origin = null;
   }
 }
 
-function item(event, explained) {
-  const line = element("li");
-  line.className = event.role;
+function item(event, words) {
   const what = element(["cancelled", "superseded"].includes(event.role) ? "s" : "span");
-  const at = element("time", time(Date.parse(event.event_time)));
-  at.dateTime = event.event_time;
-  at.title = event.event_time;
-  what.append(element("b", actions[event.action]), " ", at);
-  line.append(what, ...marks(event), element("span", why(event, explained)));
-  return line;
+  const at = Date.parse(event.event_time);
+  what.append(element("b", { textContent: actions[event.action] }), " ", element("time", {
+    dateTime: event.event_time, title: event.event_time, textContent: time(at),
+  }));
+  return element("li", { className: event.role }, what, ...marks(event),
+    element("span", { className: "what", textContent: words }), element("span", { className: "arrival" }));
 }
 
 function marks({ order_id, event_id, record_id }) {
   return [["order", order_id], ["event", event_id], ["record", record_id]].filter(([, id]) => id)
-    .map(([name, id]) => Object.assign(element("span", `${name} ${id}`), { className: "mark" }));
-}
-
-function element(name, text = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  return made;
+    .map(([name, id]) => named("span", `${name} ${id}`, { className: "mark" }));
 }

@@ -1,5 +1,6 @@
 // Which medications are shown: none chosen means all of them.
 
+import { named } from "./elements.js";
 import { count } from "./words.js";
 
 export class Filter {
@@ -54,8 +55,8 @@ function option(row) {
   const label = document.createElement("label");
   const box = Object.assign(document.createElement("input"), { type: "checkbox", value: row.name });
   const amount = document.createElement("small");
-  amount.textContent = row.ongoing ? "ongoing" : count(row.periods.length, "period");
-  label.append(box, row.name, amount);
+  amount.textContent = count(row.periods.length, "period");
+  label.append(box, named("span", row.name), amount);
   line.append(label);
   return line;
 }

@@ -2,20 +2,37 @@
 
 import { gaps } from "./words.js";
 
-export function read() {
-  const given = new URLSearchParams(location.hash.slice(1));
+/**
+ * Read {patient, gap, medications, window, instant, why}. `window` is null for the usual one,
+ * `instant` for now; `why` is {time, medication} of what is explained, or null.
+ */
+export function read(hash = location.hash) {
+  const given = new URLSearchParams(hash.slice(1));
   const gap = given.get("gap");
   return {
     patient: (given.get("patient") ?? "").trim(),
     gap: gap in gaps ? gap : "exact",
     medications: given.getAll("medication"),
-    stretch: readStretch(given),
+    window: readWindow(given),
+    instant: readInstant(given.get("at")),
+    why: readWhy(given.get("why") ?? ""),
   };
 }
 
-function readStretch(given) {
+function readWindow(given) {
   const [from, to] = ["from", "to"].map((name) => Date.parse(given.get(name)));
   return from < to ? { from, to } : null;
+}
+
+function readInstant(text) {
+  const instant = Date.parse(text);
+  return Number.isNaN(instant) ? null : instant;
+}
+
+function readWhy(text) {
+  const [, at, medication] = /^(\S+) (.+)$/.exec(text) ?? [];
+  const instant = readInstant(at);
+  return instant === null ? null : { time: instant, medication };
 }
 
 /** Go to a state, from which the back button leads here again. */
@@ -28,12 +45,15 @@ export function keep(state) {
   history.replaceState(null, "", `#${written(state)}`);
 }
 
-function written({ patient, gap, medications, stretch }) {
-  const state = new URLSearchParams({ patient });
-  if (gap !== "exact") state.set("gap", gap);
-  for (const medication of medications) state.append("medication", medication);
-  for (const [name, instant] of Object.entries(stretch ?? {})) {
-    state.set(name, new Date(instant).toISOString());
-  }
-  return state;
+export function written({ patient, gap, medications = [], window, instant = null, why }) {
+  const iso = (at) => new Date(Math.round(at)).toISOString();
+  const { from, to } = window ?? {};
+  return new URLSearchParams([
+    ["patient", patient],
+    ...(gap === "exact" ? [] : [["gap", gap]]),
+    ...medications.map((medication) => ["medication", medication]),
+    ...(window ? [["from", iso(from)], ["to", iso(to)]] : []),
+    ...(instant === null ? [] : [["at", iso(instant)]]),
+    ...(why ? [["why", `${iso(why.time)} ${why.medication}`]] : []),
+  ]);
 }

@@ -1,33 +1,50 @@
-// One row a medication: its periods and anomalies in time order.
+// One row a medication: its periods and anomalies in time order, and which of them are looked at.
 
-import { MINUTE } from "./words.js";
-
-/** What the patient is on now comes first; then by name. */
+/** The rows of an answer, by name. */
 export function toRows({ periods, anomalies }) {
   const rows = new Map();
   const row = (name) => {
-    if (!rows.has(name)) rows.set(name, { name, periods: [], anomalies: [], ongoing: false });
+    if (!rows.has(name)) rows.set(name, { name, periods: [], anomalies: [] });
     return rows.get(name);
   };
-  for (const period of periods) {
-    row(period.medication).periods.push(period);
-    row(period.medication).ongoing ||= period.end === null;
-  }
+  for (const period of periods) row(period.medication).periods.push(period);
   for (const anomaly of anomalies) row(anomaly.medication).anomalies.push(anomaly);
-  return [...rows.values()].sort((one, other) =>
-    other.ongoing - one.ongoing || one.name.localeCompare(other.name, "en"));
+  const { compare } = new Intl.Collator("en");
+  return [...rows.values()].sort((one, other) => compare(one.name, other.name));
+}
+
+/** Part rows into those on at an instant, those that meet a window besides, and the others. */
+export function grouped(rows, instant, window) {
+  const { on = [], also = [], others = [] } = Object.groupBy(rows, (row) => {
+    if (holdsAt(row, instant)) return "on";
+    return isIn(row, window) ? "also" : "others";
+  });
+  return { on, also, others };
+}
+
+function isIn({ periods, anomalies }, window) {
+  for (let at = firstEndingAfter(periods, window.from, true); at < periods.length; at += 1) {
+    if (periods[at].start > window.to) break;
+    if (meets(periods[at], window)) return true;
+  }
+  return anomalies.some(({ time }) => time >= window.from && time <= window.to);
+}
+
+/** Whether a period has an instant in common with a window, or lies in it where it has no length. */
+export function meets({ start, end }, { from, to }) {
+  return start <= to && (end === null || end > from || (end === start && start === from));
 }
 
 /** All that there is to see: from the first report until the last, or now if something lasts. */
 export function reachOf(rows, now) {
   const instants = rows.flatMap((row) => [
-    ...row.periods.flatMap(({ start, end }) => [start, end ?? now]),
+    ...row.periods.flatMap(({ start, end }) => [start, end ?? Math.max(start, now)]),
     ...row.anomalies.map((anomaly) => anomaly.time),
   ]);
-  const first = instants.reduce((one, other) => Math.min(one, other));
-  const last = instants.reduce((one, other) => Math.max(one, other));
-  const margin = Math.max((last - first) * 0.04, 30 * MINUTE);
-  return [first - margin, last + margin];
+  return {
+    from: instants.reduce((one, other) => Math.min(one, other)),
+    to: instants.reduce((one, other) => Math.max(one, other)),
+  };
 }
 
 /** The number of medications that the patient is on, from each instant at which it changes. */
@@ -43,31 +60,51 @@ export function countAtOnce(rows) {
     .map(([instant, change]) => ({ instant, count: (count += change) }));
 }
 
-/** The index of the first period that ends after an instant; periods of a row never overlap. */
-export function firstEndingAfter(periods, instant) {
+/** The index of the first period that ends after an instant, or at it; those of a row never overlap. */
+export function firstEndingAfter(periods, instant, orAt = false) {
   let low = 0;
   let high = periods.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     const end = periods[middle].end ?? Infinity;
-    if (end > instant) high = middle;
+    if (end > instant || (orAt && end === instant)) high = middle;
     else low = middle + 1;
   }
   return low;
 }
 
-export function holdsAt(row, instant) {
+/** The period that holds at an instant, by the same rule as the API's `at`; or undefined. */
+export function periodAt(row, instant) {
   const period = row.periods[firstEndingAfter(row.periods, instant)];
-  return period !== undefined && period.start <= instant;
+  return period !== undefined && period.start <= instant ? period : undefined;
 }
 
-/** The other medications that the patient was on at some time of a period. */
-export function together(rows, { medication, start, end }) {
-  return rows.filter((row) => row.name !== medication && overlaps(row, start, end))
-    .map((row) => row.name);
+export const holdsAt = (row, instant) => periodAt(row, instant) !== undefined;
+
+/**
+ * The other medications that the patient was on at some time of a period, {name, milliseconds}, the
+ * longest first. What goes on lasts until `now`.
+ */
+export function together(rows, { medication, start, end }, now) {
+  const until = (at) => at ?? Math.max(now, start);
+  return rows.filter((row) => row.name !== medication)
+    .map((row) => ({ name: row.name, lengths: overlaps(row, start, end, until) }))
+    .filter(({ lengths }) => lengths.length)
+    .map(({ name, lengths }) => ({ name, milliseconds: lengths.reduce((sum, each) => sum + each) }))
+    .sort((one, other) => other.milliseconds - one.milliseconds);
 }
 
-function overlaps(row, start, end) {
-  const period = row.periods[firstEndingAfter(row.periods, start)];
-  return period !== undefined && (period.start <= start || end === null || period.start < end);
+function overlaps({ periods }, start, end, until) {
+  const lengths = [];
+  for (let at = firstEndingAfter(periods, start); at < periods.length; at += 1) {
+    const period = periods[at];
+    if (period.start > start && end !== null && period.start >= end) break;
+    const shared = Math.min(until(period.end), until(end)) - Math.max(period.start, start);
+    lengths.push(Math.max(shared, 0));
+  }
+  return lengths;
 }
+
+/** Whether two lists hold the very same, one by one. */
+export const areSame = (one, other) =>
+  one.length === other?.length && one.every((each, at) => each === other[at]);

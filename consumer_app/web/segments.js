@@ -5,10 +5,14 @@ import { firstEndingAfter } from "./rows.js";
 
 const NARROW = 6;
 const MARK = 5;
+const JOINT = 4;
 // Far outside, coordinates grow beyond what a renderer can hold.
 const MARGIN = 50;
 
-/** Return bars {x, width, kind, from, to}; `from` and `to` are indices of the row's periods. */
+/**
+ * Return bars {x, width, kind, from, to, joints}; `from` and `to` are indices of the row's periods,
+ * `joints` the places at which periods of one bar touch.
+ */
 export function toSegments(periods, { x, left, right, width }) {
   const segments = [];
   // One earlier, as a zero-length period ends where it starts, and its mark is wider than it.
@@ -17,14 +21,15 @@ export function toSegments(periods, { x, left, right, width }) {
     const segment = toSegment(periods[at], at, x, width);
     if (segment.x + segment.width < 0) continue;
     const last = segments.at(-1);
-    if (last && isBlurred(last, segment)) absorb(last, segment);
+    if (last && touch(last, segment, periods)) join(last, segment);
+    else if (last && isBlurred(last, segment)) absorb(last, segment);
     else segments.push(segment);
   }
   return segments;
 }
 
 function toSegment(period, at, x, width) {
-  const found = { from: at, to: at };
+  const found = { from: at, to: at, joints: [] };
   const start = Math.max(x(period.start), -MARGIN);
   if (period.end === period.start) {
     return { ...found, kind: "instant", x: x(period.start) - MARK, width: 2 * MARK };
@@ -33,18 +38,34 @@ function toSegment(period, at, x, width) {
     return { ...found, kind: "ongoing", x: start, width: Math.max(width - start, NARROW) };
   }
   const end = Math.min(x(period.end), width + MARGIN);
-  // A hair's breadth is left between neighbours that touch.
-  return { ...found, kind: "closed", x: start, width: Math.max(end - start - 1, 1.5) };
+  return { ...found, kind: "closed", x: start, width: Math.max(end - start, 1.5) };
+}
+
+function touch(last, next, periods) {
+  return last.kind === "closed" && next.kind !== "instant"
+    && periods[last.to].end === periods[next.from].start;
+}
+
+/** Draw on without a gap; a joint is marked where there is room for it. */
+function join(last, next) {
+  const before = last.joints.at(-1) ?? last.x;
+  if (next.x - before >= JOINT && next.width >= JOINT) last.joints.push(next.x);
+  last.width = next.x + next.width - last.x;
+  last.kind = next.kind;
+  last.to = next.to;
 }
 
 function isBlurred(last, next) {
   const gap = next.x - (last.x + last.width);
-  if (last.kind === "instant" && next.kind === "instant") return gap < -MARK;
+  if (areMarks(last) && areMarks(next)) return gap < -MARK;
   return gap < 2 && next.kind !== "ongoing" && Math.min(last.width, next.width) < NARROW;
 }
 
+const areMarks = ({ kind }) => kind === "instant" || kind === "doses";
+
 function absorb(last, next) {
+  last.kind = areMarks(last) && areMarks(next) ? "doses" : "dense";
   last.width = Math.max(next.x + next.width, last.x + last.width) - last.x;
-  last.kind = "dense";
   last.to = next.to;
+  last.joints = [];
 }

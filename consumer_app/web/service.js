@@ -4,16 +4,44 @@ import { current, end, SignedOut } from "./session.js";
 import { gaps } from "./words.js";
 
 const UNAUTHORIZED = 401;
+const UNREADABLE = 422;
+const PAGE = 1000;
 
 /** An answer that is no answer, in words for the person who asked. */
 export class NoAnswer extends Error {}
 
-export async function findPeriods({ patient, gap }, signal) {
-  const { body, lastReceived } = await ask("periods", query(patient, gap), signal);
-  const periods = body.periods.map(inMilliseconds);
-  const anomalies = body.anomalies.map(({ medication_name: medication, ...each }) =>
-    ({ ...each, medication, time: Date.parse(each.event_time) }));
-  return { patient, gap, periods, anomalies, lastReceived };
+/**
+ * Find a patient's periods with what is doubtful of them; null where they are what `tag`, that of an
+ * earlier answer, stands for. The answer is as of `asOf`, by this machine's clock.
+ */
+export async function findPeriods({ patient, gap }, signal, tag = null) {
+  const asked = query(patient, gap);
+  asked.set("doubts", "true");
+  const answer = await ask("periods", asked, signal);
+  const came = { asOf: answer.asOf, ahead: answer.ahead, lastReceived: answer.lastReceived };
+  if (tag !== null && answer.tag === tag) return { ...came, isSame: true };
+  const { body } = answer;
+  return {
+    ...came,
+    isSame: false,
+    patient,
+    gap,
+    tag: answer.tag,
+    periods: body.periods.map(readPeriod),
+    anomalies: body.anomalies.map(readAnomaly),
+    withoutEffect: body.without_effect,
+    lastReport: instantOf(body.last_received_at),
+  };
+}
+
+/** Find the orders of what holds at an instant: of each medication's name, its orders. */
+export async function findOrders({ patient, gap }, instant, signal) {
+  const asked = query(patient, gap);
+  asked.set("at", new Date(instant).toISOString());
+  asked.set("explain", "true");
+  const { body } = await ask("periods", asked, signal);
+  return new Map(body.periods.map(({ medication_name: name, opened_by }) =>
+    [name, opened_by.order_id]));
 }
 
 export async function isKnown(patient, signal) {
@@ -28,15 +56,40 @@ export async function findProblems(signal) {
   return body.problems;
 }
 
-/** Find a period again with all that made it; one medication's events are few enough to fetch. */
-export async function explain({ patient, gap }, period, signal) {
+/** Find a medication's periods again, with all the events that made them. */
+export async function explain({ patient, gap }, medication, signal) {
   const asked = query(patient, gap);
   asked.set("explain", "true");
-  asked.set("medication_name", period.medication);
+  asked.set("medication_name", medication);
   const { body: { periods, events } } = await ask("periods", asked, signal);
-  const at = periods.findIndex((each) => same(inMilliseconds(each), period));
-  if (at < 0) throw new NoAnswer("The period has changed since: show the patient again.");
-  return { period: periods[at], periods, events };
+  return { periods, events };
+}
+
+/** Give each page of all that a patient's reports say, with when they were received. */
+export async function* pagesOfEvents({ patient }, signal) {
+  const asked = new URLSearchParams({ patient_id: patient, limit: PAGE });
+  for (let next = ""; next !== undefined;) {
+    const { body } = await ask("events", asked, signal);
+    yield body.events;
+    next = body.next ?? undefined;
+    asked.set("after", next);
+  }
+}
+
+/** Find the identifiers of patients that begin so. */
+export async function findPatients(prefix, signal) {
+  const { body } = await ask("patients", new URLSearchParams({ prefix, limit: 10 }), signal);
+  return body.patients;
+}
+
+/** Fetch the periods of a window as a table, in CSV. */
+export async function findTable({ patient, gap }, { from, to }, signal) {
+  const asked = query(patient, gap);
+  asked.set("from", new Date(from).toISOString());
+  asked.set("to", new Date(to).toISOString());
+  asked.set("format", "csv");
+  const { body } = await ask("periods", asked, signal);
+  return body;
 }
 
 function query(patient, gap) {
@@ -49,24 +102,35 @@ async function ask(path, asked, signal) {
   const token = current();
   // As a form: an address would be in the logs of each proxy on the way.
   const form = { method: "POST", body: asked };
-  const { ok, status, body, lastReceived } = await reach(`${path}/_search`, signal, token, form);
-  if (ok) return { body, lastReceived };
+  const { ok, status, body, ...came } = await reach(`${path}/_search`, signal, token, form);
+  if (ok) return { body, ...came };
   const { detail = "no reason given" } = body;
   if (status === UNAUTHORIZED && token) {
     end(detail, token);
     throw new SignedOut();
   }
   const reason = Array.isArray(detail) ? detail.map((each) => each.reason).join("; ") : detail;
-  throw new NoAnswer(`The service can’t answer (${status}): ${reason}.`);
+  throw new NoAnswer(status === UNREADABLE ? `This can’t be a patient’s identifier: ${reason}.`
+    : `The service can’t answer (${status}): ${reason}.`);
 }
 
 async function reach(address, signal, token = null, request = {}) {
   try {
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
     const answer = await fetch(address, { ...request, signal, cache: "no-store", headers });
-    const received = answer.headers.get("X-Last-Event-Received");
-    const lastReceived = received && Date.parse(received);
-    return { ok: answer.ok, status: answer.status, body: await answer.json(), lastReceived };
+    const asOf = Date.now();
+    const { ok, status } = answer;
+    const isTable = answer.headers.get("Content-Type").startsWith("text/csv");
+    return {
+      ok,
+      status,
+      body: await (isTable ? answer.text() : answer.json()),
+      asOf,
+      // The header has whole seconds.
+      ahead: asOf - (instantOf(answer.headers.get("Date")) ?? asOf),
+      tag: answer.headers.get("ETag"),
+      lastReceived: instantOf(answer.headers.get("X-Last-Event-Received")),
+    };
   } catch (error) {
     if (signal.aborted) throw error;
     throw new NoAnswer(
@@ -74,14 +138,16 @@ async function reach(address, signal, token = null, request = {}) {
   }
 }
 
-function inMilliseconds(period) {
-  return {
-    medication: period.medication_name,
-    start: Date.parse(period.start),
-    end: period.end === null ? null : Date.parse(period.end),
-  };
-}
+const instantOf = (text) => (text === null ? null : Date.parse(text));
 
-function same(one, other) {
-  return one.start === other.start && one.end === other.end;
-}
+const readPeriod = ({ medication_name: medication, start, end: until, doubts }) => ({
+  medication,
+  start: Date.parse(start),
+  end: instantOf(until),
+  doubts: doubts.map((doubt) => ({
+    ...doubt, time: Date.parse(doubt.time), received_at: instantOf(doubt.received_at),
+  })),
+});
+
+const readAnomaly = ({ medication_name: medication, event_time, ...rest }) =>
+  ({ ...rest, medication, event_time, time: Date.parse(event_time) });

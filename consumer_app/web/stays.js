@@ -1,8 +1,9 @@
 // Stays: when much was going on. Nobody reports admissions, so it is activity that is found: a run
 // of short periods with little time between them. What is taken for long says nothing of a stay.
 
-import { DAY } from "./words.js";
+import { DAY, MINUTE } from "./words.js";
 
+const ROOM = 30 * MINUTE;
 const SHORT = 14 * DAY;
 const APART = 3 * DAY;
 const WITHOUT = 90 * DAY;
@@ -33,4 +34,15 @@ export function usualWindow(stays, instant) {
   // Who is still there, or has just left, is looked at as of now.
   const to = instant >= latest.to && instant - latest.to < APART ? instant : latest.to;
   return { from: latest.from, to };
+}
+
+/** A stretch with some room beside it, to be seen from its beginning to its end. */
+export function roomy({ from, to }, part = 0.04) {
+  const margin = Math.max((to - from) * part, ROOM);
+  return { from: from - margin, to: to + margin };
+}
+
+/** The usual window as time goes on: it ends later, but is no other one while it is looked at. */
+export function followed(before, next) {
+  return before?.from === next.from ? next : before ?? next;
 }

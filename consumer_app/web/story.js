@@ -8,6 +8,12 @@ const unmatched = {
   cancel_stop: reasons.cancel_stop_without_stop,
 };
 
+/** Why a report has no effect; of one of an order that is true of this order alone. */
+export function inVain({ action, order_id: order }) {
+  const reason = unmatched[action] ?? "The service says no more of it.";
+  return order && action === "stop" ? reason.replace(".", " by this order.") : reason;
+}
+
 /** The events between the neighbouring periods: those that made this one, and those in vain. */
 export function eventsOf({ period, periods, events }) {
   const at = periods.indexOf(period);
@@ -28,13 +34,29 @@ function meets({ start, end }, from, to) {
   return Date.parse(start) <= to && (end === null || Date.parse(end) >= from);
 }
 
-export function summary(explained, gap) {
-  const made = eventsOf(explained).filter((event) => event.role === "opened").length;
-  const end = explained.period.closed_by ? "A stop closes it."
+/** What a period is made of, as of an instant, in a few sentences. */
+export function summary(explained, gap, now) {
+  const own = eventsOf(explained);
+  const made = own.filter((event) => event.role === "opened").length;
+  const parts = [beginning(explained.period, now), ending(explained.period, own, now)];
+  if (made > 1) parts.push(`It was joined from ${count(made, "period")} (${gaps[gap].words}).`);
+  return parts.join(" ");
+}
+
+function beginning({ opened_by: { event_time: at } }, now) {
+  return Date.parse(at) > now ? "A start opens it, which lies ahead." : "A start opens it.";
+}
+
+function ending({ start, closed_by: stop }, own, now) {
+  if (stop) {
+    return Date.parse(stop.event_time) > now ? "A stop closes it, which lies ahead."
+      : "A stop closes it.";
+  }
+  const stops = own.filter(({ action, event_time }) =>
+    action === "stop" && Date.parse(event_time) >= Date.parse(start));
+  if (stops.length) return `None of the stops reported since ends it (${stops.length} below).`;
+  return Date.parse(start) > now ? "No stop has been reported."
     : "No stop has been reported since: it is ongoing.";
-  if (made < 2) return `A start opens it. ${end}`;
-  const joined = `It was joined from ${count(made, "period")} (${gaps[gap].words}).`;
-  return `A start opens it. ${end} ${joined}`;
 }
 
 /** Say what an event did, in a sentence. */
@@ -57,8 +79,7 @@ const sentences = {
     const what = superseded_by ? `was replaced by ${superseded_by}` : "is taken out";
     return `Does not count: version ${record_version} of its record ${what}.`;
   },
-  unmatched: ({ action }) =>
-    `Changes nothing: ${lower(unmatched[action] ?? "The service says no more of it.")}`,
+  unmatched: (event) => `Changes nothing: ${lower(inVain(event))}`,
 };
 
 function timeOf(event) {

@@ -1,10 +1,16 @@
 // Which stretch of time is shown: zoomed and panned by wheel, pointer, touch and keyboard.
 
+import { DAY, MINUTE } from "./words.js";
+
 import * as d3 from "./d3.js";
-import { MINUTE } from "./words.js";
+
+const LONGEST = 400_000 * DAY;
 
 export class View {
-  /** `onChange()` is called when another stretch of time is to be shown in the plot. */
+  /**
+   * `onChange(isMoved)` is called when another stretch of time is to be shown in the plot; it was
+   * moved where a person did it.
+   */
   constructor(plot, onChange) {
     this.plot = plot;
     this.transform = d3.zoomIdentity;
@@ -13,46 +19,27 @@ export class View {
       .filter((event) => (event.type === "wheel" ? isZooming(event) : !event.button))
       .on("zoom", ({ transform }) => {
         this.transform = transform;
-        onChange();
+        onChange(!this.isLooking);
       });
     plot.call(this.zoom).on("dblclick.zoom", null);
     plot.on("wheel.pan", (event) => this.panByWheel(event), { passive: false });
   }
 
-  /** Say what there is to see, [first, last] in milliseconds, and on how many pixels. */
-  reach([first, last], width) {
+  /** Show a stretch {from, to} on so many pixels. */
+  look({ from, to }, width = this.width) {
     this.width = width;
-    this.base = d3.scaleTime([first, last], [0, width]);
+    this.base = d3.scaleTime([from, to], [0, width]);
     this.zoom.extent([[0, 0], [width, 1]])
-      .scaleExtent([0.5, Math.max((last - first) / MINUTE, 1)])
-      .translateExtent([[-width * 2, 0], [width * 3, 1]]);
+      .scaleExtent([(to - from) / LONGEST, Math.max((to - from) / MINUTE, 1)]);
+    this.isLooking = true;
+    this.plot.call(this.zoom.transform, d3.zoomIdentity);
+    this.isLooking = false;
   }
 
-  /** The stretch that is shown, or null when it is all there is. */
-  get shown() {
-    const { k, x } = this.transform;
-    if (k === 1 && x === 0) return null;
+  /** The stretch that is shown. */
+  get window() {
     const [from, to] = this.scale().domain().map(Number);
     return { from: Math.round(from), to: Math.round(to) };
-  }
-
-  /** Show a stretch, or all there is when it is null. */
-  look(stretch) {
-    const transform = stretch ? this.transformTo(stretch) : d3.zoomIdentity;
-    this.plot.call(this.zoom.transform, transform);
-  }
-
-  transformTo({ from, to }) {
-    const factor = this.width / (this.base(to) - this.base(from));
-    return d3.zoomIdentity.scale(factor).translate(-this.base(from), 0);
-  }
-
-  /** Show periods, with some room beside them. */
-  lookAt(periods) {
-    const start = periods[0].start;
-    const end = d3.max(periods, (period) => period.end ?? Date.now());
-    const margin = Math.max((end - start) * 0.1, MINUTE);
-    this.look({ from: start - margin, to: end + margin });
   }
 
   zoomBy(factor) {
@@ -85,7 +72,7 @@ export class View {
     const [left, right] = scale.domain().map(Number);
     const pixels = this.width / (right - left);
     const x = (instant) => (instant - left) * pixels;
-    return { scale, left, right, x, width: this.width, now: Date.now() };
+    return { scale, left, right, x, width: this.width };
   }
 }
 

@@ -1,34 +1,29 @@
 // Times, durations, and what the service says, in words.
 
+import { format, formatRange, isTwice, offsetInWords, wallOf } from "./zones.js";
+
 export const MINUTE = 60_000;
 export const DAY = 86_400_000;
 
-export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const clock = (instant) => format("second", instant);
 
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
-const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const ofWeek = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric" });
-const month = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric" });
-const second = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
-
-export const clock = (instant) => minute.format(new Date(instant));
-
+/** A day and a time; where clocks show the same twice, the offset tells which. */
 export function time(instant) {
-  const date = new Date(instant);
-  return `${day.format(date)} ${(instant % MINUTE ? second : minute).format(date)}`;
+  const told = `${format("day", instant)} ${format(instant % MINUTE ? "second" : "minute", instant)}`;
+  return isTwice(instant) ? `${told} (${offsetInWords(instant)})` : told;
 }
 
 /** What an axis says at a time: the coarsest unit that changes there. */
-export function tick(date) {
-  if (date.getSeconds() || date.getMilliseconds()) return second.format(date);
-  if (date.getHours() || date.getMinutes()) return minute.format(date);
-  if (date.getDate() !== 1) return ofWeek.format(date);
-  return date.getMonth() ? month.format(date) : String(date.getFullYear());
+export function tick(instant) {
+  const wall = new Date(wallOf(instant));
+  if (wall.getUTCSeconds() || wall.getUTCMilliseconds()) return format("second", instant);
+  if (wall.getUTCHours() || wall.getUTCMinutes()) return format("minute", instant);
+  if (wall.getUTCDate() !== 1) return format("weekday", instant);
+  return wall.getUTCMonth() ? format("month", instant) : String(wall.getUTCFullYear());
 }
 
-export function range({ left, right }) {
-  return day.formatRange(left, right);
-}
+/** The days of a stretch of time. */
+export const days = ({ from, to }) => formatRange("day", from, to);
 
 const units = [["d", DAY], ["h", 3_600_000], ["min", MINUTE], ["s", 1_000], ["ms", 1]];
 
@@ -47,15 +42,18 @@ export function count(number, noun) {
   return `${number.toLocaleString("en-GB")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-export function state(period) {
-  if (period.end === null) return "ongoing";
-  return period.end === period.start ? "zero length" : "ended";
+/** What is to be said of a period at an instant: what lies ahead of it is a plan. */
+export function state({ start, end }, instant) {
+  if (start > instant) return "planned";
+  if (end === null || end > instant) return "ongoing";
+  return end === start ? "zero length" : "ended";
 }
 
-export function extent(period) {
-  if (period.end === null) return `from ${time(period.start)}, ongoing`;
-  if (period.end === period.start) return `at ${time(period.start)}, zero length`;
-  return `${time(period.start)} to ${time(period.end)}, ${duration(period.end - period.start)}`;
+/** A period in words; of an end that lies ahead it is said when. */
+export function extent({ start, end }) {
+  if (end === null) return `from ${time(start)}, no end reported`;
+  if (end === start) return `at ${time(start)}, zero length`;
+  return `${time(start)} to ${time(end)}, ${duration(end - start)}`;
 }
 
 export const actions = {
@@ -91,14 +89,9 @@ export function arrival(problems, lastReceived) {
   return lastReceived === null ? how : `${how} The last ones came ${time(lastReceived)}.`;
 }
 
-/** The patient's periods in a line. */
-export function summary({ periods, anomalies, gap }, rows) {
-  const ongoing = rows.filter((row) => row.ongoing).length;
-  const parts = [
-    ongoing ? `on ${count(ongoing, "medication")} now` : "on no medication now",
-    `${count(periods.length, "period")} of ${count(rows.length, "medication")}`,
-    gaps[gap].words,
-  ];
+/** How many periods and reports there are in a window, in a line. */
+export function summary({ periods, anomalies, gap }) {
+  const parts = [count(periods.length, "period"), gaps[gap].words];
   if (anomalies.length) parts.push(`${count(anomalies.length, "report")} without effect`);
   return parts.join(" · ");
 }

@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  countAtOnce, firstEndingAfter, holdsAt, reachOf, together, toRows,
+  countAtOnce, firstEndingAfter, grouped, holdsAt, reachOf, together, toRows,
 } from "../../../consumer_app/web/rows.js";
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
+const HOUR = 3_600_000;
 
 const period = (medication, start, end) => ({ medication, start, end });
 const row = (name, ...extents) => ({
@@ -21,41 +20,69 @@ test("a medication has one row, with its periods and anomalies in the order of t
   const anomalies = [{ medication: "X", time: 5 }];
 
   assert.deepEqual(toRows({ periods, anomalies }), [
-    { name: "X", periods: [periods[0], periods[2]], anomalies, ongoing: false },
-    { name: "Y", periods: [periods[1]], anomalies: [], ongoing: false },
+    { name: "X", periods: [periods[0], periods[2]], anomalies },
+    { name: "Y", periods: [periods[1]], anomalies: [] },
   ]);
 });
 
-test("what the patient is on now comes first, then the medications by name", () => {
-  const periods = [
-    period("a", 0, 1), period("D", 0, null), period("B", 0, 1), period("c", 0, 1),
-    period("c", 2, null),
-  ];
-  assert.deepEqual(names(toRows({ periods, anomalies: [] })), ["c", "D", "a", "B"]);
+test("rows stand by name, as a reader looks for them", () => {
+  const periods = ["a", "D", "B", "c"].map((name) => period(name, 0, 1));
+  assert.deepEqual(names(toRows({ periods, anomalies: [] })), ["a", "B", "c", "D"]);
 });
 
 test("a medication of which there are anomalies alone has a row", () => {
   const anomalies = [{ medication: "X", time: 5 }];
-  assert.deepEqual(toRows({ periods: [], anomalies }), [
-    { name: "X", periods: [], anomalies, ongoing: false },
+  assert.deepEqual(toRows({ periods: [], anomalies }), [{ name: "X", periods: [], anomalies }]);
+});
+
+const inGroups = (rows, instant, window) =>
+  Object.values(grouped(rows, instant, window)).map(names);
+
+test("what is on at the instant comes first, then what meets the window, then all others", () => {
+  const rows = [
+    row("on", [0, 40]), row("met", [12, 14]), row("before", [0, 9]), row("after", [21, null]),
+    row("on outside", [28, null]),
+  ];
+  assert.deepEqual(inGroups(rows, 30, { from: 10, to: 20 }), [
+    ["on", "after", "on outside"], ["met"], ["before"],
   ]);
 });
 
-test("there is to see what lies between the first and the last report, and a 25th beside it", () => {
-  assert.deepEqual(reachOf([row("X", [HOUR, 51 * HOUR])], 99 * HOUR), [-HOUR, 53 * HOUR]);
+test("a start in the future is not yet one, and a stop in the future is not yet one either", () => {
+  const rows = [row("planned", [31, null]), row("ends later", [0, 31]), row("ends now", [0, 30])];
+  assert.deepEqual(inGroups(rows, 30, { from: 0, to: 40 }), [
+    ["ends later"], ["planned", "ends now"], [],
+  ]);
 });
 
-test("what lasts is to be seen until now", () => {
-  assert.deepEqual(reachOf([row("X", [0, null])], 100 * HOUR), [-4 * HOUR, 104 * HOUR]);
+test("a dose and a report without effect meet the window in which they lie, edges and all", () => {
+  const rows = [
+    row("at its begin", [10, 10]), row("at its end", [20, 20]), row("before", [9, 9]),
+    { ...row("vain"), anomalies: [{ time: 15 }] }, { ...row("too late"), anomalies: [{ time: 21 }] },
+  ];
+  assert.deepEqual(inGroups(rows, 99, { from: 10, to: 20 }), [
+    [], ["at its begin", "at its end", "vain"], ["before", "too late"],
+  ]);
+});
+
+test("a period that ends as the window begins does not meet it, a later one of its row may", () => {
+  const window = { from: 10, to: 20 };
+  assert.deepEqual(inGroups([row("X", [0, 10])], 99, window), [[], [], ["X"]]);
+  assert.deepEqual(inGroups([row("X", [0, 10], [15, 16])], 99, window), [[], ["X"], []]);
+});
+
+test("there is to see what lies between the first and the last that was reported", () => {
+  assert.deepEqual(reachOf([row("X", [HOUR, 51 * HOUR])], 99 * HOUR), { from: HOUR, to: 51 * HOUR });
+});
+
+test("what lasts is to be seen until now, and what is planned at its own time", () => {
+  assert.deepEqual(reachOf([row("X", [0, null])], 100), { from: 0, to: 100 });
+  assert.deepEqual(reachOf([row("X", [0, null]), row("Y", [200, null])], 100), { from: 0, to: 200 });
 });
 
 test("a report without effect is to be seen, too", () => {
   const rows = [row("X", [0, HOUR]), { ...row("Y"), anomalies: [{ time: 100 * HOUR }] }];
-  assert.deepEqual(reachOf(rows, 0), [-4 * HOUR, 104 * HOUR]);
-});
-
-test("half an hour at least is to be seen beside a single instant", () => {
-  assert.deepEqual(reachOf([row("X", [HOUR, HOUR])], 0), [30 * MINUTE, 90 * MINUTE]);
+  assert.deepEqual(reachOf(rows, 0), { from: 0, to: 100 * HOUR });
 });
 
 test("the medications at once are counted from each instant at which their number changes", () => {
@@ -91,22 +118,31 @@ test("a period holds from its start and no longer at its end", () => {
   assert.deepEqual(holds, [false, true, true, false, false, false, false, true, true]);
 });
 
-test("medications are together when their periods overlap, not when they touch", () => {
+const beside = (rows, one, now = 100) =>
+  together(rows, one, now).map(({ name, milliseconds }) => [name, milliseconds]);
+
+test("medications are together when their periods overlap, not when they touch: the longest first", () => {
   const rows = [
     row("itself", [10, 20]), row("before", [0, 10]), row("into", [0, 11]),
-    row("within", [12, 13]), row("out of", [19, 30]), row("after", [20, null]),
+    row("within", [12, 14]), row("out of", [17, 30]), row("after", [20, null]),
     row("around", [0, null]),
   ];
   assert.deepEqual(
-    together(rows, period("itself", 10, 20)), ["into", "within", "out of", "around"]);
+    beside(rows, period("itself", 10, 20)),
+    [["around", 10], ["out of", 3], ["within", 2], ["into", 1]]);
 });
 
-test("what lasts is together with all that comes", () => {
+test("several periods of a medication beside one are added up", () => {
+  assert.deepEqual(
+    beside([row("X", [0, 2], [4, 5], [9, 99])], period("Y", 1, 10)), [["X", 3]]);
+});
+
+test("what lasts is together with all that comes, until now", () => {
   const rows = [row("over", [0, 10]), row("later", [50, 60]), row("last", [90, null])];
-  assert.deepEqual(together(rows, period("itself", 10, null)), ["later", "last"]);
+  assert.deepEqual(beside(rows, period("itself", 10, null)), [["later", 10], ["last", 10]]);
 });
 
 test("a period of zero length is together with those around it", () => {
   const rows = [row("ended", [0, 10]), row("begun", [10, 12]), row("around", [5, 15])];
-  assert.deepEqual(together(rows, period("itself", 10, 10)), ["begun", "around"]);
+  assert.deepEqual(beside(rows, period("itself", 10, 10)), [["begun", 0], ["around", 0]]);
 });

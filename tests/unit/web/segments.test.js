@@ -8,35 +8,43 @@ const frame = (left = 0) => ({ x: (at) => at - left, left, right: left + 100, wi
 const segments = (extents, left) =>
   toSegments(extents.map(([start, end]) => ({ start, end })), frame(left));
 
-test("a period is a bar from its start until a hair's breadth before its end", () => {
-  assert.deepEqual(segments([[10, 30]]), [{ from: 0, to: 0, kind: "closed", x: 10, width: 19 }]);
+const bar = (from, to, kind, x, width, joints = []) => ({ from, to, kind, x, width, joints });
+
+test("a period is a bar from its start to its end", () => {
+  assert.deepEqual(segments([[10, 30]]), [bar(0, 0, "closed", 10, 20)]);
 });
 
 test("a period of zero length is a mark around its instant", () => {
-  assert.deepEqual(segments([[20, 20]]), [{ from: 0, to: 0, kind: "instant", x: 15, width: 10 }]);
+  assert.deepEqual(segments([[20, 20]]), [bar(0, 0, "instant", 15, 10)]);
 });
 
 test("an ongoing period goes on to the edge, and is to be seen when it has just begun", () => {
-  assert.deepEqual(segments([[40, null]]), [{ from: 0, to: 0, kind: "ongoing", x: 40, width: 60 }]);
-  assert.deepEqual(segments([[98, null]]), [{ from: 0, to: 0, kind: "ongoing", x: 98, width: 6 }]);
+  assert.deepEqual(segments([[40, null]]), [bar(0, 0, "ongoing", 40, 60)]);
+  assert.deepEqual(segments([[98, null]]), [bar(0, 0, "ongoing", 98, 6)]);
 });
 
 test("a period too short for a pixel can be seen", () => {
-  assert.deepEqual(
-    segments([[50, 50.1]]), [{ from: 0, to: 0, kind: "closed", x: 50, width: 1.5 }]);
+  assert.deepEqual(segments([[50, 50.1]]), [bar(0, 0, "closed", 50, 1.5)]);
 });
 
-test("wide neighbours that touch are two bars", () => {
-  assert.deepEqual(segments([[0, 20], [20, 40]]), [
-    { from: 0, to: 0, kind: "closed", x: 0, width: 19 },
-    { from: 1, to: 1, kind: "closed", x: 20, width: 19 },
+test("periods that touch are one bar with a mark at each joint", () => {
+  assert.deepEqual(segments([[0, 20], [20, 40], [40, null]]), [
+    bar(0, 2, "ongoing", 0, 100, [20, 40]),
   ]);
+  assert.deepEqual(segments([[0, 20], [21, 40]]).map(({ from, to }) => [from, to]), [[0, 0], [1, 1]]);
+});
+
+test("a joint is marked where there is room for it", () => {
+  assert.deepEqual(segments([[0, 20], [20, 22], [22, 50]]), [bar(0, 2, "closed", 0, 50, [22])]);
+});
+
+test("a dose at the end of a period is a mark of its own", () => {
+  assert.deepEqual(segments([[0, 20], [20, 20]]).map(({ kind }) => kind), ["closed", "instant"]);
 });
 
 test("narrow neighbours that can't be told apart are one bar, which names all its periods", () => {
   assert.deepEqual(segments([[10, 12], [13, 15], [80, 90]]), [
-    { from: 0, to: 1, kind: "dense", x: 10, width: 4.5 },
-    { from: 2, to: 2, kind: "closed", x: 80, width: 9 },
+    bar(0, 1, "dense", 10, 5), bar(2, 2, "closed", 80, 10),
   ]);
 });
 
@@ -45,35 +53,28 @@ test("narrow bars with room between them are two", () => {
 });
 
 test("what the patient is on now is a bar of its own, however near the one before is", () => {
-  assert.deepEqual(segments([[10, 12], [12, null]]), [
-    { from: 0, to: 0, kind: "closed", x: 10, width: 1.5 },
-    { from: 1, to: 1, kind: "ongoing", x: 12, width: 88 },
+  assert.deepEqual(segments([[10, 12], [13, null]]), [
+    bar(0, 0, "closed", 10, 2), bar(1, 1, "ongoing", 13, 87),
   ]);
 });
 
-test("marks may cover each other by half before they are one", () => {
+test("marks may cover each other by half before they are one, of doses alone", () => {
   assert.deepEqual(segments([[20, 20], [25, 25]]).map(({ kind }) => kind), ["instant", "instant"]);
-  assert.deepEqual(segments([[20, 20], [24, 24]]), [
-    { from: 0, to: 1, kind: "dense", x: 15, width: 14 },
-  ]);
+  assert.deepEqual(segments([[20, 20], [24, 24], [27, 27]]), [bar(0, 2, "doses", 15, 17)]);
+  assert.deepEqual(segments([[20, 20], [22, 23]]).map(({ kind }) => kind), ["dense"]);
 });
 
 test("periods outside what is shown are no bars", () => {
-  assert.deepEqual(segments([[0, 40], [120, 130], [250, 260]], 100), [
-    { from: 1, to: 1, kind: "closed", x: 20, width: 9 },
-  ]);
+  assert.deepEqual(segments([[0, 40], [120, 130], [250, 260]], 100), [bar(1, 1, "closed", 20, 10)]);
 });
 
 test("half of a mark at the left edge is shown", () => {
-  assert.deepEqual(segments([[0, 40], [100, 100]], 100), [
-    { from: 1, to: 1, kind: "instant", x: -5, width: 10 },
-  ]);
+  assert.deepEqual(segments([[0, 40], [100, 100]], 100), [bar(1, 1, "instant", -5, 10)]);
 });
 
 test("bars end a little outside, however far their periods reach", () => {
   assert.deepEqual(segments([[-1e12, 50], [60, 1e12]]), [
-    { from: 0, to: 0, kind: "closed", x: -50, width: 99 },
-    { from: 1, to: 1, kind: "closed", x: 60, width: 89 },
+    bar(0, 0, "closed", -50, 100), bar(1, 1, "closed", 60, 90),
   ]);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { staysOf, usualWindow } from "../../../consumer_app/web/stays.js";
+import { followed, roomy, staysOf, usualWindow } from "../../../consumer_app/web/stays.js";
 
 const DAY = 86_400_000;
 const rows = (...extents) => Object.entries(
@@ -54,4 +54,15 @@ test("the latest stay is shown, until now where somebody may still be there", ()
 
 test("without any stay 90 days are shown", () => {
   assert.deepEqual(usualWindow([], 100 * DAY), { from: 10 * DAY, to: 100 * DAY });
+});
+
+test("the usual window ends later as time goes on, and is no other one while it is looked at", () => {
+  assert.deepEqual(followed(null, { from: 1, to: 2 }), { from: 1, to: 2 });
+  assert.deepEqual(followed({ from: 1, to: 2 }, { from: 1, to: 3 }), { from: 1, to: 3 });
+  assert.deepEqual(followed({ from: 1, to: 2 }, { from: 9, to: 10 }), { from: 1, to: 2 });
+});
+
+test("a stretch has room beside it: a 25th, and half an hour at least", () => {
+  assert.deepEqual(roomy({ from: 0, to: 100 * DAY }), { from: -4 * DAY, to: 104 * DAY });
+  assert.deepEqual(roomy({ from: 0, to: 0 }), { from: -1_800_000, to: 1_800_000 });
 });

@@ -17,6 +17,7 @@ const period = (opened_by, closed_by = null) => ({
   closed_by,
 });
 
+const NOW = Date.parse("2021-01-02T00:00:00Z");
 const only = (one) => ({ period: one, periods: [one] });
 
 test("a period's events are those from the end of the one before to the start of the next", () => {
@@ -67,12 +68,31 @@ test("two reports of one instant are told apart by their order and by their own 
 
 test("what opened and closed a period is said in two sentences", () => {
   const closed = { ...only(period(start(1), stop(2))), events: [start(1), stop(2)] };
-  assert.equal(summary(closed, "exact"), "A start opens it. A stop closes it.");
+  assert.equal(summary(closed, "exact", NOW), "A start opens it. A stop closes it.");
 
   const ongoing = { ...only(period(start(1))), events: [start(1)] };
   assert.equal(
-    summary(ongoing, "exact"),
+    summary(ongoing, "exact", NOW),
     "A start opens it. No stop has been reported since: it is ongoing.");
+});
+
+test("stops that are listed below an ongoing period are not said to be missing", () => {
+  const other = event("stop", 3, "unmatched", { order_id: "B" });
+  const ongoing = { ...only(period(start(1))), events: [start(1), other] };
+  assert.equal(
+    summary(ongoing, "exact", NOW),
+    "A start opens it. None of the stops reported since ends it (1 below).");
+});
+
+test("what lies ahead is told to lie ahead", () => {
+  const planned = { ...only(period(start(8), stop(9))), events: [start(8), stop(9)] };
+  assert.equal(
+    summary(planned, "exact", Date.parse(at(5))),
+    "A start opens it, which lies ahead. A stop closes it, which lies ahead.");
+  const open = { ...only(period(start(8))), events: [start(8)] };
+  assert.equal(
+    summary(open, "exact", Date.parse(at(5))),
+    "A start opens it, which lies ahead. No stop has been reported.");
 });
 
 test("of a joined period it is said from how many, and by which rule", () => {
@@ -81,7 +101,7 @@ test("of a joined period it is said from how many, and by which rule", () => {
     events: [start(1), stop(2), start(4), stop(6)],
   };
   assert.equal(
-    summary(joined, "30d"),
+    summary(joined, "30d", NOW),
     "A start opens it. A stop closes it. "
       + "It was joined from 2 periods (periods joined over gaps of up to 30 days).");
 });
@@ -104,6 +124,10 @@ for (const [what, told, said] of [
   [
     "a stop without a start", event("stop", 0, "unmatched"),
     "Changes nothing: the patient was not on the medication.",
+  ],
+  [
+    "a stop of another order", event("stop", 0, "unmatched", { order_id: "B" }),
+    "Changes nothing: the patient was not on the medication by this order.",
   ],
   [
     "a cancel of no start", event("cancel_start", 0, "unmatched"),

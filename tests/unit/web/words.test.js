@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  arrival, count, duration, extent, range, state, summary, tick, time, zone,
+  arrival, count, days, duration, extent, state, summary, tick, time,
 } from "../../../consumer_app/web/words.js";
 
 const SECOND = 1_000;
@@ -13,7 +13,6 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 test("a time is told in the reader's zone, summer and winter", () => {
-  assert.equal(zone, "Europe/Berlin");
   assert.equal(time(Date.parse("2021-01-01T02:00:00Z")), "1 Jan 2021 03:00");
   assert.equal(time(Date.parse("2021-06-30T22:30:00Z")), "1 Jul 2021 00:30");
 });
@@ -31,14 +30,27 @@ for (const [date, said] of [
   [new Date(2021, 2, 4, 14, 30, 5), "14:30:05"],
 ]) {
   test(`an axis names the coarsest unit that changes: ${said}`, () => {
-    assert.equal(tick(date), said);
+    assert.equal(tick(Number(date)), said);
   });
 }
 
 test("a stretch of time is told by its days", () => {
-  const told = range({ left: new Date(2020, 11, 30), right: new Date(2021, 0, 5) });
+  const told = days({ from: new Date(2020, 11, 30), to: new Date(2021, 0, 5) });
   // Which space stands beside the dash differs between releases of Unicode's data.
   assert.equal(told.replace(/\s/g, " "), "30 Dec 2020 – 5 Jan 2021");
+});
+
+test("in the night in which clocks are put back, the offset tells which hour is meant", () => {
+  const first = Date.parse("2026-10-25T00:30:00Z");
+  assert.equal(
+    extent({ start: first, end: first + HOUR }),
+    "25 Oct 2026 02:30 (+02:00) to 25 Oct 2026 02:30 (+01:00), 1 h");
+});
+
+test("in the night in which clocks are put forward, a duration is what has passed", () => {
+  const before = Date.parse("2026-03-29T00:30:00Z");
+  assert.equal(
+    extent({ start: before, end: before + HOUR }), "29 Mar 2026 01:30 to 29 Mar 2026 03:30, 1 h");
 });
 
 for (const [milliseconds, said] of [
@@ -66,32 +78,26 @@ test("one is told in the singular, and thousands are parted", () => {
 
 const begin = Date.parse("2021-01-01T02:00:00Z");
 for (const [period, stated, told] of [
-  [{ start: begin, end: null }, "ongoing", "from 1 Jan 2021 03:00, ongoing"],
+  [{ start: begin, end: null }, "ongoing", "from 1 Jan 2021 03:00, no end reported"],
+  [{ start: begin, end: begin + 3 * DAY }, "ongoing", "1 Jan 2021 03:00 to 4 Jan 2021 03:00, 3 d"],
   [{ start: begin, end: begin }, "zero length", "at 1 Jan 2021 03:00, zero length"],
+  [{ start: begin, end: begin + DAY }, "ended", "1 Jan 2021 03:00 to 2 Jan 2021 03:00, 1 d"],
   [
-    { start: begin, end: begin + DAY }, "ended",
-    "1 Jan 2021 03:00 to 2 Jan 2021 03:00, 1 d",
+    { start: begin + 3 * DAY, end: null }, "planned", "from 4 Jan 2021 03:00, no end reported",
   ],
 ]) {
-  test(`a period's extent and state are told in words: ${stated}`, () => {
-    assert.equal(state(period), stated);
+  test(`a period's extent, and its state at an instant, are told in words: ${stated} ${told}`, () => {
+    assert.equal(state(period, begin + DAY), stated);
     assert.equal(extent(period), told);
   });
 }
 
-test("a patient's periods are told in a line", () => {
-  const answer = { periods: [{}, {}, {}], anomalies: [{}], gap: "joined" };
+test("what a window holds is told in a line", () => {
+  const periods = [{}, {}, {}];
   assert.equal(
-    summary(answer, [{ ongoing: true }, { ongoing: false }]),
-    "on 1 medication now · 3 periods of 2 medications · periods joined where they touch"
-      + " · 1 report without effect");
-});
-
-test("of a patient on nothing now it is said so, and nothing of reports in vain", () => {
-  const answer = { periods: [{}], anomalies: [], gap: "exact" };
-  assert.equal(
-    summary(answer, [{ ongoing: false }]),
-    "on no medication now · 1 period of 1 medication · exact periods");
+    summary({ periods, anomalies: [{}], gap: "joined" }),
+    "3 periods · periods joined where they touch · 1 report without effect");
+  assert.equal(summary({ periods, anomalies: [], gap: "exact" }), "3 periods · exact periods");
 });
 
 const CAME = Date.parse("2021-01-01T02:00:05Z");

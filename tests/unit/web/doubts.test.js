@@ -1,0 +1,41 @@
+import "./in_berlin.js";
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { doubtInWords } from "../../../consumer_app/web/doubts.js";
+
+const HOUR = 3_600_000;
+const TIME = Date.parse("2026-03-01T08:00:00Z");
+const NOW = TIME + 240 * HOUR;
+
+for (const [kind, received, brief, full] of [
+  ["in_future", null, "planned", "Order A: 1 Mar 2026 09:00 lies in the future."],
+  [
+    "reported_late", TIME + 2 * HOUR, "reported 2 h late",
+    "Order A: what happened 1 Mar 2026 09:00 was reported 1 Mar 2026 11:00.",
+  ],
+  [
+    "nothing_reported", null, "nothing reported for 10 d",
+    "Order A: nothing was reported since 1 Mar 2026 09:00. It may have ended meanwhile.",
+  ],
+  [
+    "other_order_stopped", null, "another order was stopped",
+    "Order A: another order of the medication was stopped 1 Mar 2026 09:00."
+      + " This one may have ended, too.",
+  ],
+  [
+    "of a newer service", null, "to be checked",
+    "Order A: something is doubtful of 1 Mar 2026 09:00.",
+  ],
+]) {
+  test(`a doubt is told in brief and in full: ${kind}`, () => {
+    const doubt = { kind, order_id: "A", time: TIME, received_at: received };
+    assert.deepEqual(doubtInWords(doubt, NOW), { brief, full });
+  });
+}
+
+test("a doubt of no order names none", () => {
+  const doubt = { kind: "in_future", order_id: null, time: TIME, received_at: null };
+  assert.equal(doubtInWords(doubt, NOW).full, "1 Mar 2026 09:00 lies in the future.");
+});
