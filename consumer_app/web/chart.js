@@ -44,13 +44,17 @@ export class Chart {
     new ResizeObserver(() => this.resize()).observe(this.element);
   }
 
-  /** Show groups of rows as of an answer, looked at an instant (null: now), in a window. */
-  show({ groups, isUnfolded, marked, instant, asOf, window }) {
-    const former = this.choice.period;
+  /**
+   * Show groups of rows as of an answer, looked at an instant (null: now), in a window. What is
+   * explained, {medication, time} or null, is chosen.
+   */
+  show({ groups, isUnfolded, marked, instant, asOf, window, explained }) {
+    const chosen = explained
+      ? { medication: explained.medication, start: explained.time } : this.choice.period;
     Object.assign(this, { instant, asOf });
     this.lines = linesOf(groups, instant, isUnfolded);
     this.places = nameLines(this.parts.labels, this.lines, marked);
-    this.choice.among(this.lines.map(({ row }) => row), former);
+    this.choice.among(this.lines.map(({ row }) => row), chosen);
     this.parts.instant.label.text(instant === null ? "" : time(instant));
     this.resize(window);
   }
@@ -141,7 +145,6 @@ export class Chart {
     if (event.target.matches(".dense, .doses")) return this.fitPeriods(row, drawn);
     // Of periods that touch, that one which was hit.
     const hit = drawn.length > 1 ? periodAt({ periods: drawn }, instant) ?? drawn[0] : drawn[0];
-    this.choose(hit);
     return this.actions.onWhy(hit);
   }
 
@@ -175,12 +178,6 @@ export class Chart {
       this.view.look({ from: this.instantAt(from), to: this.instantAt(to) });
       this.actions.onWindow();
     });
-  }
-
-  /** Choose a period that was named, and bring it into view. */
-  choose(period) {
-    this.choice.find(period);
-    if (this.choice.period) this.bringIntoView();
   }
 
   /** Choose another period, so many periods or rows on. */

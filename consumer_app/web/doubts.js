@@ -1,6 +1,6 @@
 // What the service doubts of a period, in words.
 
-import { duration, reasons, time } from "./words.js";
+import { duration, time } from "./words.js";
 
 const kinds = {
   in_future: ({ time: at }) => ({ brief: "planned", full: `${time(at)} lies in the future.` }),
@@ -19,7 +19,7 @@ const kinds = {
 };
 
 /** Say a doubt as {brief, full}: the words of its chip, and the whole of it. */
-export function doubtInWords(doubt, now) {
+function doubtInWords(doubt, now) {
   // A newer service may know more kinds.
   const { brief, full } = kinds[doubt.kind]?.(doubt, now)
     ?? { brief: "to be checked", full: `something is doubtful of ${time(doubt.time)}.` };
@@ -27,5 +27,10 @@ export function doubtInWords(doubt, now) {
   return { brief, full: said[0].toUpperCase() + said.slice(1) };
 }
 
-/** The counts of reports without effect, each with its reason in words. */
-export const reasonInWords = (reason) => reasons[reason] ?? "It changes nothing.";
+/** Say all doubts of a period, those of a kind as one. */
+export function doubtsInWords(doubts, now) {
+  return Object.values(Object.groupBy(doubts, ({ kind }) => kind)).map((each) => {
+    const told = each.map((doubt) => doubtInWords(doubt, now));
+    return { brief: told[0].brief, full: told.map(({ full }) => full).join(" ") };
+  });
+}

@@ -1,6 +1,6 @@
 // Which medications are shown: none chosen means all of them.
 
-import { named } from "./elements.js";
+import { named, put } from "./elements.js";
 import { count } from "./words.js";
 
 export class Filter {
@@ -20,15 +20,16 @@ export class Filter {
 
   /** Offer the medications of an answer. */
   offer(rows) {
-    this.list.replaceChildren(...rows.map(option));
-    this.search.value = "";
+    put(this.list, ...rows.map(option));
+    this.narrow();
   }
 
   /** Show which are chosen; the boxes stay, and with them the place of who goes by keyboard. */
   show(chosen) {
     const boxes = [...this.list.querySelectorAll("input")];
     for (const box of boxes) box.checked = chosen.includes(box.value);
-    this.state.textContent = chosen.length ? `${chosen.length} of ${boxes.length}` : "all";
+    const known = this.chosen();
+    this.state.textContent = known.length ? `${known.length} of ${boxes.length}` : "all";
   }
 
   chosen() {

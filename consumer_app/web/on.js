@@ -1,6 +1,6 @@
 // What the patient is on at the instant that is looked at.
 
-import { doubtInWords } from "./doubts.js";
+import { doubtsInWords } from "./doubts.js";
 import { button, element, named, put } from "./elements.js";
 import { periodAt } from "./rows.js";
 import { count, duration, time } from "./words.js";
@@ -40,10 +40,8 @@ const mark = (order) => named("span", `order ${order}`, { className: "mark" });
 
 /** What is doubtful of a period, as chips with their reasons. */
 export function chips(period, now) {
-  return period.doubts.map((doubt) => {
-    const { brief, full } = doubtInWords(doubt, now);
-    return element("details", { className: "chip" }, element("summary", { textContent: brief }), full);
-  });
+  return doubtsInWords(period.doubts, now).map(({ brief, full }) =>
+    element("details", { className: "chip" }, element("summary", { textContent: brief }), full));
 }
 
 function none(rows, at) {

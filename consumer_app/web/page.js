@@ -10,22 +10,26 @@ import { Explanation } from "./explanation.js";
 import { Filter } from "./filter.js";
 import { go, keep, read } from "./fragment.js";
 import { POLL_MS } from "./freshness.js";
+import { listenToInstant, showInstant } from "./instant_field.js";
+import { lookAt } from "./looked.js";
 import { say, sayNone, sayProblem } from "./message.js";
 import { showOn } from "./on.js";
 import { Orders } from "./orders.js";
 import { layOut } from "./paper.js";
 import { PeriodTable } from "./period_table.js";
 import { Polling } from "./polling.js";
+import { Receiving } from "./receiving.js";
 import { completePatients, RecentPatients } from "./recent.js";
-import { grouped, meets, reachOf, toRows } from "./rows.js";
-import { findPeriods, findProblems, findTable, isKnown, NoAnswer } from "./service.js";
+import { reachOf, toRows } from "./rows.js";
+import { findPeriods, isKnown, NoAnswer } from "./service.js";
 import { access, endOfSession, isSignedIn, SignedOut } from "./session.js";
 import { completes, hospitalZone, keepsPatients } from "./settings.js";
 import { startSession } from "./signing.js";
-import { followed, roomy, staysOf, usualWindow } from "./stays.js";
+import { roomy } from "./stays.js";
 import { Strip } from "./strip.js";
-import { arrival, count, days, extent, MINUTE, summary } from "./words.js";
-import { instantOf, wallOf, zone } from "./zones.js";
+import { saveTable } from "./taking.js";
+import { count, days, extent, summary } from "./words.js";
+import { zone } from "./zones.js";
 
 const SLOW_MS = 150;
 const SETTLED_MS = 250;
@@ -37,43 +41,41 @@ const chart = new Chart(byId("chart"), {
   onWindow: moved,
   onInstant: (instant) => change({ instant }),
   onWhy: why,
-  onRows: (below) => (byId("rows-below").textContent = below ? `${count(below, "row")} more below` : ""),
+  onRows: (below) => {
+    byId("rows-below").textContent = below ? `${count(below, "row")} more below` : "";
+  },
 });
-const strip = new Strip(byId("strip"), byId("stays"), (window) => {
-  chart.view.look(window);
-  moved();
-});
-const changes = new ChangesSeen(byId("changes"), () => show(read()));
+const strip = new Strip(byId("strip"), byId("stays"), show);
+const changes = new ChangesSeen(byId("changes"), render);
 const periodTable = new PeriodTable(byId("periods"), byId("more"), why);
 const anomalyGroups = new AnomalyGroups(byId("anomalies"), why);
 const explanation = new Explanation(byId("explanation"), {
   onClose: () => change({ why: null }),
   onProblem: tellProblem,
 });
-const recent = new RecentPatients(keepsPatients, (patient) => goToPatient(patient));
 const orders = new Orders();
+const receiving = new Receiving(byId("receiving"));
+const recent = new RecentPatients(keepsPatients, goToPatient);
 const polling = new Polling(askAgain, POLL_MS, () => !document.hidden);
 
 let answer = null;
 let rows = [];
-let stays = [];
-let usual = null;
+let looked = null;
 let isUnfolded = false;
-let problems = {};
-let lastReceived = null;
 let pending = null;
 let settling = null;
 
 /** Show what the address asks for. */
 async function follow() {
   const asked = read();
+  settled();
   pending?.abort();
   byId("patient").value = asked.patient;
   if (access !== "none" && !isSignedIn()) return waitForSignIn(asked);
   if (!asked.patient) return welcome();
   pending = new AbortController();
-  lookForProblems(pending.signal);
-  if (isAnswerTo(asked)) return show(asked);
+  receiving.look(pending.signal);
+  if (isAnswerTo(asked)) return render();
   await ask(asked, pending.signal);
 }
 
@@ -84,9 +86,8 @@ async function ask(asked, signal) {
   const slow = setTimeout(() => say(`Loading patient ${asked.patient} …`), SLOW_MS);
   try {
     const found = await findPeriods(asked, signal);
-    lastReceived = found.lastReceived;
-    tellArrival();
-    if (found.periods.length + found.anomalies.length) return begin(found, asked);
+    receiving.hear(found.lastReceived);
+    if (found.periods.length + found.anomalies.length) return begin(found);
     const known = await isKnown(asked.patient, signal);
     forget();
     sayNone(asked.patient, known);
@@ -101,48 +102,13 @@ async function ask(asked, signal) {
   }
 }
 
-/** Ask again for what is shown; who gets no answer goes on seeing as of when it is. */
-async function askAgain(signal) {
-  const asked = read();
-  if (!isAnswerTo(asked)) return;
-  const before = answer;
-  lookForProblems(signal);
-  const found = await findPeriods(asked, signal, before.tag);
-  if (answer !== before || signal.aborted) return;
-  lastReceived = found.lastReceived;
-  if (found.isSame) {
-    Object.assign(answer, { asOf: found.asOf, ahead: found.ahead });
-  } else {
-    changes.add(changesBetween(before, found));
-    take(found);
-  }
-  show(read());
-}
-
-async function lookForProblems(signal) {
-  // A service that does not answer at all is told of in other words.
-  const found = await findProblems(signal).catch(() => ({}));
-  if (signal.aborted) return;
-  problems = found;
-  tellArrival();
-}
-
-function tellArrival() {
-  const words = arrival(problems, lastReceived);
-  byId("receiving").textContent = words;
-  byId("receiving").hidden = !words;
-}
-
-function begin(found, asked) {
-  if (answer?.patient !== found.patient) {
-    usual = null;
-    isUnfolded = false;
-  }
+function begin(found) {
+  if (answer?.patient !== found.patient) looked = null;
   changes.forget();
   take(found);
   recent.add(found.patient);
   document.title = `Patient ${found.patient} – Medication periods`;
-  show(asked);
+  render();
   polling.start();
 }
 
@@ -152,66 +118,71 @@ function take(found) {
   filter.offer(rows);
 }
 
+/** Ask again for what is shown; who gets no answer goes on seeing as of when it is. */
+async function askAgain(signal) {
+  const before = answer;
+  receiving.look(signal);
+  const found = await findPeriods(before, signal, before.tag);
+  if (answer !== before || signal.aborted) return;
+  receiving.hear(found.lastReceived);
+  if (found.isSame) {
+    Object.assign(answer, { asOf: found.asOf, ahead: found.ahead });
+  } else {
+    changes.add(changesBetween(before, found));
+    take(found);
+  }
+  render();
+}
+
 /** Show what the answer says of the instant and the window that are asked for. */
-function show(asked) {
+function render() {
+  const asked = seen();
+  if (!isAnswerTo(asked)) return;
   const now = Date.now();
-  const instant = asked.instant ?? now;
-  const known = reachOf(rows, now);
-  stays = staysOf(rows, now).map((stay) => ({ ...stay, window: roomy(stay) }));
-  usual = followed(usual, usualWindow(stays, Math.min(now, known.to)));
-  const window = asked.window ?? roomy(usual);
-  const shownRows = chosenRows(asked.medications);
+  looked = lookAt(rows, answer, asked, looked?.usual ?? null, now);
   say("");
   byId("answer").hidden = false;
   byId("copied").textContent = "";
   document.querySelector(`[name=gap][value="${asked.gap}"]`).checked = true;
+  filter.show(asked.medications);
   showBar(answer, asked.instant);
   showFreshness(answer.asOf);
-  byId("instant").value = inField(asked.instant ?? Math.floor(now / MINUTE) * MINUTE);
-  const reach = roomy({ ...known, to: Math.max(known.to, now) }, 0.01);
-  strip.show({ rows: shownRows, reach, stays, window, instant });
-  showRows({ ...asked, window }, shownRows, now);
-  showOrders(asked);
+  showInstant(asked.instant, now);
+  strip.show(looked);
+  renderRows(asked, now);
+  renderTables(now);
   explanation.follow(asked.why, answer, zone());
+  addOrders(asked.instant);
 }
 
-/** Show the rows in their groups, and the tables that follow the window. */
-function showRows({ instant, window }, shownRows, now) {
-  const groups = grouped(shownRows, instant ?? now, window);
+function renderRows({ instant, why: explained }, now) {
+  const { groups, shown, window } = looked;
   const { marked } = changes;
-  showOn({
-    rows: groups.on, all: shownRows, instant, now, orders: orders.of, marked,
-  }, why);
-  chart.show({ groups, isUnfolded, marked, instant, asOf: answer.asOf, window });
+  showOn({ rows: groups.on, all: shown, instant, now, orders: orders.of, marked }, why);
+  chart.show({ groups, isUnfolded, marked, instant, asOf: answer.asOf, window, explained });
+  const others = count(groups.others.length, "medication");
   byId("others").hidden = !groups.others.length;
   byId("others").ariaPressed = isUnfolded;
-  byId("others").textContent =
-    `${count(groups.others.length, "medication")} not in this window${isUnfolded ? ": hide" : ": show"}`;
-  const shown = new Set(shownRows.map(({ name }) => name));
-  const periods = answer.periods.filter((period) => shown.has(period.medication) && meets(period, window));
-  const anomalies = answer.anomalies.filter(({ medication, time: at }) =>
-    shown.has(medication) && at >= window.from && at <= window.to);
+  byId("others").textContent = `${others} not in this window: ${isUnfolded ? "hide" : "show"}`;
   byId("shown").textContent = days(window);
+}
+
+function renderTables(now) {
+  const { periods, anomalies, shown } = looked;
   byId("counts").textContent = summary({ periods, anomalies, gap: answer.gap });
-  periodTable.show(periods, shownRows, now, marked);
+  periodTable.show(periods, shown, now, changes.marked);
   anomalyGroups.show(anomalies, answer.withoutEffect);
 }
 
-function chosenRows(medications) {
-  const chosen = rows.filter(({ name }) => medications.includes(name));
-  filter.show(chosen.map(({ name }) => name));
-  return chosen.length ? chosen : rows;
-}
-
-/** Add the orders of what is on, which are asked for beside all else. */
-async function showOrders(asked) {
-  if (await orders.find(answer, asked.instant, pending.signal)) show(read());
+/** The orders of what is on are asked for beside all else. */
+async function addOrders(instant) {
+  if (await orders.find(answer, instant, pending.signal)) render();
 }
 
 /** What a ward's screen shows stays when its session ends: the bar says as of when it is. */
 function waitForSignIn(asked) {
   polling.stop();
-  if (endOfSession() && isAnswerTo(asked)) return show(asked);
+  if (endOfSession() && isAnswerTo(asked)) return say("");
   forget();
   say("Sign in to see medication periods.");
 }
@@ -224,14 +195,14 @@ function signedInOrOut() {
 
 function welcome() {
   forget();
-  problems = {};
-  tellArrival();
+  receiving.forget();
   say("Enter a patient’s identifier to see the medication periods.");
   byId("patient").focus();
 }
 
 function forget() {
-  answer = null;
+  answer = looked = null;
+  isUnfolded = false;
   polling.stop();
   explanation.close();
   changes.forget();
@@ -245,34 +216,45 @@ function tellProblem(error) {
   sayProblem(error.message, follow);
 }
 
+/** The state as it is seen: what is just being moved is in the address a little later. */
+function seen() {
+  return settling === null ? read() : { ...read(), window: chart.view.window };
+}
+
 /** Go to the state as it is seen, changed. */
 function change(part) {
-  go({ ...read(), ...part });
+  go({ ...seen(), ...part });
 }
 
 function goToPatient(patient) {
   go({ patient, gap: read().gap });
 }
 
-/** Another stretch of time is looked at: the address and the rest follow once it has settled. */
+/** Show another stretch of time. */
+function show(window) {
+  chart.view.look(window);
+  moved();
+}
+
+/** Another stretch of time is seen: the address and the rest follow once it has settled. */
 function moved() {
   strip.look(chart.view.window);
-  clearTimeout(settling);
+  settled();
   settling = setTimeout(() => {
-    if (!isAnswerTo(read())) return;
-    keep({ ...read(), window: chart.view.window });
-    show(read());
+    keep(seen());
+    settled();
+    render();
   }, SETTLED_MS);
 }
 
-function why(item) {
-  explanation.from(document.activeElement);
-  change({ why: { time: item.start ?? item.time, medication: item.medication } });
+function settled() {
+  clearTimeout(settling);
+  settling = null;
 }
 
-function lookAt(window) {
-  chart.view.look(window);
-  moved();
+function why({ medication, start, time }) {
+  explanation.from(document.activeElement);
+  change({ why: { time: start ?? time, medication } });
 }
 
 function find(event) {
@@ -283,42 +265,27 @@ function find(event) {
   follow();
 }
 
-/** An instant as the field has it: without a zone, in that which is chosen. */
-function inField(instant) {
-  return new Date(wallOf(Math.floor(instant / SECOND) * SECOND)).toISOString().slice(0, 19);
-}
-
 async function takeAway() {
+  const { signal } = pending;
   try {
-    const table = await findTable(answer, chart.view.window, pending.signal);
-    const address = URL.createObjectURL(new Blob([table], { type: "text/csv" }));
-    Object.assign(document.createElement("a"), { href: address, download: "periods.csv" }).click();
-    URL.revokeObjectURL(address);
+    await saveTable(answer, chart.view.window, signal);
   } catch (error) {
-    if (!pending.signal.aborted) tellProblem(error);
+    if (!signal.aborted) tellProblem(error);
   }
 }
 
 function layOutPaper() {
-  if (!answer) return;
-  const { medications, instant } = read();
-  const { window } = chart.view;
-  const { on, also } = grouped(chosenRows(medications), instant ?? Date.now(), window);
-  layOut(byId("sheets"), { rows: [...on, ...also], answer, window, instant });
+  if (!looked) return;
+  const { groups, window } = looked;
+  const { instant } = read();
+  layOut(byId("sheets"), { rows: [...groups.on, ...groups.also], answer, window, instant });
 }
 
 byId("find").addEventListener("submit", find);
 byId("gap").addEventListener("change", (event) => change({ gap: event.target.value }));
-byId("instant-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  change({ instant: instantOf(Date.parse(`${byId("instant").value}Z`)) });
-});
-for (const id of ["now", "back-to-now"]) {
-  byId(id).addEventListener("click", () => change({ instant: null }));
-}
 byId("others").addEventListener("click", () => {
   isUnfolded = !isUnfolded;
-  show(read());
+  render();
 });
 byId("print").addEventListener("click", () => print());
 byId("take").addEventListener("click", takeAway);
@@ -330,12 +297,10 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   byId("periods-heading").focus();
 });
+listenToInstant((instant) => change({ instant }));
 const views = {
-  onAll: () => lookAt(roomy(reachOf(rows, Date.now()))),
-  onNow: () => {
-    chart.view.centre(Date.now());
-    moved();
-  },
+  onAll: () => show(roomy(reachOf(rows, Date.now()))),
+  onNow: () => chart.view.centre(Date.now()),
 };
 listenToButtons(document.querySelectorAll("[data-view]"), chart, views);
 const withChosen = (act) => () => {
@@ -350,9 +315,7 @@ listenToKeys(byId("rows"), chart, {
   onFit: withChosen(({ medication }) => chart.fit(rows.find(({ name }) => name === medication))),
   onInstant: withChosen(({ start }) => change({ instant: start })),
 });
-offerZones(hospitalZone, () => {
-  if (answer) show(read());
-});
+offerZones(hospitalZone, render);
 if (completes) completePatients(byId("patient"), byId("patients"));
 setInterval(() => {
   if (!answer) return;

@@ -6,7 +6,7 @@ import { element, named } from "./elements.js";
 import { layHatching } from "./parts.js";
 import { meets } from "./rows.js";
 import { paged } from "./sheets.js";
-import { doubtInWords } from "./doubts.js";
+import { doubtsInWords } from "./doubts.js";
 import { count, extent, gaps, MINUTE, time } from "./words.js";
 import { offsetInWords, zone } from "./zones.js";
 
@@ -14,7 +14,8 @@ import * as d3 from "./d3.js";
 
 // A4 across, between its margins: what is left of it beside the names, and below the head.
 const WIDTH = 700;
-const ROOM = 590;
+const ROOM = 630;
+const BAR = 28;
 const HEAD = 30;
 
 /** Lay out the sheets of rows that meet a window, as of an answer and looked at an instant. */
@@ -22,14 +23,14 @@ export function layOut(place, { rows, answer, window, instant }) {
   place.classList.add("measured");
   place.replaceChildren(element("ol", {}, ...rows.map((row) => line(row, window, answer.asOf))));
   const lines = [...place.firstElementChild.children];
-  const heights = lines.map((each) => each.offsetHeight);
+  const heights = lines.map((each) => Math.max(each.offsetHeight, each.lastChild.offsetHeight + BAR));
   const pages = rows.length ? paged(rows.map((row, at) => ({ row, at })), heights, ROOM) : [[]];
   place.classList.remove("measured");
   const printed = Date.now();
   const sheets = pages.map((page, number) =>
     sheet(head({ answer, window, instant, printed }, number + 1, pages.length), page, lines));
   place.replaceChildren(...sheets);
-  draw(sheets, pages, heights, { ...window, asOf: answer.asOf });
+  draw(sheets, pages, { ...window, asOf: answer.asOf });
 }
 
 function head({ answer, window, instant, printed }, number, pages) {
@@ -55,13 +56,13 @@ function line(row, window, now) {
   const periods = row.periods.filter((period) => meets(period, window));
   const latest = periods.at(-1);
   const others = periods.length > 1 ? `${count(periods.length, "period")}, the last ` : "";
-  const texts = latest ? [others + extent(latest)] : [];
-  const doubts = (latest?.doubts ?? []).map((doubt) => `! ${doubtInWords(doubt, now).brief}`);
-  return element("li", {}, element("div", { className: "label" }, named("b", row.name),
-    ...[...texts, ...doubts].map((text) => element("span", { textContent: text }))));
+  const doubts = doubtsInWords(latest?.doubts ?? [], now).map(({ brief }) => ` · ! ${brief}`);
+  const text = latest ? others + extent(latest) : "no period, reports without effect alone";
+  return element("li", {}, named("b", row.name),
+    element("div", {}, element("p", { textContent: text + doubts.join("") })));
 }
 
-function draw(sheets, pages, heights, { from, to, asOf }) {
+function draw(sheets, pages, { from, to, asOf }) {
   const scale = d3.scaleTime([from, to], [0, WIDTH]);
   const frame = {
     scale, left: from, right: to, width: WIDTH, asOf,
@@ -73,10 +74,9 @@ function draw(sheets, pages, heights, { from, to, asOf }) {
     layHatching(svg.append("defs"), `beyond-${number}`);
     drawAxis(svg.append("g").attr("class", "axis").attr("transform", "translate(0,26)"), frame);
     [...each.querySelectorAll("li")].forEach((item, at) => {
-      const { row, at: index } = pages[number][at];
-      const group = d3.select(item).append("svg").attr("class", "plot")
-        .attr("width", WIDTH).attr("height", heights[index]);
-      drawRow(group, row, frame);
+      const group = d3.select(item).select("div").insert("svg", "p").attr("class", "plot")
+        .attr("width", WIDTH).attr("height", BAR);
+      drawRow(group, pages[number][at].row, frame);
       group.selectAll(".beyond").style("fill", `url(#beyond-${number})`);
     });
   });

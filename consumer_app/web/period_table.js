@@ -1,6 +1,6 @@
 // The periods of the window in a table: for screen readers, for sorting and for copying.
 
-import { doubtInWords } from "./doubts.js";
+import { doubtsInWords } from "./doubts.js";
 import { button, element, named } from "./elements.js";
 import { areSame, together } from "./rows.js";
 import { sorted, turned } from "./sorting.js";
@@ -91,8 +91,8 @@ export class PeriodTable {
   }
 
   doubtful({ doubts }, stated) {
-    const words = doubts.map((doubt) => doubtInWords(doubt, this.now)).map(({ brief, full }) =>
-      element("span", { className: "chip", title: full }, brief));
+    const words = doubtsInWords(doubts, this.now)
+      .map(({ brief, full }) => element("span", { className: "chip", title: full }, brief));
     return element("td", {}, stated, ...words);
   }
 

@@ -11,9 +11,8 @@ const SETTLED_MS = 250;
 
 const byId = (id) => document.getElementById(id);
 
-/** The list with a patient put first. */
-export const withPatient = (patients, patient) =>
-  [patient, ...patients.filter((each) => each !== patient)].slice(0, MOST);
+/** Forget them, as who signs out leaves nothing behind. */
+export const forgetPatients = () => keepHere(KEPT, null);
 
 export class RecentPatients {
   /** `onChoose(patient)` is called for one that is chosen. */
@@ -21,14 +20,15 @@ export class RecentPatients {
     this.isOn = isOn;
     this.onChoose = onChoose;
     // What an earlier setting has left is not kept on.
-    if (!isOn) keepHere(KEPT, null);
+    if (!isOn) forgetPatients();
     byId("recent-clear").addEventListener("click", () => this.clear());
     this.show();
   }
 
   add(patient) {
     if (!this.isOn) return;
-    keepHere(KEPT, withPatient(this.patients, patient));
+    const others = this.patients.filter((each) => each !== patient);
+    keepHere(KEPT, [patient, ...others].slice(0, MOST));
     this.show();
   }
 
@@ -37,7 +37,7 @@ export class RecentPatients {
   }
 
   clear() {
-    keepHere(KEPT, null);
+    forgetPatients();
     this.show();
     byId("patient").focus();
   }

@@ -17,16 +17,13 @@ export class NoAnswer extends Error {}
 export async function findPeriods({ patient, gap }, signal, tag = null) {
   const asked = query(patient, gap);
   asked.set("doubts", "true");
-  const answer = await ask("periods", asked, signal);
-  const came = { asOf: answer.asOf, ahead: answer.ahead, lastReceived: answer.lastReceived };
-  if (tag !== null && answer.tag === tag) return { ...came, isSame: true };
-  const { body } = answer;
+  const { body, ...came } = await ask("periods", asked, signal, tag);
+  if (body === null) return { ...came, isSame: true };
   return {
     ...came,
     isSame: false,
     patient,
     gap,
-    tag: answer.tag,
     periods: body.periods.map(readPeriod),
     anomalies: body.anomalies.map(readAnomaly),
     withoutEffect: body.without_effect,
@@ -52,7 +49,7 @@ export async function isKnown(patient, signal) {
 
 /** Find what keeps new reports from arriving now; what has come before is answered all the same. */
 export async function findProblems(signal) {
-  const { body } = await reach("health/ready", signal);
+  const { body } = await reach("health/ready", { signal });
   return body.problems;
 }
 
@@ -98,11 +95,12 @@ function query(patient, gap) {
   return asked;
 }
 
-async function ask(path, asked, signal) {
+/** Ask by a form; the body is null where it is what `tag` stands for. */
+async function ask(path, asked, signal, tag = null) {
   const token = current();
-  // As a form: an address would be in the logs of each proxy on the way.
+  // An address would be in the logs of each proxy on the way.
   const form = { method: "POST", body: asked };
-  const { ok, status, body, ...came } = await reach(`${path}/_search`, signal, token, form);
+  const { ok, status, body, ...came } = await reach(`${path}/_search`, { signal, token, form, tag });
   if (ok) return { body, ...came };
   const { detail = "no reason given" } = body;
   if (status === UNAUTHORIZED && token) {
@@ -114,28 +112,40 @@ async function ask(path, asked, signal) {
     : `The service can’t answer (${status}): ${reason}.`);
 }
 
-async function reach(address, signal, token = null, request = {}) {
+async function reach(address, { signal, token = null, form = {}, tag = null }) {
   try {
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    const answer = await fetch(address, { ...request, signal, cache: "no-store", headers });
-    const asOf = Date.now();
+    const answer = await fetch(address, { ...form, signal, cache: "no-store", headers });
     const { ok, status } = answer;
-    const isTable = answer.headers.get("Content-Type").startsWith("text/csv");
-    return {
-      ok,
-      status,
-      body: await (isTable ? answer.text() : answer.json()),
-      asOf,
-      // The header has whole seconds.
-      ahead: asOf - (instantOf(answer.headers.get("Date")) ?? asOf),
-      tag: answer.headers.get("ETag"),
-      lastReceived: instantOf(answer.headers.get("X-Last-Event-Received")),
-    };
+    const told = heard(answer.headers);
+    return { ok, status, ...told, body: await bodyOf(answer, tag !== null && tag === told.tag) };
   } catch (error) {
     if (signal.aborted) throw error;
     throw new NoAnswer(
       "The service does not answer. It may be restarting, or the network is down.");
   }
+}
+
+/** What is told beside an answer's body. */
+function heard(headers) {
+  const asOf = Date.now();
+  return {
+    asOf,
+    // The header has whole seconds.
+    ahead: asOf - (instantOf(headers.get("Date")) ?? asOf),
+    tag: headers.get("ETag"),
+    lastReceived: instantOf(headers.get("X-Last-Event-Received")),
+  };
+}
+
+/** Read a body, or leave one that is known where it is. */
+async function bodyOf(answer, isKnownAlready) {
+  if (isKnownAlready) {
+    await answer.body.cancel();
+    return null;
+  }
+  const isTable = answer.headers.get("Content-Type").startsWith("text/csv");
+  return isTable ? answer.text() : answer.json();
 }
 
 const instantOf = (text) => (text === null ? null : Date.parse(text));

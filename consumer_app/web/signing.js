@@ -1,5 +1,6 @@
 // The bar in which one signs in and out.
 
+import { forgetPatients } from "./recent.js";
 import { access, endOfSession, isSignedIn, listen, signIn } from "./session.js";
 import { clock } from "./words.js";
 
@@ -49,8 +50,9 @@ function takeToken(event) {
   if (given) signIn(given);
 }
 
-/** Leave nothing of the patient behind, neither in the page nor in its address. */
+/** Leave nothing of patients behind: in the page, in its address, or in the browser. */
 function leave() {
+  forgetPatients();
   if (provider) return provider.signOut();
   return location.replace(`${location.origin}${location.pathname}`);
 }

@@ -1,7 +1,7 @@
 // The whole history in a strip: how many medications at once, the stays, and the window as a brush.
 
 import { button, element, put } from "./elements.js";
-import { countAtOnce } from "./rows.js";
+import { areSame, countAtOnce } from "./rows.js";
 import { count, days, tick } from "./words.js";
 import { instantOf, wallOf } from "./zones.js";
 
@@ -32,9 +32,9 @@ export class Strip {
     new ResizeObserver(() => this.draw()).observe(place);
   }
 
-  /** Show all rows as far as they reach, with the stays in them. */
-  show({ rows, reach, stays, window, instant }) {
-    if (rows !== this.rows) this.steps = countAtOnce(rows);
+  /** Show rows as far as all reach, with the stays, the window and the instant. */
+  show({ shown: rows, reach, stays, window, instant }) {
+    if (!areSame(rows, this.rows)) this.steps = countAtOnce(rows);
     Object.assign(this, { rows, reach, stays, window, instant });
     put(this.list, ...stays.map((stay) => this.named(stay)).reverse());
     this.draw();

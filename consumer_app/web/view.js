@@ -13,6 +13,7 @@ export class View {
    */
   constructor(plot, onChange) {
     this.plot = plot;
+    this.onChange = onChange;
     this.transform = d3.zoomIdentity;
     this.zoom = d3.zoom()
       .wheelDelta(wheelDelta)
@@ -25,8 +26,12 @@ export class View {
     plot.on("wheel.pan", (event) => this.panByWheel(event), { passive: false });
   }
 
-  /** Show a stretch {from, to} on so many pixels. */
+  /** Show a stretch {from, to} on so many pixels; a drag goes on where it is what is shown. */
   look({ from, to }, width = this.width) {
+    if (width === this.width && this.shows(from, to)) {
+      this.onChange(false);
+      return;
+    }
     this.width = width;
     this.base = d3.scaleTime([from, to], [0, width]);
     this.zoom.extent([[0, 0], [width, 1]])
@@ -34,6 +39,11 @@ export class View {
     this.isLooking = true;
     this.plot.call(this.zoom.transform, d3.zoomIdentity);
     this.isLooking = false;
+  }
+
+  shows(from, to) {
+    const { window } = this;
+    return window.from === Math.round(from) && window.to === Math.round(to);
   }
 
   /** The stretch that is shown. */

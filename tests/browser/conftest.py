@@ -88,7 +88,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     folder = tmp_path_factory.mktemp("services")
     with private_broker(folder / "broker") as broker:
         started = Services(broker.url, folder)
-        for events in (patients.example, patients.boluses, patients.cancelled, patients.ward):
+        for events in patients.ALL:
             started.publish(events())
         started.wait_for("ward", len(patients.WARD_PERIODS))
         yield started
@@ -152,9 +152,17 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser, services: Services) -> Iterator[Visit]:
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin", has_touch=True
-    )
+    yield from _visit(browser, services, viewport={"width": 1280, "height": 900}, has_touch=True)
+
+
+@pytest.fixture
+def telephone(browser: Browser, services: Services) -> Iterator[Visit]:
+    size = {"width": 390, "height": 844}
+    yield from _visit(browser, services, viewport=size, has_touch=True, is_mobile=True)
+
+
+def _visit(browser: Browser, services: Services, **kind: Any) -> Iterator[Visit]:
+    context = browser.new_context(timezone_id="Europe/Berlin", **kind)
     # Beside two other workers and what they start, a page may take longer than half a minute.
     context.set_default_timeout(90_000)
     yield Visit(context.new_page(), services)

@@ -74,3 +74,71 @@ def many(number: int, medications: int = 40) -> list[dict[str, str]]:
         name = f"Medication {medication:02}"
         events += _events("many", (name, "start", start), (name, "stop", start + 8))
     return events
+
+
+FAKED_NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
+PLANNED_HOURS = (-48, -24, 0, 24, 48)
+
+
+def planned() -> list[dict[str, str]]:
+    """Starts and stops in the past, at an instant that is taken for now, and in the future."""
+    begin = (FAKED_NOW - _BEGIN) / timedelta(hours=1)
+    events = []
+    for start in PLANNED_HOURS:
+        events.append(_event("planned", f"from {start}", "start", begin + start))
+        for end in (each for each in PLANNED_HOURS if each >= start):
+            name = f"from {start} to {end}"
+            events.append(_event("planned", name, "start", begin + start))
+            events.append(_event("planned", name, "stop", begin + end))
+    return events
+
+
+LONG_NAMES = (
+    "Dexmedetomidine 100 micrograms/mL concentrate for solution for infusion, 2 mL ampoule",
+    "Dexmedetomidine 100 micrograms/mL concentrate for solution for infusion, 4 mL ampoule",
+    "Norepinephrine 0.1 mg/mL in sodium chloride 0.9 %, 50 mL syringe, continuous infusion",
+    "Piperacillin/tazobactam/and-a-word-that-goes-on-and-on-without-any-place-to-break-it-at-all",
+    "\u0628\u0627\u0631\u0627\u0633\u064a\u062a\u0627\u0645\u0648\u0644 1 g",
+)
+
+
+def stays() -> list[dict[str, str]]:
+    """Two stays with years between them, names of any length, touching periods, and doses."""
+    later = 24 * 180
+    events = _events("stays", ("Cefazolin", "start", 0), ("Cefazolin", "stop", 30))
+    for at, name in enumerate(LONG_NAMES):
+        start = later + 7 * at
+        events += _events("stays", (name, "start", start), (name, "stop", start + 20))
+        events += _events("stays", (name, "start", start + 20), (name, "stop", start + 60 + at))
+    doses = [("Enoxaparin 40 mg", action, later + 8 * at) for at in range(9)
+             for action in ("start", "stop")]
+    return events + _events("stays", *doses)
+
+
+def nights() -> list[dict[str, str]]:
+    """An hour of each night in which clocks are changed, as they are in Berlin."""
+    changes = {"Back": datetime(2026, 10, 25, 0, 30, tzinfo=UTC)}
+    changes["Forward"] = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+    return [
+        _event("nights", name, action, (start - _BEGIN) / timedelta(hours=1) + hours)
+        for name, start in changes.items()
+        for action, hours in (("start", 0), ("stop", 1))
+    ]
+
+
+def fresh(patient: str) -> list[dict[str, str]]:
+    """Two medications that go on."""
+    return _events(patient, ("Heparin", "start", 0), ("Ramipril", "start", 0))
+
+
+def stopped(patient: str) -> list[dict[str, str]]:
+    return _events(patient, ("Heparin", "stop", 24))
+
+
+def crowd() -> list[dict[str, str]]:
+    """More rows than a screen has room for, and as many reports without effect."""
+    reports = [(f"Medication {at:02}", "start", at / 60) for at in range(60)]
+    return _events("crowd", *reports, *(("Heparin", "stop", at) for at in range(1, 121)))
+
+
+ALL = (example, boluses, cancelled, planned, stays, nights, crowd, ward)

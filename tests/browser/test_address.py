@@ -44,7 +44,8 @@ def test_the_back_button_leads_through_patients_not_through_turns_of_a_wheel(vis
 
 
 @pytest.mark.parametrize(
-    "nonsense", ["gap=never", "from=yesterday&to=now", "from=2026-03-02&to=2026-03-01"]
+    "nonsense",
+    ["gap=never", "from=yesterday&to=now", "from=2026-03-02&to=2026-03-01", "at=soon", "why=it"],
 )
 def test_nonsense_in_an_address_is_left_aside(visit: Visit, nonsense: str) -> None:
     page = visit.show(f"#patient=ward&medication=Snake+oil&{nonsense}")
@@ -52,6 +53,19 @@ def test_nonsense_in_an_address_is_left_aside(visit: Visit, nonsense: str) -> No
     assert len(bars(page, "Heparin")) == 2
     expect(page.locator("[name=gap][value=exact]")).to_be_checked()
     assert visit.complaints == []
+
+
+def test_a_link_leads_to_the_instant_and_to_what_was_explained(visit: Visit) -> None:
+    page = visit.show_patient("ward", at="2026-03-02T03:00:00Z")
+    expect(page.locator("#on-heading")).to_have_text("On at 2 Mar 2026 04:00: 2 medications")
+    page.get_by_role("button", name="Why Heparin").first.click()
+    page.locator("#explanation ol").wait_for()
+    page.reload()
+    expect(page.locator("#on-heading")).to_have_text("On at 2 Mar 2026 04:00: 2 medications")
+    expect(page.locator("#explanation h2")).to_have_text("Heparin")
+    page.get_by_role("button", name="Back to now").click()
+    expect(page.locator("#on-heading")).to_have_text("On now: 0 medications")
+    assert "at=" not in page.url
 
 
 def test_the_patient_gets_into_no_address_that_is_sent_and_so_into_no_log(
@@ -63,7 +77,7 @@ def test_the_patient_gets_into_no_address_that_is_sent_and_so_into_no_log(
     page.wait_for_selector(".bar")
     page.get_by_role("button", name="Why Heparin").first.click()
     page.locator("#explanation ol").wait_for()
-    assert page.url.endswith("/#patient=ward")
+    assert "#patient=ward&why=" in page.url
     page.fill("#patient", "nobody")
     page.click("text=Show")
     page.get_by_text("nobody").first.wait_for()

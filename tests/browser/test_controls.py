@@ -1,5 +1,7 @@
 """The timeline by keyboard, mouse and touch."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -17,7 +19,7 @@ def test_all_works_by_keyboard_alone(visit: Visit) -> None:
     page.wait_for_selector(".bar")
     for _ in range(40):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "chart":
+        if page.evaluate("document.activeElement.id") == "rows":
             break
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -34,7 +36,7 @@ def test_all_works_by_keyboard_alone(visit: Visit) -> None:
     page.locator("#explanation ol").wait_for()
     expect(page.locator("#explanation")).to_be_focused()
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.id") == "chart"
+    assert page.evaluate("document.activeElement.id") == "rows"
     assert page.locator("#explanation").is_hidden()
 
 
@@ -82,6 +84,65 @@ def test_a_click_parts_periods_that_are_too_close_to_be_told_apart(visit: Visit)
     expect(page.locator(".bar[data-medication=Propofol]")).to_have_count(4)
     assert page.locator(".bar.dense").count() == 0
     assert page.locator("#explanation").is_hidden()
+
+
+def test_a_click_beside_the_bars_sets_the_instant(visit: Visit) -> None:
+    page = visit.show_patient("ward")
+    first, second = bars(page, "Heparin")
+    between = (first["x"] + first["width"] + second["x"]) / 2
+    page.mouse.click(between, first["y"] + 5)
+    heading = page.locator("#on-heading")
+    # Heparin was stopped at 140 hours and begun again at 150.
+    expect(heading).to_have_text(re.compile("On at 7 Mar 2026 .+: 1 medication"))
+    expect(page.locator("#on-list .name")).to_have_text(["Piperacillin/tazobactam"])
+    page.get_by_role("button", name="Back to now").click()
+    expect(heading).to_have_text("On now: 0 medications")
+
+
+def test_a_tap_sets_the_instant_and_moves_nothing(telephone: Visit) -> None:
+    page = telephone.show_patient("ward")
+    page.locator("#rows").scroll_into_view_if_needed()
+    first, second = bars(page, "Heparin")
+    before = page.evaluate("scrollY")
+    page.touchscreen.tap((first["x"] + first["width"] + second["x"]) / 2, first["y"] + 30)
+    expect(page.locator("#then")).to_be_visible()
+    assert page.evaluate("scrollY") == pytest.approx(before, abs=120)
+
+
+def test_a_click_on_a_name_fits_its_row(visit: Visit) -> None:
+    page = visit.show_patient("ward")
+    page.locator(".labels .name", has_text="Vancomycin").click()
+    expect(page.locator("#shown")).to_have_text("5 Mar 2026")
+
+
+def test_a_drag_over_the_axis_chooses_the_window(visit: Visit) -> None:
+    page = visit.show_patient("ward")
+    bar = bars(page, "Piperacillin/tazobactam")[0]
+    head = box(page, ".head > svg")
+    page.mouse.move(bar["x"], head["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(bar["x"] + bar["width"], head["y"] + 10, steps=4)
+    page.mouse.up()
+    drawn_anew(page)
+    plot = box(page, ".plot")
+    fitted = bars(page, "Piperacillin/tazobactam")[0]
+    assert fitted["x"] == pytest.approx(plot["x"], abs=4)
+    assert fitted["width"] == pytest.approx(plot["width"], abs=8)
+    expect(page).to_have_url(re.compile("from=.+&to="))
+
+
+def test_the_brush_of_the_strip_moves_the_window(visit: Visit) -> None:
+    page = visit.show_patient("ward", **{"from": "2026-03-02", "to": "2026-03-04"})
+    before = bars(page, "Heparin")[0]
+    brush = box(page, "#strip .brush")
+    middle = (brush["x"] + brush["width"] / 2, brush["y"] + 20)
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 2, middle[1], steps=2)
+    page.mouse.up()
+    drawn_anew(page)
+    expect(page.locator("#shown")).not_to_have_text(re.compile("^2 "))
+    assert before["width"] > 0
 
 
 def touch(page: Page, y: float, moves: list[list[float]]) -> None:

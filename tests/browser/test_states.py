@@ -65,6 +65,25 @@ def test_a_period_that_can_not_be_explained_now_is_told_in_words(
     assert page.locator(".bar").first.is_visible()
 
 
+def test_a_page_without_an_answer_says_for_how_long_and_hatches_what_nobody_knows(
+    visit: Visit, services: Services
+) -> None:
+    visit.page.clock.install()
+    page = visit.show_patient("2", **{"from": "2026-03-01", "to": "2099-03-01"})
+    expect(page.locator("#live")).to_have_text("live")
+    as_of = page.inner_text("#as-of")
+    services.stop_consumer()
+    page.clock.fast_forward("03:10")
+    expect(page.locator("#live")).to_have_text("not updated for 3 min")
+    assert page.inner_text("#as-of") == as_of
+    assert page.locator(".bar.ongoing").is_visible()
+    assert page.locator("rect.beyond").is_visible()
+    visit.keep("not-updated")
+    services.start_consumer()
+    page.clock.fast_forward("00:15")
+    expect(page.locator("#live")).to_have_text("live")
+
+
 def tell_of_a_replica(route: Route) -> None:
     """Answer as what asks a replica that is behind."""
     behind = "the replica may lack what was stored in the last 90 s"

@@ -3,7 +3,7 @@ import "./in_berlin.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { doubtInWords } from "../../../consumer_app/web/doubts.js";
+import { doubtsInWords } from "../../../consumer_app/web/doubts.js";
 
 const HOUR = 3_600_000;
 const TIME = Date.parse("2026-03-01T08:00:00Z");
@@ -31,11 +31,19 @@ for (const [kind, received, brief, full] of [
 ]) {
   test(`a doubt is told in brief and in full: ${kind}`, () => {
     const doubt = { kind, order_id: "A", time: TIME, received_at: received };
-    assert.deepEqual(doubtInWords(doubt, NOW), { brief, full });
+    assert.deepEqual(doubtsInWords([doubt], NOW), [{ brief, full }]);
   });
 }
 
 test("a doubt of no order names none", () => {
   const doubt = { kind: "in_future", order_id: null, time: TIME, received_at: null };
-  assert.equal(doubtInWords(doubt, NOW).full, "1 Mar 2026 09:00 lies in the future.");
+  assert.equal(doubtsInWords([doubt], NOW)[0].full, "1 Mar 2026 09:00 lies in the future.");
+});
+
+test("doubts of one kind are one, which says all of them", () => {
+  const late = (order_id) =>
+    ({ kind: "reported_late", order_id, time: TIME, received_at: TIME + 2 * HOUR });
+  const planned = { kind: "in_future", order_id: null, time: TIME, received_at: null };
+  assert.deepEqual(doubtsInWords([planned, late("A"), late("B")], NOW).map(({ brief, full }) =>
+    [brief, full.match(/Order ./g)]), [["planned", null], ["reported 2 h late", ["Order A", "Order B"]]]);
 });

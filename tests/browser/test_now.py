@@ -1,0 +1,125 @@
+"""What is true at an instant: the page agrees with the API, and goes with the time."""
+
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import patients
+from tests.browser.conftest import Services, Visit
+from tests.browser.drawing import bars, box
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
+
+_SOON_MS = 20_000
+
+
+def on(page: Page) -> list[str]:
+    return sorted(page.locator("#on-list .name").all_inner_texts())
+
+
+@pytest.mark.parametrize("hours", [*patients.PLANNED_HOURS, None])
+def test_the_page_is_on_what_the_api_answers_at_an_instant(
+    visit: Visit, services: Services, hours: int | None
+) -> None:
+    visit.page.clock.set_fixed_time(patients.FAKED_NOW)
+    at = patients.FAKED_NOW + timedelta(hours=hours or 0)
+    chosen = {} if hours is None else {"at": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    page = visit.show_patient("planned", **chosen)
+    answered = services.periods("planned", at=at.isoformat())["periods"]
+    names = sorted(each["medication_name"] for each in answered)
+    assert names
+    expect(page.locator("#on-list .name")).to_have_count(len(names))
+    assert on(page) == names
+    when = "now" if hours is None else "at"
+    expect(page.locator("#on-heading")).to_have_text(
+        re.compile(f"On {when}.*: {len(names)} medication")
+    )
+
+
+def test_what_lies_ahead_is_told_to_be_planned_and_what_ends_later_to_go_on(visit: Visit) -> None:
+    visit.page.clock.set_fixed_time(patients.FAKED_NOW)
+    page = visit.show_patient("planned")
+    visit.keep("planned")
+
+    def state(medication: str) -> str:
+        row = page.locator("#periods tbody tr").filter(
+            has=page.get_by_text(medication, exact=True)
+        )
+        return row.locator("td").nth(3).inner_text()
+
+    assert state("from 24").startswith("planned")
+    assert state("from -24 to 24").startswith("ongoing")
+    assert state("from -48 to -24").startswith("ended")
+    assert state("from -24 to -24").startswith("zero length")
+
+
+def test_a_stop_is_seen_soon_without_a_reload_and_nothing_jumps(
+    visit: Visit, services: Services
+) -> None:
+    patient = f"fresh-{uuid4()}"
+    services.publish(patients.fresh(patient))
+    services.wait_for(patient, 2)
+    page = visit.show_patient(patient)
+    expect(page.locator("#on-list .name")).to_have_text(["Heparin", "Ramipril"])
+    page.evaluate("scrollTo(0, 200)")
+    page.evaluate("window.isTheSame = true")
+    before = page.evaluate("scrollY")
+    services.publish(patients.stopped(patient))
+    expect(page.locator("#on-list .name")).to_have_text(["Ramipril"], timeout=_SOON_MS)
+    changed = page.locator("#changes")
+    expect(changed).to_contain_text("Heparin ended 2 Mar 2026 09:00")
+    expect(page.locator(".labels .changed .name")).to_have_text(["Heparin"])
+    visit.keep("changed")
+    assert page.evaluate("[window.isTheSame, scrollY]") == [True, before]
+    page.get_by_role("button", name="Seen").click()
+    expect(changed).to_have_text("")
+    expect(page.locator(".labels .changed")).to_have_count(0)
+
+
+def test_the_latest_stay_is_read_without_a_click_and_the_other_one_with_one(visit: Visit) -> None:
+    page = visit.show_patient("stays")
+    visit.keep("stays")
+    widest = max(bar["width"] for bar in bars(page, patients.LONG_NAMES[0]))
+    assert widest > box(page, ".plot")["width"] / 4
+    stays = page.locator("#stays button")
+    expect(stays).to_have_count(2)
+    expect(stays.first).to_have_attribute("aria-pressed", "true")
+    expect(stays.first).to_have_text(re.compile("^28.Aug.+1.Sep.2026, 6 medications$"))
+    stays.nth(1).click()
+    page.locator(".bar[data-medication=Cefazolin]").wait_for()
+    assert bars(page, "Cefazolin")[0]["width"] > box(page, ".plot")["width"] / 2
+    expect(page.locator("#periods tbody th")).to_have_text(["Cefazolin"])
+    expect(stays.nth(1)).to_have_attribute("aria-pressed", "true")
+
+
+def test_doses_that_can_not_be_told_apart_are_counted(visit: Visit) -> None:
+    page = visit.show_patient("stays")
+    expect(page.locator(".bar.instant")).to_have_count(9)
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(page.locator("text.doses")).to_have_text("×9")
+
+
+def test_a_period_of_which_nothing_was_heard_for_long_has_a_doubt(visit: Visit) -> None:
+    page = visit.show_patient("2")
+    chip = page.locator("#on-list .chip", has_text="nothing reported for")
+    chip.click()
+    expect(chip).to_contain_text("It may have ended meanwhile.")
+
+
+def test_patients_who_were_looked_at_are_a_click_away_until_the_list_is_cleared(
+    visit: Visit,
+) -> None:
+    visit.show_patient("ward")
+    page = visit.show_patient("2")
+    page.locator("#recent summary").click()
+    names = page.locator("#recent-list button")
+    expect(names).to_have_text(["2", "ward"])
+    names.nth(1).click()
+    expect(page.locator("#patient-heading")).to_have_text("Patient ward")
+    page.locator("#recent summary").click()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#recent")).to_be_hidden()
+    assert page.evaluate("localStorage.length") == 0
