@@ -27,10 +27,10 @@ function doubtInWords(doubt, now) {
   return { brief, full: said[0].toUpperCase() + said.slice(1) };
 }
 
-/** Say all doubts of a period, those of a kind as one. */
+/** Say all doubts of a period as {kind, brief, full}, those of a kind as one. */
 export function doubtsInWords(doubts, now) {
-  return Object.values(Object.groupBy(doubts, ({ kind }) => kind)).map((each) => {
+  return Object.entries(Object.groupBy(doubts, ({ kind }) => kind)).map(([kind, each]) => {
     const told = each.map((doubt) => doubtInWords(doubt, now));
-    return { brief: told[0].brief, full: told.map(({ full }) => full).join(" ") };
+    return { kind, brief: told[0].brief, full: told.map(({ full }) => full).join(" ") };
   });
 }

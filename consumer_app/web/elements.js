@@ -22,12 +22,30 @@ export function button(words, onClick, properties = {}) {
 export const named = (tag, name, properties = {}) =>
   element(tag, { dir: "auto", textContent: name, className: "name", ...properties });
 
-/** Put children into a parent, unless it has equal ones: what stays keeps selection and hover. */
+/**
+ * Put children into a parent, unless it has equal ones: what stays keeps selection and hover. Who has
+ * the `data-key` that had the focus, or was open, has it then, or is.
+ */
 export function put(parent, ...children) {
   const next = parent.cloneNode(false);
   next.append(...children);
+  for (const { dataset } of parent.querySelectorAll("details[open][data-key]")) {
+    next.querySelector(`details${selectorOf(dataset.key)}`)?.setAttribute("open", "");
+  }
   if (next.isEqualNode(parent)) return;
-  const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const focused = focusedIn(parent);
   parent.replaceChildren(...next.childNodes);
-  if (focused) parent.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  focusAgain(parent, focused);
+}
+
+const selectorOf = (key) => `[data-key="${CSS.escape(key)}"]`;
+
+/** The `data-key` of what has the focus in a parent, or null. */
+export function focusedIn(parent) {
+  return parent.contains(document.activeElement) ? document.activeElement.dataset.key ?? null : null;
+}
+
+/** Focus what has a `data-key` in a parent. */
+export function focusAgain(parent, key) {
+  if (key !== null) parent.querySelector(selectorOf(key))?.focus({ preventScroll: true });
 }

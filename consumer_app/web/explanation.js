@@ -21,10 +21,10 @@ export class Explanation {
     this.origin = origin;
   }
 
-  /** Explain what is at {time, medication} of an answer, unless it is explained; null closes it. */
+  /** Explain what the address names, of an answer, unless it is explained; null closes it. */
   async follow(asked, answer, zone) {
     if (asked === null) return this.close();
-    const key = [asked.time, asked.medication, answer.tag, answer.patient, answer.gap, zone].join("\n");
+    const key = JSON.stringify([asked, answer.tag, answer.patient, answer.gap, zone]);
     if (key === this.shown) return;
     this.pending?.abort();
     const { signal } = this.pending = new AbortController();
@@ -40,28 +40,32 @@ export class Explanation {
     }
   }
 
-  show({ time: at, medication }, answer, periods, events) {
-    const isOf = (each) => each.medication === medication
-      && (each.start ?? each.time) === at;
-    const period = answer.periods.find(isOf);
-    const found = periods.find(({ start }) => Date.parse(start) === at);
-    const anomaly = answer.anomalies.find(isOf);
-    if (period && found) {
-      const explained = { period: found, periods, events };
-      this.events = eventsOf(explained);
-      this.fill(medication, [
-        element("p", { textContent: extent(period) }),
-        element("p", { textContent: summary(explained, answer.gap, Date.now()) }),
-        ...chips(period, Date.now()),
-      ], this.events.map((event) => item(event, why(event, explained))));
-    } else if (anomaly) {
-      this.events = events.filter(({ event_time, action }) =>
-        Date.parse(event_time) === at && action === anomaly.action);
-      this.fill(medication, [element("p", { textContent: "A report without effect." })],
-        this.events.map((event) => item(event, reasons[anomaly.reason] ?? "It changes nothing.")));
-    } else {
-      throw new NoAnswer("What was to be explained is not there any more.");
-    }
+  show(asked, answer, periods, events) {
+    const period = periodOf(asked, answer);
+    const explained = period && { period: sameAs(period, periods), periods, events };
+    const anomaly = answer.anomalies.find(({ medication, time: at }) =>
+      medication === asked.medication && at === asked.time);
+    if (explained?.period) this.explainPeriod(period, explained, answer.gap);
+    else if (anomaly) this.explainAnomaly(anomaly, events);
+    else throw new NoAnswer("What was to be explained is not there any more.");
+  }
+
+  explainPeriod(period, explained, gap) {
+    this.events = eventsOf(explained);
+    const now = Date.now();
+    this.fill(period.medication, [
+      element("p", { textContent: extent(period) }),
+      element("p", { textContent: summary(explained, gap, now) }),
+      ...chips(period, now),
+    ], this.events.map((event) => item(event, why(event, explained))));
+  }
+
+  explainAnomaly({ medication, time: at, action, reason }, events) {
+    this.events = events.filter((event) =>
+      Date.parse(event.event_time) === at && event.action === action);
+    const words = element("p", { textContent: "A report without effect." });
+    const told = reasons[reason] ?? "It changes nothing.";
+    this.fill(medication, [words], this.events.map((event) => item(event, told)));
   }
 
   fill(medication, words, items) {
@@ -97,6 +101,18 @@ export class Explanation {
     this.origin?.focus();
     this.origin = null;
   }
+}
+
+/** The period that is asked for; one that has ended since, or goes on again, is still the same. */
+function periodOf({ medication, time: at, end }, { periods }) {
+  if (end === undefined) return null;
+  const found = periods.filter((each) => each.medication === medication && each.start === at);
+  return found.find((each) => each.end === end) ?? found.at(-1);
+}
+
+function sameAs(period, periods) {
+  return periods.find(({ start, end }) => Date.parse(start) === period.start
+    && (end === null ? null : Date.parse(end)) === period.end);
 }
 
 function item(event, words) {

@@ -4,7 +4,8 @@ import { gaps } from "./words.js";
 
 /**
  * Read {patient, gap, medications, window, instant, why}. `window` is null for the usual one,
- * `instant` for now; `why` is {time, medication} of what is explained, or null.
+ * `instant` for now; `why` is {medication, time} of the report without effect that is explained,
+ * {medication, time, end} of the period, `end` null while it goes on; or null.
  */
 export function read(hash = location.hash) {
   const given = new URLSearchParams(hash.slice(1));
@@ -30,9 +31,11 @@ function readInstant(text) {
 }
 
 function readWhy(text) {
-  const [, at, medication] = /^(\S+) (.+)$/.exec(text) ?? [];
-  const instant = readInstant(at);
-  return instant === null ? null : { time: instant, medication };
+  const [, begin, end, medication] = /^([^\s/]+)(\/\S*)? (.+)$/.exec(text) ?? [];
+  const time = readInstant(begin);
+  if (time === null) return null;
+  return end === undefined ? { medication, time }
+    : { medication, time, end: readInstant(end.slice(1)) };
 }
 
 /** Go to a state, from which the back button leads here again. */
@@ -54,6 +57,11 @@ export function written({ patient, gap, medications = [], window, instant = null
     ...medications.map((medication) => ["medication", medication]),
     ...(window ? [["from", iso(from)], ["to", iso(to)]] : []),
     ...(instant === null ? [] : [["at", iso(instant)]]),
-    ...(why ? [["why", `${iso(why.time)} ${why.medication}`]] : []),
+    ...(why ? [["why", writtenWhy(why, iso)]] : []),
   ]);
+}
+
+function writtenWhy({ medication, time, end }, iso) {
+  const until = end === null ? "" : end && iso(end);
+  return `${iso(time)}${until === undefined ? "" : `/${until}`} ${medication}`;
 }

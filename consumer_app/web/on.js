@@ -21,15 +21,16 @@ export function showOn({ rows, all, instant, now, orders, marked }, onWhy) {
 }
 
 function item(period, { at, now, order, marked }, onWhy) {
-  const key = `${period.start} ${period.medication}`;
   const why = button("Why?", () => onWhy(period), {
-    "data-key": key, "aria-label": `Why ${period.medication} from ${time(period.start)}?`,
+    "data-key": keyOf(period), "aria-label": `Why ${period.medication} from ${time(period.start)}?`,
   });
   return element("li", { className: marked.has(period.medication) ? "changed" : "" },
     element("div", { className: "title" }, named("b", period.medication), why),
     element("p", {}, since(period, at), ...(order ? [" ", mark(order)] : [])),
     ...chips(period, now));
 }
+
+const keyOf = ({ start, medication }) => `${start} ${medication}`;
 
 function since({ start, end }, at) {
   const begun = `since ${time(start)}, for ${duration(at - start)}`;
@@ -40,8 +41,9 @@ const mark = (order) => named("span", `order ${order}`, { className: "mark" });
 
 /** What is doubtful of a period, as chips with their reasons. */
 export function chips(period, now) {
-  return doubtsInWords(period.doubts, now).map(({ brief, full }) =>
-    element("details", { className: "chip" }, element("summary", { textContent: brief }), full));
+  return doubtsInWords(period.doubts, now).map(({ kind, brief, full }) =>
+    element("details", { className: "chip", "data-key": `${keyOf(period)} ${kind}` },
+      element("summary", { textContent: brief }), full));
 }
 
 function none(rows, at) {

@@ -252,9 +252,9 @@ function settled() {
   settling = null;
 }
 
-function why({ medication, start, time }) {
+function why({ medication, start, end, time }) {
   explanation.from(document.activeElement);
-  change({ why: { time: start ?? time, medication } });
+  change({ why: { medication, time: start ?? time, end } });
 }
 
 function find(event) {

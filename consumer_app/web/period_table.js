@@ -1,7 +1,7 @@
 // The periods of the window in a table: for screen readers, for sorting and for copying.
 
 import { doubtsInWords } from "./doubts.js";
-import { button, element, named } from "./elements.js";
+import { button, element, focusAgain, focusedIn, named } from "./elements.js";
 import { areSame, together } from "./rows.js";
 import { sorted, turned } from "./sorting.js";
 import { count, duration, state, time } from "./words.js";
@@ -22,42 +22,56 @@ export class PeriodTable {
       each.addEventListener("click", () => this.sort(turned(this.order, each.dataset.by)));
     }
     more.querySelector("button").addEventListener("click", () => this.showAll());
-    table.parentElement.addEventListener("scroll", () => this.fill());
+    this.scroller = table.parentElement;
+    this.scroller.addEventListener("scroll", () => this.fill());
   }
 
-  /** Show periods among all rows as of an instant, unless they are shown already. */
+  /** Show periods among all rows as of an instant; `marked` are the medications that changed. */
   show(periods, rows, now, marked) {
-    const isSame = areSame(periods, this.periods) && areSame(rows, this.rows);
+    const isNewAnswer = !areSame(rows, this.rows);
+    const isSame = !isNewAnswer && areSame(periods, this.periods);
     Object.assign(this, { periods, rows, now, marked });
-    if (!isSame) this.sort(this.order);
+    if (isSame) this.mark();
+    // What was scrolled to in the answer before is there in the new one, too.
+    else this.arrange(isNewAnswer ? Math.max(this.body.rows.length, FIRST) : FIRST);
   }
 
   sort(order) {
     this.order = order;
-    this.sorted = sorted(this.periods, order);
+    this.arrange(FIRST);
+  }
+
+  /** Make so many rows in their order, anew. */
+  arrange(number) {
+    this.sorted = sorted(this.periods, this.order);
+    const direction = this.order.isDescending ? "descending" : "ascending";
     for (const each of this.headings) {
-      const direction = order.isDescending ? "descending" : "ascending";
-      each.parentElement.ariaSort = each.dataset.by === order.by ? direction : null;
+      each.parentElement.ariaSort = each.dataset.by === this.order.by ? direction : null;
     }
-    const focused = this.body.contains(document.activeElement)
-      ? document.activeElement.dataset.key : null;
+    const focused = focusedIn(this.body);
+    const { scrollTop } = this.scroller;
     this.body.replaceChildren();
-    this.table.parentElement.classList.remove("all");
-    this.append(FIRST);
-    if (focused) this.body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    this.append(number);
+    this.scroller.scrollTop = scrollTop;
+    focusAgain(this.body, focused);
+  }
+
+  mark() {
+    [...this.body.rows].forEach((row, at) =>
+      row.cells[0].classList.toggle("changed", this.marked.has(this.sorted[at].medication)));
   }
 
   /** Let all rows be scrolled to: each is made when it is about to be seen. */
   showAll() {
-    this.table.parentElement.classList.add("all");
+    this.scroller.classList.add("all");
     this.more.hidden = true;
     this.fill();
-    this.table.parentElement.focus();
+    this.scroller.focus();
   }
 
   /** Make the rows that are about to be seen. */
   fill() {
-    const { scrollTop, clientHeight, scrollHeight, classList } = this.table.parentElement;
+    const { scrollTop, clientHeight, scrollHeight, classList } = this.scroller;
     if (!classList.contains("all") || scrollHeight - scrollTop > 3 * clientHeight) return;
     this.append(this.body.rows.length + MORE);
   }
@@ -65,7 +79,8 @@ export class PeriodTable {
   append(upTo) {
     const shown = this.body.rows.length;
     this.body.append(...this.sorted.slice(shown, upTo).map((period) => this.row(period)));
-    const isAll = this.table.parentElement.classList.contains("all");
+    this.mark();
+    const isAll = this.scroller.classList.contains("all");
     this.more.hidden = isAll || upTo >= this.sorted.length;
     this.more.firstElementChild.textContent =
       `The first ${upTo} of ${count(this.sorted.length, "period")} are shown.`;
@@ -75,8 +90,7 @@ export class PeriodTable {
     const { start, end } = period;
     const stated = state(period, this.now);
     return element("tr", { className: stated.replace(" ", "-") },
-      element("th", { scope: "row", className: this.marked.has(period.medication) ? "changed" : "" },
-        named("span", period.medication)),
+      element("th", { scope: "row" }, named("span", period.medication)),
       cell(time(start)),
       cell(end === null ? "—" : time(end)),
       cell(this.length(period)),

@@ -9,7 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
 from local.broker import private_broker
 from local.packages import apt_install, ensure_program, find_program
@@ -152,17 +159,21 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser, services: Services) -> Iterator[Visit]:
-    yield from _visit(browser, services, viewport={"width": 1280, "height": 900}, has_touch=True)
+    size: ViewportSize = {"width": 1280, "height": 900}
+    context = browser.new_context(viewport=size, timezone_id="Europe/Berlin", has_touch=True)
+    yield from _visit(context, services)
 
 
 @pytest.fixture
 def telephone(browser: Browser, services: Services) -> Iterator[Visit]:
-    size = {"width": 390, "height": 844}
-    yield from _visit(browser, services, viewport=size, has_touch=True, is_mobile=True)
+    size: ViewportSize = {"width": 390, "height": 844}
+    context = browser.new_context(
+        viewport=size, timezone_id="Europe/Berlin", has_touch=True, is_mobile=True
+    )
+    yield from _visit(context, services)
 
 
-def _visit(browser: Browser, services: Services, **kind: Any) -> Iterator[Visit]:
-    context = browser.new_context(timezone_id="Europe/Berlin", **kind)
+def _visit(context: BrowserContext, services: Services) -> Iterator[Visit]:
     # Beside two other workers and what they start, a page may take longer than half a minute.
     context.set_default_timeout(90_000)
     yield Visit(context.new_page(), services)

@@ -110,8 +110,11 @@ def stays() -> list[dict[str, str]]:
         start = later + 7 * at
         events += _events("stays", (name, "start", start), (name, "stop", start + 20))
         events += _events("stays", (name, "start", start + 20), (name, "stop", start + 60 + at))
-    doses = [("Enoxaparin 40 mg", action, later + 8 * at) for at in range(9)
-             for action in ("start", "stop")]
+    doses = [
+        ("Enoxaparin 40 mg", action, later + 8 * at)
+        for at in range(9)
+        for action in ("start", "stop")
+    ]
     return events + _events("stays", *doses)
 
 

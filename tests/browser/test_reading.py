@@ -19,9 +19,7 @@ _WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", ["explained", "scrolling", "earlier", "anomalies", "welcome"])
-def test_axe_finds_no_violation(
-    visit: Visit, state: str, scheme: Literal["light", "dark"]
-) -> None:
+def test_axe_finds_no_violation(visit: Visit, state: str, scheme: Literal["light", "dark"]) -> None:
     visit.page.emulate_media(color_scheme=scheme)
     _STATES[state](visit)
     drawn_anew(visit.page)

@@ -31,7 +31,7 @@ for (const [kind, received, brief, full] of [
 ]) {
   test(`a doubt is told in brief and in full: ${kind}`, () => {
     const doubt = { kind, order_id: "A", time: TIME, received_at: received };
-    assert.deepEqual(doubtsInWords([doubt], NOW), [{ brief, full }]);
+    assert.deepEqual(doubtsInWords([doubt], NOW), [{ kind, brief, full }]);
   });
 }
 

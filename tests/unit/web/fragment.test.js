@@ -13,10 +13,21 @@ test("what is looked at is read from the address as it was written into it", () 
     medications: ["X", "Y = Z"],
     window: { from: BEGIN, to: BEGIN + 5 },
     instant: BEGIN + 2,
-    why: { time: BEGIN, medication: "Piperacillin / tazobactam 4.5 g" },
+    why: { medication: "Piperacillin / tazobactam 4.5 g", time: BEGIN, end: BEGIN + 9 },
   };
   assert.deepEqual(read(`#${written(state)}`), state);
 });
+
+for (const [what, more] of [
+  ["a period that goes on", { end: null }],
+  ["a dose", { end: BEGIN }],
+  ["a report without effect", {}],
+]) {
+  test(`${what} that is explained is in the address`, () => {
+    const state = { ...EMPTY, patient: "1", why: { medication: "X/Y 1 g", time: BEGIN, ...more } };
+    assert.deepEqual(read(`#${written(state)}`), state);
+  });
+}
 
 test("of what is usual nothing stands in the address", () => {
   assert.equal(String(written({ ...EMPTY, patient: "1" })), "patient=1");
