@@ -5,6 +5,7 @@ import { chips } from "./on.js";
 import { button, element, named } from "./elements.js";
 import { explain, NoAnswer, pagesOfEvents } from "./service.js";
 import { eventsOf, summary, why } from "./story.js";
+import { waitFor } from "./waiting.js";
 import { actions, extent, reasons, time } from "./words.js";
 
 export class Explanation {
@@ -16,9 +17,10 @@ export class Explanation {
     });
   }
 
-  /** Lead back to here who closes it: what was clicked, or what has the focus. */
+  /** What comes next is asked for by a person: it gets the focus, and who closes it is led back. */
   from(origin) {
     this.origin = origin;
+    this.isAsked = true;
   }
 
   /** Explain what the address names, of an answer, unless it is explained; null closes it. */
@@ -30,12 +32,14 @@ export class Explanation {
     const { signal } = this.pending = new AbortController();
     this.shown = key;
     try {
-      const { periods, events } = await explain(answer, asked.medication, signal);
+      const { periods, events } = await waitFor(
+        explain(answer, asked.medication, signal), () => this.fill(asked.medication, ["Loading …"], []));
       this.show(asked, answer, periods, events);
+      this.isAsked = false;
       this.tell(await arrivalsOf(this.events, pagesOfEvents(answer, signal)));
     } catch (error) {
       if (signal.aborted) return;
-      this.shown = null;
+      this.close();
       this.onProblem(error);
     }
   }
@@ -74,7 +78,7 @@ export class Explanation {
     this.section.replaceChildren(heading, ...words, element("ol", {}, ...items));
     this.section.hidden = false;
     document.body.classList.add("explained");
-    if (!this.origin) return;
+    if (!this.isAsked) return;
     this.section.scrollTop = 0;
     this.section.focus({ preventScroll: true });
   }

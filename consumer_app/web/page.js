@@ -28,10 +28,10 @@ import { startSession } from "./signing.js";
 import { roomy } from "./stays.js";
 import { Strip } from "./strip.js";
 import { saveTable } from "./taking.js";
+import { waitFor } from "./waiting.js";
 import { count, days, extent, summary } from "./words.js";
 import { zone } from "./zones.js";
 
-const SLOW_MS = 150;
 const SETTLED_MS = 250;
 const SECOND = 1_000;
 
@@ -83,9 +83,9 @@ const isAnswerTo = ({ patient, gap }) => answer?.patient === patient && answer.g
 
 async function ask(asked, signal) {
   if (answer?.patient !== asked.patient) forget();
-  const slow = setTimeout(() => say(`Loading patient ${asked.patient} …`), SLOW_MS);
   try {
-    const found = await findPeriods(asked, signal);
+    const found = await waitFor(
+      findPeriods(asked, signal), () => say(`Loading patient ${asked.patient} …`));
     receiving.hear(found.lastReceived);
     if (found.periods.length + found.anomalies.length) return begin(found);
     const known = await isKnown(asked.patient, signal);
@@ -97,8 +97,6 @@ async function ask(asked, signal) {
     // What was shown may be of other periods than the controls now say.
     forget();
     tellProblem(error);
-  } finally {
-    clearTimeout(slow);
   }
 }
 
@@ -268,7 +266,9 @@ function find(event) {
 async function takeAway() {
   const { signal } = pending;
   try {
-    await saveTable(answer, chart.view.window, signal);
+    const tell = () => (byId("copied").textContent = "Loading …");
+    await waitFor(saveTable(answer, chart.view.window, signal), tell);
+    byId("copied").textContent = "";
   } catch (error) {
     if (!signal.aborted) tellProblem(error);
   }
