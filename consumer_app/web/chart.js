@@ -66,9 +66,12 @@ export class Chart {
 
   /** Fit the width that there is; the stretch of time that is shown stays. */
   resize(window = this.view.base && this.view.window) {
-    const { head, labels, plot } = this.parts;
-    const width = this.element.clientWidth - labels.node().offsetWidth;
+    const { body, corner, head, labels, plot } = this.parts;
+    const beside = labels.node().offsetWidth;
+    // Where rows scroll, the bar for it takes some of the width.
+    const width = body.node().clientWidth - beside;
     if (width <= 0 || !window) return;
+    corner.style("width", `${beside}px`);
     this.places = placesOf(labels);
     head.attr("width", width);
     plot.attr("width", width).attr("height", this.height);

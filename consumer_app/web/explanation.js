@@ -11,7 +11,7 @@ import { actions, extent, reasons, time } from "./words.js";
 export class Explanation {
   /** `onClose()` is called to close it, `onProblem(error)` when there is no answer. */
   constructor(section, { onClose, onProblem }) {
-    Object.assign(this, { section, onClose, onProblem, shown: null, origin: null });
+    Object.assign(this, { section, onClose, onProblem, shown: null, origin: null, isAsked: false });
     section.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.leave();
     });

@@ -79,6 +79,8 @@ async function follow() {
   await ask(asked, pending.signal);
 }
 
+const isEmpty = ({ periods, anomalies }) => periods.length + anomalies.length === 0;
+
 const isAnswerTo = ({ patient, gap }) => answer?.patient === patient && answer.gap === gap;
 
 async function ask(asked, signal) {
@@ -87,7 +89,7 @@ async function ask(asked, signal) {
     const found = await waitFor(
       findPeriods(asked, signal), () => say(`Loading patient ${asked.patient} …`));
     receiving.hear(found.lastReceived);
-    if (found.periods.length + found.anomalies.length) return begin(found);
+    if (!isEmpty(found)) return begin(found);
     const known = await isKnown(asked.patient, signal);
     forget();
     sayNone(asked.patient, known);
@@ -125,11 +127,14 @@ async function askAgain(signal) {
   receiving.hear(found.lastReceived);
   if (found.isSame) {
     Object.assign(answer, { asOf: found.asOf, ahead: found.ahead });
+  } else if (isEmpty(found)) {
+    answer = null;
+    return follow();
   } else {
     changes.add(changesBetween(before, found));
     take(found);
   }
-  render();
+  return render();
 }
 
 /** Show what the answer says of the instant and the window that are asked for. */

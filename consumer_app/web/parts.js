@@ -5,7 +5,7 @@ const HEAD = 46;
 /** Lay the parts out in an element. A screen reader has the lists instead of the drawing. */
 export function lay(element) {
   const head = add(element, "div", "head");
-  add(head, "div", "corner");
+  const corner = add(head, "div", "corner");
   const body = add(element, "div", "body")
     .attr("id", "rows").attr("tabindex", 0).attr("role", "application")
     .attr("aria-label", "Timeline of medication periods").attr("aria-describedby", "keys");
@@ -13,6 +13,7 @@ export function lay(element) {
   const { instant, now, cross, ...plot } = layPlot(body);
   const { instantLabel, nowLabel, crossLabel, ...rest } = layHead(head);
   return {
+    corner,
     body,
     labels,
     ...plot,
