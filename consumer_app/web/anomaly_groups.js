@@ -29,7 +29,8 @@ export class AnomalyGroups {
   }
 
   group(reason, anomalies) {
-    const words = `${reasons[reason] ?? "It changes nothing."} (${count(anomalies.length, "report")})`;
+    const told = reasons[reason] ?? "It changes nothing.";
+    const words = `${told} (${count(anomalies.length, "report")})`;
     const details = element("details", { className: "reason", "data-key": reason },
       element("summary", { textContent: words }));
     details.addEventListener("toggle", () => details.append(this.table(words, anomalies)),

@@ -107,5 +107,6 @@ export function drawOutline(outline, period, top, { x, width }) {
   const margin = period.end === period.start ? 8 : 3;
   const start = within(x(period.start)) - margin;
   const end = (period.end === null ? width + 20 : within(x(period.end))) + margin;
-  outline.attr("x", start).attr("width", end - start).attr("y", top + TOP - 3).attr("height", BAR + 6);
+  outline.attr("x", start).attr("width", end - start)
+    .attr("y", top + TOP - 3).attr("height", BAR + 6);
 }

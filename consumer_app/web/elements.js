@@ -23,8 +23,8 @@ export const named = (tag, name, properties = {}) =>
   element(tag, { dir: "auto", textContent: name, className: "name", ...properties });
 
 /**
- * Put children into a parent, unless it has equal ones: what stays keeps selection and hover. Who has
- * the `data-key` that had the focus, or was open, has it then, or is.
+ * Put children into a parent, unless it has equal ones: what stays keeps selection and hover. What
+ * has the `data-key` of what had the focus, or was open, has it then, or is.
  */
 export function put(parent, ...children) {
   const next = parent.cloneNode(false);
@@ -42,7 +42,8 @@ const selectorOf = (key) => `[data-key="${CSS.escape(key)}"]`;
 
 /** The `data-key` of what has the focus in a parent, or null. */
 export function focusedIn(parent) {
-  return parent.contains(document.activeElement) ? document.activeElement.dataset.key ?? null : null;
+  const { activeElement: focused } = document;
+  return parent.contains(focused) ? focused.dataset.key ?? null : null;
 }
 
 /** Focus what has a `data-key` in a parent. */

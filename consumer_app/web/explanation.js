@@ -33,7 +33,8 @@ export class Explanation {
     this.shown = key;
     try {
       const { periods, events } = await waitFor(
-        explain(answer, asked.medication, signal), () => this.fill(asked.medication, ["Loading …"], []));
+        explain(answer, asked.medication, signal),
+        () => this.fill(asked.medication, ["Loading …"], []));
       this.show(asked, answer, periods, events);
       this.isAsked = false;
       this.tell(await arrivalsOf(this.events, pagesOfEvents(answer, signal)));
@@ -126,7 +127,8 @@ function item(event, words) {
     dateTime: event.event_time, title: event.event_time, textContent: time(at),
   }));
   return element("li", { className: event.role }, what, ...marks(event),
-    element("span", { className: "what", textContent: words }), element("span", { className: "arrival" }));
+    element("span", { className: "what", textContent: words }),
+    element("span", { className: "arrival" }));
 }
 
 function marks({ order_id, event_id, record_id }) {

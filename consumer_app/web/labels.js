@@ -20,7 +20,8 @@ export function nameLines(labels, lines, marked) {
   const named = label.filter(({ row }) => row)
     .classed("changed", ({ row }) => marked.has(row.name));
   named.append("span").attr("class", "name").attr("dir", "auto").text(({ row }) => row.name);
-  named.append("span").attr("class", "amount").text(({ row }) => count(row.periods.length, "period"));
+  named.append("span").attr("class", "amount")
+    .text(({ row }) => count(row.periods.length, "period"));
   return placesOf(labels);
 }
 

@@ -8,7 +8,7 @@ import { count, duration, time } from "./words.js";
 const byId = (id) => document.getElementById(id);
 
 /**
- * Show the rows of what is on at an instant, null for now. `orders` are known by names of medications;
+ * Show the rows of what is on at an instant, null for now. `orders` are known by medications' names,
  * `onWhy(period)` is called to explain, `marked` are the medications that changed.
  */
 export function showOn({ rows, all, instant, now, orders, marked }, onWhy) {
@@ -17,7 +17,7 @@ export function showOn({ rows, all, instant, now, orders, marked }, onWhy) {
   byId("on-heading").textContent = `On ${when}: ${count(rows.length, "medication")}`;
   const items = rows.map((row) =>
     item(periodAt(row, at), { at, now, order: orders.get(row.name), marked }, onWhy));
-  put(byId("on-list"), ...(items.length ? items : [element("li", { className: "none" }, none(all, at))]));
+  put(byId("on-list"), ...(items.length ? items : [element("li", {}, none(all, at))]));
 }
 
 function item(period, { at, now, order, marked }, onWhy) {
@@ -50,5 +50,6 @@ function none(rows, at) {
   const ends = rows.flatMap((row) => row.periods).map(({ end }) => end)
     .filter((end) => end !== null && end <= at);
   if (!ends.length) return "On no medication.";
-  return `On no medication. The last period before ended ${time(ends.reduce((one, other) => Math.max(one, other)))}.`;
+  const last = ends.reduce((one, other) => Math.max(one, other));
+  return `On no medication. The last period before ended ${time(last)}.`;
 }

@@ -23,7 +23,8 @@ export function layOut(place, { rows, answer, window, instant }) {
   place.classList.add("measured");
   place.replaceChildren(element("ol", {}, ...rows.map((row) => line(row, window, answer.asOf))));
   const lines = [...place.firstElementChild.children];
-  const heights = lines.map((each) => Math.max(each.offsetHeight, each.lastChild.offsetHeight + BAR));
+  const heights = lines.map((each) =>
+    Math.max(each.offsetHeight, each.lastChild.offsetHeight + BAR));
   const pages = rows.length ? paged(rows.map((row, at) => ({ row, at })), heights, ROOM) : [[]];
   place.classList.remove("measured");
   const printed = Date.now();
@@ -48,7 +49,8 @@ const minute = (instant) => time(Math.round(instant / MINUTE) * MINUTE);
 
 function sheet(header, page, lines) {
   return element("section", { className: "sheet" }, header,
-    element("div", { className: "axis-line" }), element("ol", {}, ...page.map(({ at }) => lines[at])));
+    element("div", { className: "axis-line" }),
+    element("ol", {}, ...page.map(({ at }) => lines[at])));
 }
 
 /** A row's name, the last that was taken of it in the window, and what is doubtful of that. */

@@ -52,8 +52,8 @@ function layPlot(parent) {
 
 /** Lay the hatching of what nobody knows, under an identifier. */
 export function layHatching(parent, id) {
-  const pattern = parent.append("pattern").attr("id", id).attr("class", "hatching").attr("width", 6).attr("height", 6)
-    .attr("patternUnits", "userSpaceOnUse").attr("patternTransform", "rotate(45)");
+  const pattern = parent.append("pattern").attr("id", id).attr("class", "hatching")
+    .attr("width", 6).attr("height", 6).attr("patternUnits", "userSpaceOnUse").attr("patternTransform", "rotate(45)");
   pattern.append("rect").attr("width", 2.5).attr("height", 6);
 }
 

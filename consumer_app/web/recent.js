@@ -57,11 +57,13 @@ export function completePatients(field, list) {
   const complete = async () => {
     pending?.abort();
     const prefix = field.value.trim();
-    if (prefix.length < SHORTEST) return list.replaceChildren();
+    list.replaceChildren();
+    if (prefix.length < SHORTEST) return;
     const { signal } = pending = new AbortController();
     // Who may not search types as before.
     const found = await findPatients(prefix, signal).catch(() => []);
-    if (!signal.aborted) list.replaceChildren(...found.map((value) => element("option", { value })));
+    if (signal.aborted) return;
+    list.replaceChildren(...found.map((value) => element("option", { value })));
   };
   field.addEventListener("input", () => {
     clearTimeout(settling);

@@ -60,7 +60,7 @@ export function countAtOnce(rows) {
     .map(([instant, change]) => ({ instant, count: (count += change) }));
 }
 
-/** The index of the first period that ends after an instant, or at it; those of a row never overlap. */
+/** The index of the first period that ends after an instant (or at it); a row's never overlap. */
 export function firstEndingAfter(periods, instant, orAt = false) {
   let low = 0;
   let high = periods.length;

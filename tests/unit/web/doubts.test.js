@@ -45,5 +45,6 @@ test("doubts of one kind are one, which says all of them", () => {
     ({ kind: "reported_late", order_id, time: TIME, received_at: TIME + 2 * HOUR });
   const planned = { kind: "in_future", order_id: null, time: TIME, received_at: null };
   assert.deepEqual(doubtsInWords([planned, late("A"), late("B")], NOW).map(({ brief, full }) =>
-    [brief, full.match(/Order ./g)]), [["planned", null], ["reported 2 h late", ["Order A", "Order B"]]]);
+    [brief, full.match(/Order ./g)]),
+  [["planned", null], ["reported 2 h late", ["Order A", "Order B"]]]);
 });
