@@ -42,6 +42,7 @@ export class Chart {
     labels.on("click", (event) => this.fit(d3.select(event.target.closest("li")).datum()?.row));
     head.on("pointerdown", (event) => this.measure(event));
     new ResizeObserver(() => this.resize()).observe(this.element);
+    setInterval(() => this.redraw(), MINUTE);
   }
 
   /**

@@ -2,7 +2,7 @@
 
 import { arrivalInWords, arrivalsOf, tagOf } from "./arrivals.js";
 import { chips } from "./on.js";
-import { button, element, named } from "./elements.js";
+import { button, element, focusAgain, named } from "./elements.js";
 import { explain, NoAnswer, pagesOfEvents } from "./service.js";
 import { eventsOf, summary, why } from "./story.js";
 import { waitFor } from "./waiting.js";
@@ -102,9 +102,12 @@ export class Explanation {
   }
 
   leave() {
-    this.onClose();
-    this.origin?.focus();
+    const { origin } = this;
     this.origin = null;
+    this.onClose();
+    // Another answer may have made what was clicked anew.
+    if (origin?.isConnected) origin.focus();
+    else focusAgain(document, origin?.dataset.key ?? null);
   }
 }
 

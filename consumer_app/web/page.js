@@ -323,9 +323,7 @@ listenToKeys(byId("rows"), chart, {
 offerZones(hospitalZone, render);
 if (completes) completePatients(byId("patient"), byId("patients"));
 setInterval(() => {
-  if (!answer) return;
-  showFreshness(answer.asOf);
-  chart.redraw();
+  if (answer) showFreshness(answer.asOf);
 }, SECOND);
 addEventListener("hashchange", follow);
 document.addEventListener("visibilitychange", () => {
