@@ -106,11 +106,12 @@ export class Chart {
     const seen = this.lines.map((_, at) => at).slice(from, to);
     const edges = seen.map((at) => this.places[at].top);
     drawGrid(this.parts.grid, frame, ticks, edges, this.height);
-    const rows = seen.filter((at) => this.lines[at].row);
-    this.parts.content.selectAll("g.row").data(rows, (at) => this.lines[at].row.name).join("g")
+    const rows = seen.filter((at) => this.lines[at].row)
+      .map((at) => ({ row: this.lines[at].row, top: this.places[at].top }));
+    this.parts.content.selectAll("g.row").data(rows, ({ row }) => row.name).join("g")
       .attr("class", "row")
-      .attr("transform", (at) => `translate(0,${this.places[at].top})`)
-      .each((at, index, groups) => drawRow(d3.select(groups[index]), this.lines[at].row, frame));
+      .attr("transform", ({ top }) => `translate(0,${top})`)
+      .each(({ row }, index, groups) => drawRow(d3.select(groups[index]), row, frame));
   }
 
   tellRest() {
