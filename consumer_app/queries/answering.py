@@ -118,7 +118,8 @@ async def _written(store: EventStore, query: Query, lane: Lane, quiet: timedelta
                     # They are in use until there are the next ones.
                     reports.events.clear()
                     reports.late.clear()
-            for part in answer.parts():
+            # An empty one would read as the end.
+            for part in filter(None, answer.parts()):
                 say(b"%d\n" % len(part) + part)
     except UnreadableEvents:
         return End(is_unreadable=True)

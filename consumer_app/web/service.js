@@ -107,9 +107,13 @@ async function ask(path, asked, signal, tag = null) {
     end(detail, token);
     throw new SignedOut();
   }
+  throw new NoAnswer(refusal(status, detail));
+}
+
+function refusal(status, detail) {
   const reason = Array.isArray(detail) ? detail.map((each) => each.reason).join("; ") : detail;
-  throw new NoAnswer(status === UNREADABLE ? `This can’t be a patient’s identifier: ${reason}.`
-    : `The service can’t answer (${status}): ${reason}.`);
+  return status === UNREADABLE ? `This can’t be a patient’s identifier: ${reason}.`
+    : `The service can’t answer (${status}): ${reason}.`;
 }
 
 async function reach(address, { signal, token = null, form = {}, tag = null }) {
