@@ -3,6 +3,7 @@
 import { button, element, named, put } from "./elements.js";
 import { areSame } from "./rows.js";
 import { actions, count, reasons, time } from "./words.js";
+import { zone } from "./zones.js";
 
 const PAGE = 50;
 
@@ -17,8 +18,8 @@ export class AnomalyGroups {
 
   /** Show those of the window; `counts` are those of the whole history, by reason. */
   show(anomalies, counts) {
-    if (areSame(anomalies, this.anomalies)) return;
-    this.anomalies = anomalies;
+    if (areSame(anomalies, this.anomalies) && this.zone === zone()) return;
+    Object.assign(this, { anomalies, zone: zone() });
     const all = counts.reduce((sum, each) => sum + each.count, 0);
     this.section.hidden = all === 0;
     this.note.textContent = `${anomalies.length.toLocaleString("en-GB")} in this window, `

@@ -5,6 +5,7 @@ import { button, element, focusAgain, focusedIn, named } from "./elements.js";
 import { areSame, together } from "./rows.js";
 import { sorted, turned } from "./sorting.js";
 import { count, duration, state, time } from "./words.js";
+import { zone } from "./zones.js";
 
 const FIRST = 100;
 const MORE = 200;
@@ -29,8 +30,8 @@ export class PeriodTable {
   /** Show periods among all rows as of an instant; `marked` are the medications that changed. */
   show(periods, rows, now, marked) {
     const isNewAnswer = !areSame(rows, this.rows);
-    const isSame = !isNewAnswer && areSame(periods, this.periods);
-    Object.assign(this, { periods, rows, now, marked });
+    const isSame = !isNewAnswer && areSame(periods, this.periods) && this.zone === zone();
+    Object.assign(this, { periods, rows, now, marked, zone: zone() });
     if (isSame) this.mark();
     // What was scrolled to in the answer before is there in the new one, too.
     else this.arrange(isNewAnswer ? Math.max(this.body.rows.length, FIRST) : FIRST);

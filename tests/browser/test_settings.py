@@ -47,7 +47,7 @@ def test_identifiers_are_completed_from_two_characters_on(
     with answering(services, tmp_path, free_port(), settings) as service:
         page = visit.page
         page.goto(service.url)
-        field = page.get_by_label("Patient", exact=True)
+        field = page.locator("#patient")
         field.press_sequentially("wa")
         expect(offered(page)).to_have_count(1)
         expect(offered(page)).to_have_attribute("value", "ward")

@@ -46,7 +46,7 @@ def test_a_slow_answer_is_announced(visit: Visit) -> None:
         visit.page.wait_for_timeout(_LONGER_THAN_A_BLINK_MS)
         route.continue_()
 
-    visit.page.route("**/periods/_search", slowly)
+    visit.page.route("**/periods/_search", slowly, times=1)
     page = visit.show("#patient=ward")
     page.get_by_text("Loading patient ward").wait_for()
     page.wait_for_selector(".bar")
