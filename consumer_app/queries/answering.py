@@ -118,8 +118,7 @@ async def _written(store: EventStore, query: Query, lane: Lane, quiet: timedelta
                     # They are in use until there are the next ones.
                     reports.events.clear()
                     reports.late.clear()
-            # An empty one would read as the end.
-            for part in filter(None, answer.parts()):
+            for part in answer.parts():
                 say(b"%d\n" % len(part) + part)
     except UnreadableEvents:
         return End(is_unreadable=True)

@@ -61,7 +61,7 @@ function offer(now) {
   for (const option of byId("zone").options) {
     const { name, whose } = option.dataset;
     useZone(name);
-    option.textContent = `${name} ${offsetInWords(now)}${whose && ` (${whose})`}`;
+    option.textContent = `${offsetInWords(now)} ${name}${whose && ` (${whose})`}`;
   }
   useZone(own);
 }

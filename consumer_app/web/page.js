@@ -26,6 +26,7 @@ import { access, endOfSession, isSignedIn, SignedOut } from "./session.js";
 import { completes, hospitalZone, keepsPatients } from "./settings.js";
 import { startSession } from "./signing.js";
 import { roomy } from "./stays.js";
+import { steadily } from "./steady.js";
 import { Strip } from "./strip.js";
 import { saveTable } from "./taking.js";
 import { waitFor } from "./waiting.js";
@@ -36,6 +37,7 @@ const SETTLED_MS = 250;
 const SECOND = 1_000;
 
 const byId = (id) => document.getElementById(id);
+const parts = ["chart", "on", "timeline", "tables", "anomalies"].map(byId);
 const filter = new Filter((medications) => change({ medications }));
 const chart = new Chart(byId("chart"), {
   onWindow: moved,
@@ -143,19 +145,25 @@ function render() {
   if (!isAnswerTo(asked)) return;
   const now = Date.now();
   looked = lookAt(rows, answer, asked, looked?.usual ?? null, now);
-  say("");
-  byId("answer").hidden = false;
-  byId("copied").textContent = "";
-  document.querySelector(`[name=gap][value="${asked.gap}"]`).checked = true;
-  filter.show(asked.medications);
-  showBar(answer, asked.instant);
-  showFreshness(answer.asOf);
-  showInstant(asked.instant, now);
-  strip.show(looked);
-  renderRows(asked, now);
-  renderTables(now);
+  steadily(parts, () => {
+    say("");
+    byId("answer").hidden = false;
+    byId("copied").textContent = "";
+    renderControls(asked, now);
+    strip.show(looked);
+    renderRows(asked, now);
+    renderTables(now);
+  });
   explanation.follow(asked.why, answer, zone());
   addOrders(asked.instant);
+}
+
+function renderControls({ gap, medications, instant }, now) {
+  document.querySelector(`[name=gap][value="${gap}"]`).checked = true;
+  filter.show(medications);
+  showBar(answer, instant);
+  showFreshness(answer.asOf);
+  showInstant(instant, now);
 }
 
 function renderRows({ instant, why: explained }, now) {
