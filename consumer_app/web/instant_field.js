@@ -11,7 +11,9 @@ const byId = (id) => document.getElementById(id);
 export function listenToInstant(onInstant) {
   byId("instant-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    onInstant(instantOf(Date.parse(`${byId("instant").value}Z`)));
+    const wall = Date.parse(`${byId("instant").value}Z`);
+    if (Number.isNaN(wall)) byId("instant").focus();
+    else onInstant(instantOf(wall));
   });
   for (const id of ["now", "back-to-now"]) {
     byId(id).addEventListener("click", () => onInstant(null));
@@ -23,7 +25,8 @@ export function showInstant(instant, now) {
   const field = byId("instant");
   if (document.activeElement === field) return;
   const told = instant === null ? floor(now, MINUTE) : floor(instant, SECOND);
-  field.value = new Date(wallOf(told)).toISOString().slice(0, "2026-01-01T00:00:00".length);
+  // Seconds are shown where there are any.
+  field.value = new Date(wallOf(told)).toISOString().replace(/(:00)?\.000Z$/, "");
 }
 
 const floor = (instant, unit) => Math.floor(instant / unit) * unit;

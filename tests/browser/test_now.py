@@ -122,3 +122,14 @@ def test_patients_who_were_looked_at_are_a_click_away_until_the_list_is_cleared(
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#recent")).to_be_hidden()
     assert page.evaluate("localStorage.length") == 0
+
+
+def test_an_instant_that_is_written_is_looked_at_and_now_leads_back(visit: Visit) -> None:
+    page = visit.show_patient("ward")
+    page.locator("#instant").fill("2026-03-05T04:30")
+    page.get_by_role("button", name="Look").click()
+    heading = page.locator("#on-heading")
+    expect(heading).to_have_text("On at 5 Mar 2026 04:30: 2 medications")
+    expect(page).to_have_url(re.compile("at=2026-03-05T03%3A30%3A00"))
+    page.get_by_role("button", name="Now", exact=True).click()
+    expect(heading).to_have_text("On now: 0 medications")
