@@ -89,20 +89,23 @@ export class Chart {
 
   draw() {
     if (!this.places) return;
+    // Before anything is drawn: to ask for it in between would have the browser lay out all anew.
+    const { scrollTop, clientHeight } = this.parts.body.node();
+    const bottom = scrollTop + clientHeight;
     const { axis, now, instant, cross, outline } = this.parts;
     const frame = { ...this.view.frame(), asOf: this.asOf };
-    this.drawLines(frame, drawAxis(axis, frame));
+    this.drawLines(frame, drawAxis(axis, frame), scrollTop, bottom);
     drawInstant(now, Date.now(), frame, this.height);
     drawInstant(instant, this.instant, frame, this.height);
     drawInstant(cross, null, frame, this.height);
     drawOutline(outline, this.choice.period, this.places[this.choice.row]?.top, frame);
-    this.tellRest();
+    this.tellRest(bottom);
   }
 
-  drawLines(frame, ticks) {
-    const { scrollTop, clientHeight } = this.parts.body.node();
-    const from = d3.bisector((place) => place.top + place.height).right(this.places, scrollTop);
-    const to = d3.bisector((place) => place.top).left(this.places, scrollTop + clientHeight);
+  /** Draw the lines that can be seen between two heights. */
+  drawLines(frame, ticks, top, bottom) {
+    const from = d3.bisector((place) => place.top + place.height).right(this.places, top);
+    const to = d3.bisector((place) => place.top).left(this.places, bottom);
     const seen = this.lines.map((_, at) => at).slice(from, to);
     const edges = seen.map((at) => this.places[at].top);
     drawGrid(this.parts.grid, frame, ticks, edges, this.height);
@@ -110,16 +113,16 @@ export class Chart {
       .map((at) => ({ row: this.lines[at].row, top: this.places[at].top }));
     this.parts.content.selectAll("g.row").data(rows, ({ row }) => row.name).join("g")
       .attr("class", "row")
-      .attr("transform", ({ top }) => `translate(0,${top})`)
+      .attr("transform", (each) => `translate(0,${each.top})`)
       .each(({ row }, index, groups) => drawRow(d3.select(groups[index]), row, frame));
   }
 
-  tellRest() {
-    const { scrollTop, clientHeight } = this.parts.body.node();
-    const bottom = scrollTop + clientHeight;
+  tellRest(bottom) {
     const below = this.lines.filter(({ row }, at) =>
-      row && this.places[at].top + this.places[at].height > bottom + 1);
-    this.actions.onRows(below.length);
+      row && this.places[at].top + this.places[at].height > bottom + 1).length;
+    if (below === this.below) return;
+    this.below = below;
+    this.actions.onRows(below);
   }
 
   instantAt(x) {
