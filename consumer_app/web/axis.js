@@ -1,6 +1,5 @@
 // The time axis with its grid, and the lines of now and of the instant that is looked at.
 
-import * as d3 from "./d3.js";
 import { tick } from "./words.js";
 import { instantOf, wallOf } from "./zones.js";
 

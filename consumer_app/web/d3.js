@@ -1,5 +1,7 @@
-// The parts of d3 that the page uses.
+// What is used of d3: the page is made of no more of it.
 
-export const {
-  select, pointer, scaleTime, scaleUtc, axisTop, zoom, zoomIdentity, bisector,
-} = globalThis.d3;
+export { bisector } from "d3-array";
+export { axisTop } from "d3-axis";
+export { scaleTime, scaleUtc } from "d3-scale";
+export { pointer, select } from "d3-selection";
+export { zoom, zoomIdentity } from "d3-zoom";

@@ -252,7 +252,8 @@ function moved() {
   strip.look(chart.view.window);
   settled();
   settling = setTimeout(() => {
-    keep(seen());
+    // On the way to another patient there is nothing to keep.
+    if (isAnswerTo(read())) keep(seen());
     settled();
     render();
   }, SETTLED_MS);

@@ -5,6 +5,8 @@ import { gaps } from "./words.js";
 
 const UNAUTHORIZED = 401;
 const UNREADABLE = 422;
+// What a form is answered that asks whether anything has changed, where nothing has.
+const UNCHANGED = 412;
 const PAGE = 1000;
 
 /** An answer that is no answer, in words for the person who asked. */
@@ -101,7 +103,7 @@ async function ask(path, asked, signal, tag = null) {
   // An address would be in the logs of each proxy on the way.
   const form = { method: "POST", body: asked };
   const { ok, status, body, ...came } = await reach(`${path}/_search`, { signal, token, form, tag });
-  if (ok) return { body, ...came };
+  if (ok || status === UNCHANGED) return { body, ...came };
   const { detail = "no reason given" } = body;
   if (status === UNAUTHORIZED && token) {
     end(detail, token);
@@ -118,11 +120,12 @@ function refusal(status, detail) {
 
 async function reach(address, { signal, token = null, form = {}, tag = null }) {
   try {
-    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    const headers = new Headers();
+    if (token) headers.set("Authorization", `Bearer ${token}`);
+    if (tag) headers.set("If-None-Match", tag);
     const answer = await fetch(address, { ...form, signal, cache: "no-store", headers });
     const { ok, status } = answer;
-    const told = heard(answer.headers);
-    return { ok, status, ...told, body: await bodyOf(answer, tag !== null && tag === told.tag) };
+    return { ok, status, ...heard(answer.headers), body: await bodyOf(answer) };
   } catch (error) {
     if (signal.aborted) throw error;
     throw new NoAnswer(
@@ -142,12 +145,8 @@ function heard(headers) {
   };
 }
 
-/** Read a body, or leave one that is known where it is. */
-async function bodyOf(answer, isKnownAlready) {
-  if (isKnownAlready) {
-    await answer.body.cancel();
-    return null;
-  }
+function bodyOf(answer) {
+  if (answer.status === UNCHANGED) return null;
   const isTable = answer.headers.get("Content-Type").startsWith("text/csv");
   return isTable ? answer.text() : answer.json();
 }

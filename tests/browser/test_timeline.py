@@ -127,7 +127,7 @@ def test_an_anomaly_leads_to_its_reason_in_words(visit: Visit) -> None:
 
 
 def test_reports_without_effect_are_grouped_by_reason_and_reached_by_keyboard(visit: Visit) -> None:
-    page = visit.show_patient("crowd")
+    page = visit.show_patient("crowd", **{"from": "2026-02-01", "to": "2026-12-31"})
     group = page.locator("#anomalies summary")
     expect(group).to_have_text("The patient was not on the medication. (120 reports)")
     group.press("Enter")
