@@ -58,7 +58,12 @@ def fhir_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter:
             given = await form.given(request)
         except HTTPException as error:
             return _refused(error)
-        return await _answered(reader, request, given)
+        # By FHIR a form's address is read, too: https://hl7.org/fhir/R4/http.html#search.
+        address = grouped(request.query_params)
+        names = dict.fromkeys([*address, *given])
+        asked = {name: [*address.get(name, ()), *given.get(name, ())] for name in names}
+        note_parameters(request.scope, asked)
+        return await _answered(reader, request, asked)
 
     @router.get(f"/{KIND}/{{key}}", include_in_schema=False)
     async def read(key: str) -> Response:  # noqa: ARG001 - there is none of any

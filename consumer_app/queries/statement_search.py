@@ -30,6 +30,17 @@ Place = tuple[_Instant, str, _Instant]
 # What says how the answer is written, and is no search parameter.
 _OF_THE_FORMAT = {"_format", "_pretty"}
 _STATUS_SYSTEM = "http://hl7.org/fhir/CodeSystem/medication-statement-status|"
+# Ours are the first three. What is none of these is misspelt, and would find nothing.
+_STATUSES = (
+    "active",
+    "completed",
+    "intended",
+    "entered-in-error",
+    "stopped",
+    "on-hold",
+    "unknown",
+    "not-taken",
+)
 _BETWEEN_VALUES = re.compile(r"(?<!\\),")
 _DATE = re.compile(
     r"(?P<prefix>[a-z]{2})?(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
@@ -234,7 +245,10 @@ def _range(found: re.Match[str]) -> tuple[datetime, datetime]:
 
 
 def _status(value: str) -> str:
-    return value.removeprefix(_STATUS_SYSTEM)
+    status = value.removeprefix(_STATUS_SYSTEM)
+    if status not in _STATUSES:
+        raise SearchRefused("value", f"status: is none of FHIR's: there are {', '.join(_STATUSES)}")
+    return status
 
 
 def _count(value: str) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from contracts import MedicationEvent, RecordEvent, RecordVersion, RunId
 from publisher_app.failures import UnreadableInput
@@ -50,13 +50,18 @@ class PostedEvents(BaseModel):
     run: Annotated[RunId | None, Field(description="The run that the request has named.")]
 
 
-Run = Annotated[
-    RunId | None,
-    Query(
-        description="The run that they belong to, by which they can be taken out again; by default "
-        "none. What comes of a run that was taken out is not stored: name another one."
-    ),
-]
+class PostQuery(BaseModel):
+    """What may stand in the address; a misspelt ``run`` would else leave events without one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: Annotated[
+        RunId | None,
+        Field(
+            description="The run that they belong to, by which they can be taken out again; by "
+            "default none. What comes of a run that was taken out is not stored: name another one."
+        ),
+    ] = None
 
 
 def events_router(formats: Formats, intake: Intake, bodies: Bodies, max_elements: int) -> APIRouter:
@@ -73,7 +78,7 @@ def events_router(formats: Formats, intake: Intake, bodies: Bodies, max_elements
         responses=_RESPONSES,
         openapi_extra={"requestBody": {"required": True, "content": _request_content()}},
     )
-    async def post_events(request: Request, run: Run = None) -> Response:
+    async def post_events(request: Request, query: Annotated[PostQuery, Query()]) -> Response:
         """Publish one event, a list, or JSON Lines, and answer once RabbitMQ has confirmed.
 
         The body is JSON by its `Content-Type`, and may be packed: `Content-Encoding: gzip`. JSON,
@@ -87,7 +92,8 @@ def events_router(formats: Formats, intake: Intake, bodies: Bodies, max_elements
             if len(rejected) < _MOST_TOLD:
                 rejected.append(RejectedEvent(index=record.place, reason=reason))
 
-        outcome = Outcome(run, None if run is None else _source_of(request))
+        source = None if query.run is None else _source_of(request)
+        outcome = Outcome(query.run, source)
         async with _body_of(request, bodies) as body:
             _check_lines(body, _MAX_LINES_PER_ELEMENT * max_elements)
             records = _at_most(max_elements, _records(body, formats.columns))

@@ -11,7 +11,7 @@ from starlette.types import Scope
 from runtime.http.bodies import Bodies, BodyRefused
 from runtime.http.heads import MAX_HEAD_BYTES
 from runtime.http.openapi import inlined
-from runtime.http.problems import BadParameters, Refusal
+from runtime.http.problems import BadParameters, Problem, Refusal
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -21,6 +21,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     415: {"model": Refusal, "description": "The body is no form, or is packed oddly"},
 }
 """How a route that takes a form answers besides, for its description."""
+
+_IN_ADDRESS = "stands in the address, where nothing of a form is read: put it into the form"
 
 Note = Callable[[Scope, Mapping[str, Sequence[str]]], None]
 """Keeps what the form of a request asks for, as it came: values by the names of parameters."""
@@ -75,10 +77,14 @@ class Form(GivenForm, Generic[Asked]):
 
         Raises:
             HTTPException: as ``given`` raises it.
-            BadParameters: a parameter is missing or wrong.
+            BadParameters: a parameter is missing or wrong, or stands in the address.
 
         """
         given = await self.given(request)
+        if named := dict.fromkeys(request.query_params.keys()):
+            raise BadParameters(
+                [Problem(parameter=name, reason=_IN_ADDRESS, example=None) for name in named]
+            )
         try:
             return self._model.model_validate(dict(self._values(given)))
         except ValidationError as error:

@@ -142,6 +142,16 @@ def test_a_body_that_is_no_json_is_refused_whole(publisher: ServiceProcess, body
     assert answer.json()["detail"][0]["parameter"] == "body"
 
 
+def test_a_misspelt_run_is_told_before_events_go_out_without_one(
+    publisher: ServiceProcess,
+) -> None:
+    answer = httpx.post(f"{publisher.url}/events?rn=import", json=EVENT)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == [
+        {"parameter": "rn", "reason": "is not known: run may be meant", "example": None}
+    ]
+
+
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/asyncapi", "/asyncapi.json"])
 def test_documentation_is_served(
     publisher: ServiceProcess, consumer: ServiceProcess, path: str

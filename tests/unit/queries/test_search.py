@@ -158,14 +158,16 @@ async def test_letters_of_another_encoding_are_refused_and_not_read_as_others(
     assert answer.json() == {"detail": "the body: it is not UTF-8"}
 
 
-async def test_the_address_adds_nothing_to_a_form(client: AsyncClient) -> None:
-    answer = await client.post("/periods/_search?patient_id=1", headers=FORM)
+@pytest.mark.parametrize("path", ["/periods", "/events"])
+async def test_what_the_address_of_a_form_names_is_refused_rather_than_passed_over(
+    client: AsyncClient, path: str
+) -> None:
+    answer = await client.post(f"{path}/_search?merge_gap=P30D&nonsense=1", data={"patient_id": 1})
     assert answer.status_code == 422
-    assert answer.json()["detail"][0] == {
-        "parameter": "patient_id",
-        "reason": "Field required",
-        "example": "2",
-    }
+    assert [(each["parameter"], each["reason"]) for each in answer.json()["detail"]] == [
+        (name, "stands in the address, where nothing of a form is read: put it into the form")
+        for name in ("merge_gap", "nonsense")
+    ]
 
 
 @pytest.mark.parametrize("path", ["/periods", "/events"])

@@ -151,6 +151,11 @@ async def test_a_form_finds_what_an_address_does(client: AsyncClient) -> None:
     assert named(by_form) == [ETHER]
 
 
+async def test_what_stands_in_the_address_of_a_form_is_asked_for_too(client: AsyncClient) -> None:
+    path = f"{KIND}/_search?status=active&effective=ge2021-01-01"
+    assert named(checked(await client.post(path, data={"patient": "2"}))) == [ETHER]
+
+
 async def test_a_body_that_is_no_form_is_refused_in_fhir_s_words(client: AsyncClient) -> None:
     outcome = checked(await client.post(f"{KIND}/_search", json={"patient": "2"}), 415)
     assert diagnostics(outcome)[0] == "not-supported"
@@ -337,6 +342,7 @@ async def test_what_is_not_known_is_refused_where_the_client_prefers_that(
         ("patient=1%E2%80%8B", "value"),
         ("patient=2&code=A", "not-supported"),
         ("patient=2&status:not=active", "not-supported"),
+        ("patient=2&status=complete", "value"),
         ("patient=2&_count=-1", "value"),
         ("patient=2&_count=many", "value"),
         ("patient=2&_after=nowhere", "value"),
