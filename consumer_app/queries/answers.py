@@ -47,11 +47,15 @@ class DoubtAnswer(Described, frozen=True):
         datetime,
         Field(
             description="in_future, reported_late: when it happens or happened. nothing_reported: "
-            "when the last happened that was. other_order_stopped: when that was stopped."
+            "when the last report happened, or arrived where that is known and was later. "
+            "other_order_stopped: when that was stopped."
         ),
     ]
     received_at: Annotated[
         datetime | None, Field(description="reported_late: when the report arrived; else null.")
+    ]
+    count: Annotated[
+        int, Field(description="How many of its kind the period has, of which this is the newest.")
     ]
 
 
@@ -64,7 +68,7 @@ class PeriodAnswer(Described, frozen=True):
         datetime | None, Field(description="null while the patient is still on the medication.")
     ]
     doubts: (
-        Annotated[list[DoubtAnswer], Field(description="With doubts=true: by kind and order.")]
+        Annotated[list[DoubtAnswer], Field(description="With doubts=true: one of each kind.")]
         | UnsetType
     ) = UNSET
 

@@ -6,15 +6,14 @@ ward that reads "ongoing for 3,494 days" has to be told so. Doubts change no per
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import zip_longest
-from operator import attrgetter
+from itertools import chain
 from typing import NamedTuple
 
 from consumer_app.rules.histories import FoldedHistory
-from consumer_app.rules.periods import MedicationPeriods, Period
+from consumer_app.rules.periods import MedicationPeriods, Period, own_periods
 from contracts import MedicationEvent
 
 LATE = timedelta(hours=1)
@@ -34,9 +33,9 @@ class DoubtKind(StrEnum):
     REPORTED_LATE = "reported_late"
     """Its start or its end was reported more than an hour after it happened."""
     NOTHING_REPORTED = "nothing_reported"
-    """It is ongoing, and for long nothing was reported on its order."""
+    """The patient is on it, and for long nothing was reported on its order."""
     OTHER_ORDER_STOPPED = "other_order_stopped"
-    """It is ongoing, and another order of the medication was stopped since it began."""
+    """The patient is on it, and another order of the medication was stopped since it began."""
 
 
 class Doubt(NamedTuple):
@@ -46,14 +45,12 @@ class Doubt(NamedTuple):
     order_id: str | None
     """Of which order."""
     time: datetime
-    """When what is doubtful happens or happened; of ``NOTHING_REPORTED`` the last that was."""
+    """When what is doubtful happens or happened; of ``NOTHING_REPORTED`` when the last report of
+    the order happened, or arrived where that is known and was later."""
     received_at: datetime | None = None
     """Of ``REPORTED_LATE``: when the report arrived."""
-
-
-class _Stop(NamedTuple):
-    time: datetime
-    history: FoldedHistory
+    count: int = 1
+    """How many of its kind the period has, of which this is the newest."""
 
 
 def doubts(
@@ -62,21 +59,20 @@ def doubts(
     quiet: timedelta,
     arrivals: Mapping[MedicationEvent, datetime] = _NONE_ARRIVED,
 ) -> list[list[Doubt]]:
-    """Give the doubts of each of the periods that were found, by kind and order.
+    """Give the doubts of each of the periods that were found: of each kind the newest.
 
     ``quiet`` is how long nothing may be reported on an order that goes on. ``arrivals`` say when
-    events arrived; of what is not in it nobody says that it was late. What a run brought, such as a
-    file, has no place there: it tells of what is past. Costs n log n.
+    events first arrived; of what is not in it nobody says that it was late. What a run brought,
+    such as a file, has no place there: it tells of what is past. Costs n log n.
     """
-    stops = _stops(found.histories, now)
+    stops = _last_stops(found.histories, now)
     doubtful: list[list[Doubt]] = [[] for _ in found.periods]
     place_of = _Places(found.periods)
     for history in found.histories:
-        for opened, closed in zip_longest(history.opened, history.closed):
-            own = Period(opened, closed)
-            others = stops[own.medication_name]
-            doubtful[place_of(own)] += _doubts_of(own, history, now, quiet, others, arrivals)
-    return [sorted(each, key=_rank) for each in doubtful]
+        for own in own_periods(history):
+            stopped = stops.get(own.medication_name)
+            doubtful[place_of(own)] += _doubts_of(own, history, now, quiet, stopped, arrivals)
+    return [[*_newest_of_each_kind(each)] for each in doubtful]
 
 
 class _Places:
@@ -99,15 +95,20 @@ class _Places:
         return place
 
 
-def _stops(histories: Sequence[FoldedHistory], now: datetime) -> defaultdict[str, list[_Stop]]:
-    """Give the stops until now by medication, each history's last one, latest first."""
-    stops: defaultdict[str, list[_Stop]] = defaultdict(list)
+def _last_stops(histories: Iterable[FoldedHistory], now: datetime) -> Mapping[str, datetime]:
+    """Say of each medication when an order of it was last stopped that no longer goes on.
+
+    A dose, which takes no time, stops nothing.
+    """
+    stops: dict[str, datetime] = {}
     for history in histories:
-        ended = [each for each in history.closed if each.event_time <= now]
-        if ended:
-            stops[ended[-1].medication_name].append(_Stop(ended[-1].event_time, history))
-    for each in stops.values():
-        each.sort(key=attrgetter("time"), reverse=True)
+        periods = own_periods(history)
+        if any(each.holds_at(now) for each in periods):
+            continue
+        for each in periods:
+            if each.end is not None and each.start < each.end <= now:
+                known = stops.get(each.medication_name, each.end)
+                stops[each.medication_name] = max(known, each.end)
     return stops
 
 
@@ -116,7 +117,7 @@ def _doubts_of(
     history: FoldedHistory,
     now: datetime,
     quiet: timedelta,
-    stops: Sequence[_Stop],
+    stopped: datetime | None,
     arrivals: Mapping[MedicationEvent, datetime],
 ) -> Iterator[Doubt]:
     order = own.opened_by.order_id
@@ -126,19 +127,35 @@ def _doubts_of(
         arrival = arrivals.get(event)
         if arrival is not None and arrival - event.event_time > LATE:
             yield Doubt(DoubtKind.REPORTED_LATE, order, event.event_time, arrival)
-    if own.end is not None or own.start > now:
+    if not own.holds_at(now):
         return
-    last = _last_reported(history)
+    last = _last_reported(history, now, arrivals)
     if now - last > quiet:
         yield Doubt(DoubtKind.NOTHING_REPORTED, order, last)
-    other = next((each for each in stops if each.history is not history), None)
-    if other is not None and other.time > own.start:
-        yield Doubt(DoubtKind.OTHER_ORDER_STOPPED, order, other.time)
+    if stopped is not None and stopped > own.start:
+        yield Doubt(DoubtKind.OTHER_ORDER_STOPPED, order, stopped)
 
 
-def _last_reported(history: FoldedHistory) -> datetime:
-    return max(verdict.event.event_time for verdict in history.verdicts())
+def _last_reported(
+    history: FoldedHistory, now: datetime, arrivals: Mapping[MedicationEvent, datetime]
+) -> datetime:
+    """Say when the newest report happened, or arrived where that was later.
+
+    When a plan was made is known by its arrival alone.
+    """
+    events = [verdict.event for verdict in history.verdicts()]
+    happened = (event.event_time for event in events if event.event_time <= now)
+    arrived = (arrivals[event] for event in events if event in arrivals)
+    return max(chain(happened, arrived))
 
 
-def _rank(doubt: Doubt) -> tuple[str, str, datetime]:
-    return doubt.kind, doubt.order_id or "", doubt.time
+def _newest_of_each_kind(doubts_of_period: Iterable[Doubt]) -> Iterator[Doubt]:
+    kinds: defaultdict[DoubtKind, list[Doubt]] = defaultdict(list)
+    for doubt in doubts_of_period:
+        kinds[doubt.kind].append(doubt)
+    for _, each in sorted(kinds.items()):
+        yield max(each, key=_newness)._replace(count=len(each))
+
+
+def _newness(doubt: Doubt) -> tuple[datetime, datetime, str]:
+    return doubt.time, doubt.received_at or doubt.time, doubt.order_id or ""

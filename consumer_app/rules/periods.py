@@ -132,7 +132,7 @@ def medication_periods(
     folded = [fold_history(history) for history in histories(counting)]
     by_medication: defaultdict[str, list[list[Period]]] = defaultdict(list)
     for history in folded:
-        if periods := _periods(history):
+        if periods := own_periods(history):
             by_medication[periods[0].medication_name].append(periods)
     joined = [period for orders in by_medication.values() for period in _join(orders, merge_gap)]
     # Of periods that begin together the one that ends first is first already.
@@ -141,7 +141,8 @@ def medication_periods(
     return MedicationPeriods(joined, _in_order(anomalies), folded, superseded)
 
 
-def _periods(history: FoldedHistory) -> list[Period]:
+def own_periods(history: FoldedHistory) -> list[Period]:
+    """Give the periods of one history, in order; they never overlap."""
     return list(starmap(Period, zip_longest(history.opened, history.closed)))
 
 

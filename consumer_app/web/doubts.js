@@ -18,19 +18,15 @@ const kinds = {
   }),
 };
 
-/** Say a doubt as {brief, full}: the words of its chip, and the whole of it. */
-function doubtInWords(doubt, now) {
-  // A newer service may know more kinds.
-  const { brief, full } = kinds[doubt.kind]?.(doubt, now)
-    ?? { brief: "to be checked", full: `something is doubtful of ${time(doubt.time)}.` };
-  const said = doubt.order_id === null ? full : `order ${doubt.order_id}: ${full}`;
-  return { brief, full: said[0].toUpperCase() + said.slice(1) };
-}
-
-/** Say all doubts of a period as {kind, brief, full}, those of a kind as one. */
+/** Say the doubts of a period as {kind, brief, full}: the words of its chip, and the whole of it. */
 export function doubtsInWords(doubts, now) {
-  return Object.entries(Object.groupBy(doubts, ({ kind }) => kind)).map(([kind, each]) => {
-    const told = each.map((doubt) => doubtInWords(doubt, now));
-    return { kind, brief: told[0].brief, full: told.map(({ full }) => full).join(" ") };
+  return doubts.map((doubt) => {
+    const { kind, order_id: order, time: at, count } = doubt;
+    // A newer service may know more kinds.
+    const { brief, full } = kinds[kind]?.(doubt, now)
+      ?? { brief: "to be checked", full: `something is doubtful of ${time(at)}.` };
+    const said = order === null ? full : `order ${order}: ${full}`;
+    const more = count > 1 ? `, and ${count - 1} more` : "";
+    return { kind, brief: brief + more, full: said[0].toUpperCase() + said.slice(1) };
   });
 }

@@ -90,6 +90,7 @@ async def test_a_doubt_is_told_with_its_order_and_its_time(consumer: Consumer) -
                     "order_id": "A",
                     "time": written(before(days=6)),
                     "received_at": None,
+                    "count": 1,
                 }
             ],
         }
@@ -116,6 +117,16 @@ async def test_a_plan_is_one_until_it_has_happened(consumer: Consumer) -> None:
         ]
     )
     assert kinds(await consumer.ask()) == [["in_future"], ["in_future"]]
+
+
+async def test_many_doubts_of_one_kind_are_told_by_the_newest_and_their_number(
+    consumer: Consumer,
+) -> None:
+    orders = [event("start", before(hours=30 - n), str(n)) for n in range(9)]
+    await consumer.store.add(orders)
+    [period] = (await consumer.ask())["periods"]
+    told = [(each["kind"], each["order_id"], each["count"]) for each in period["doubts"]]
+    assert told == [("reported_late", "8", 9)]
 
 
 async def test_without_being_asked_an_answer_has_no_doubts(consumer: Consumer) -> None:
@@ -173,6 +184,13 @@ async def test_reports_without_effect_are_counted_by_their_reasons_the_most_firs
         {"reason": "cancel_stop_without_stop", "count": 1},
         {"reason": "redundant_start", "count": 1},
     ]
+
+
+async def test_what_is_reported_now_of_long_ago_is_late_and_not_followed_by_silence(
+    consumer: Consumer,
+) -> None:
+    await consumer.store.add([event("start", before(days=6))])
+    assert kinds(await consumer.ask()) == [["reported_late"]]
 
 
 async def test_a_version_that_does_not_count_gives_rise_to_no_doubt(consumer: Consumer) -> None:

@@ -30,21 +30,21 @@ for (const [kind, received, brief, full] of [
   ],
 ]) {
   test(`a doubt is told in brief and in full: ${kind}`, () => {
-    const doubt = { kind, order_id: "A", time: TIME, received_at: received };
+    const doubt = { kind, order_id: "A", time: TIME, received_at: received, count: 1 };
     assert.deepEqual(doubtsInWords([doubt], NOW), [{ kind, brief, full }]);
   });
 }
 
+const planned = { kind: "in_future", order_id: null, time: TIME, received_at: null, count: 1 };
+
 test("a doubt of no order names none", () => {
-  const doubt = { kind: "in_future", order_id: null, time: TIME, received_at: null };
-  assert.equal(doubtsInWords([doubt], NOW)[0].full, "1 Mar 2026 09:00 lies in the future.");
+  assert.equal(doubtsInWords([planned], NOW)[0].full, "1 Mar 2026 09:00 lies in the future.");
 });
 
-test("doubts of one kind are one, which says all of them", () => {
-  const late = (order_id) =>
-    ({ kind: "reported_late", order_id, time: TIME, received_at: TIME + 2 * HOUR });
-  const planned = { kind: "in_future", order_id: null, time: TIME, received_at: null };
-  assert.deepEqual(doubtsInWords([planned, late("A"), late("B")], NOW).map(({ brief, full }) =>
-    [brief, full.match(/Order ./g)]),
-  [["planned", null], ["reported 2 h late", ["Order A", "Order B"]]]);
+test("of several of one kind the newest is told, and how many more there are", () => {
+  const late = {
+    kind: "reported_late", order_id: "B", time: TIME, received_at: TIME + 2 * HOUR, count: 3,
+  };
+  assert.deepEqual(doubtsInWords([planned, late], NOW).map(({ brief }) => brief),
+    ["planned", "reported 2 h late, and 2 more"]);
 });
