@@ -20,7 +20,6 @@ import msgspec
 from consumer_app.memory import for_a_giant, for_many_events
 from consumer_app.queries.gathering import GatheredAnswer
 from consumer_app.queries.layouts import AsOf, Query, layout_of
-from consumer_app.rules.doubts import LATE
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
@@ -108,16 +107,16 @@ async def _written(store: EventStore, query: Query, lane: Lane, quiet: timedelta
             return End(is_giant=True)
         # Before all else, so that it holds for all.
         last_received_at = await store.last_received_at()
-        newest = await store.newest(query.patient_id) if query.doubts else None
         layout = layout_of(query, AsOf(datetime.now(UTC), quiet))
+        arrived = layout.needs_arrivals
+        newest = await store.newest(query.patient_id) if arrived else None
         with closing(GatheredAnswer(layout, newest)) as answer:
-            late = LATE if query.doubts else None
-            async with aclosing(store.medications(*asked, late)) as medications:
+            async with aclosing(store.medications(*asked, arrived=arrived)) as medications:
                 async for reports in medications:
                     answer.add(reports)
                     # They are in use until there are the next ones.
                     reports.events.clear()
-                    reports.late.clear()
+                    reports.arrivals.clear()
             for part in answer.parts():
                 say(b"%d\n" % len(part) + part)
     except UnreadableEvents:

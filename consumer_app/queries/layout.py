@@ -26,6 +26,8 @@ class Layout(Protocol):
     """Lays out the answer to a query."""
 
     headers: ClassVar[Mapping[str, str]]
+    needs_arrivals: ClassVar[bool]
+    """Whether it tells when reports arrived, or follows from it."""
 
     def answer(self, reports: Reports) -> Iterator[bytes]:
         """Answer from all events; of the body, some at a time."""

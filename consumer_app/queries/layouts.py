@@ -42,6 +42,7 @@ class _Json:
     """The periods, the anomalies and, to explain, all events."""
 
     headers: ClassVar[Mapping[str, str]] = {"Content-Type": "application/json", **_VARY}
+    needs_arrivals: ClassVar[bool] = False
 
     def __init__(self, query: PeriodsQuery) -> None:
         self._query = query
@@ -68,6 +69,8 @@ class _Json:
 class _Doubtful(_Json):
     """The same, with what deserves a second look as of an instant."""
 
+    needs_arrivals: ClassVar[bool] = True
+
     def __init__(self, query: PeriodsQuery, as_of: AsOf) -> None:
         super().__init__(query)
         self._as_of = as_of
@@ -80,7 +83,7 @@ class _Doubtful(_Json):
     def lists(self, reports: Reports) -> Lists:
         found = medication_periods(reports.events, self._query.merge_gap)
         self._reasons.update(anomaly.reason for anomaly in found.anomalies)
-        of_each = doubts(found, *self._as_of, reports.late)
+        of_each = doubts(found, *self._as_of, reports.arrivals)
         told = zip(found.periods, of_each, strict=True)
         chosen = [(period, each) for period, each in told if self._query.chooses(period)]
         periods, doubtful = (period for period, _ in chosen), (each for _, each in chosen)
@@ -106,6 +109,7 @@ class _Csv:
         "Content-Disposition": 'attachment; filename="periods.csv"',
         **_VARY,
     }
+    needs_arrivals: ClassVar[bool] = False
 
     def __init__(self, query: PeriodsQuery) -> None:
         self._query = query

@@ -8,8 +8,9 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from consumer_app.queries.apart import AnswersApart
+from consumer_app.queries.layout import Layout
 from consumer_app.queries.layouts import AsOf, Query, layout_of
-from consumer_app.rules.doubts import LATE, USUAL_QUIET
+from consumer_app.rules.doubts import USUAL_QUIET
 from consumer_app.storage.backend import Reports
 from consumer_app.storage.errors import TooManyEvents
 from consumer_app.storage.store import EventStore
@@ -42,7 +43,7 @@ class Reader:
         """
         layout = layout_of(query, AsOf(datetime.now(UTC), self._quiet))
         try:
-            reports, last_received_at = await self._read(query)
+            reports, last_received_at = await self._read(query, layout)
         except TooManyEvents:
             answer = await unless_gone(request, self._apart.answer(query))
             headers = {"Content-Length": str(answer.size), **fresh(answer.last_received_at)}
@@ -58,10 +59,10 @@ class Reader:
         whole = Response(body, headers={**layout.headers, **fresh(last_received_at)})
         return unless_known(request, whole, EntityTag(body))
 
-    async def _read(self, query: Query) -> tuple[Reports, datetime | None]:
+    async def _read(self, query: Query, layout: Layout) -> tuple[Reports, datetime | None]:
         asked = query.patient_id, query.medication_name
-        if query.doubts:
-            return await self._store.read_arrived(*asked, late=LATE)
+        if layout.needs_arrivals:
+            return await self._store.read_arrived(*asked)
         events, last_received_at = await self._store.read(*asked)
         return Reports(events, {}), last_received_at
 

@@ -115,7 +115,6 @@ class StatementsQuery:
     """The parameters as they came, but those of the page and what was ignored."""
 
     medication_name: ClassVar[Sequence[str]] = ()
-    doubts: ClassVar[bool] = False
 
     @classmethod
     def read(cls, given: Mapping[str, Sequence[str]], base: str, *, is_strict: bool) -> Self:

@@ -30,6 +30,7 @@ class Statements:
     """The statements that a search finds, a page of them."""
 
     headers: ClassVar[Mapping[str, str]] = {"Content-Type": FHIR_JSON}
+    needs_arrivals: ClassVar[bool] = False
 
     def __init__(self, query: StatementsQuery, now: datetime) -> None:
         """``now`` tells what is still to come from what is."""

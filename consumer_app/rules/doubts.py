@@ -49,7 +49,7 @@ class Doubt(NamedTuple):
     the order happened, or arrived where that is known and was later."""
     received_at: datetime | None = None
     """Of ``REPORTED_LATE``: when the report arrived."""
-    count: int = 1
+    of_kind: int = 1
     """How many of its kind the period has, of which this is the newest."""
 
 
@@ -154,7 +154,7 @@ def _newest_of_each_kind(doubts_of_period: Iterable[Doubt]) -> Iterator[Doubt]:
     for doubt in doubts_of_period:
         kinds[doubt.kind].append(doubt)
     for _, each in sorted(kinds.items()):
-        yield max(each, key=_newness)._replace(count=len(each))
+        yield max(each, key=_newness)._replace(of_kind=len(each))
 
 
 def _newness(doubt: Doubt) -> tuple[datetime, datetime, str]:

@@ -7,7 +7,7 @@ of a SQLite connection. All other statements go through SQLAlchemy.
 import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from consumer_app.recorded import RecordedEvent
@@ -17,9 +17,11 @@ from consumer_app.storage.tables import (
     EVENTS,
     KEY,
     NUMBER_OF_ACTION,
+    PATIENTS,
     RECORD_EVENTS,
     RECORD_VERSIONS,
     RUNS,
+    RUNS_KEPT,
     digest_of,
 )
 from contracts import NO_REPORTS, MedicationEvent, read_written_versions
@@ -77,6 +79,43 @@ SUPERSEDED_BY = f"""
     ), ''), {RECORD_EVENTS}.version)
 """  # noqa: S608 - ours too
 
+# Of what was stored before runs were kept nobody knows whether one brought it.
+_ARRIVED = f"""
+    CASE WHEN run = 0 AND coalesce(received_at > (SELECT max(since) FROM {RUNS_KEPT}), true)
+    THEN {{0}} END
+"""  # noqa: S608 - ours too
+# A version repeats what those before it have told.
+_SAME = " AND ".join(f"earliest.{name} = {RECORD_EVENTS}.{name}" for name in (*KEY, "record"))
+_FIRST_ARRIVED = f"""
+    (
+        SELECT {_ARRIVED} FROM {RECORD_EVENTS} AS earliest
+        WHERE {_SAME} ORDER BY earliest.received_at LIMIT 1
+    )
+"""  # noqa: S608 - ours too
+_NEWEST = f"""
+    SELECT max(received_at) FROM (
+        SELECT max(received_at) AS received_at FROM {EVENTS} WHERE patient = {{0}}
+        UNION ALL
+        SELECT max(received_at) FROM {RECORD_VERSIONS}
+        WHERE record IN (SELECT record FROM {RECORD_EVENTS} WHERE patient = {{0}})
+    ) AS reported
+"""  # noqa: S608 - ours too
+
+
+def arrival(received_at: str) -> tuple[str, str]:
+    """Write when events first arrived, where it was by no run; of both tables, as is given."""
+    return _ARRIVED.format(received_at), _FIRST_ARRIVED.format(received_at)
+
+
+def newest(patient_id: str) -> str:
+    """Write the statement that finds when the newest report about a patient arrived.
+
+    Of the records of which the patient has events it takes all versions, also those without.
+    """
+    number = f"(SELECT number FROM {PATIENTS} WHERE patient_id = {patient_id})"  # noqa: S608
+    return _NEWEST.format(number)
+
+
 Row = tuple[Any, ...]
 """The values of COLUMNS, but of patient and medication their names instead of numbers."""
 
@@ -129,8 +168,8 @@ class Reports(NamedTuple):
     """Events of a patient, and what is known of their arrival where that was asked."""
 
     events: list[MedicationEvent]
-    late: dict[MedicationEvent, datetime]
-    """When those arrived that came later than was asked after they happened, and by no run."""
+    arrivals: dict[MedicationEvent, datetime]
+    """When those first arrived that came by no run; of what is older than the runs none."""
     newest: datetime | None = None
     """When the newest report about the patient arrived."""
 
@@ -164,24 +203,25 @@ class Backend(Protocol):
         None of whom there are more than MOST_EVENTS. The first patient is always reached.
         """
 
-    async def read_arrived(
-        self, patient_id: str, late: timedelta
-    ) -> tuple[Reports, datetime | None]:
+    async def read_arrived(self, patient_id: str) -> tuple[Reports, datetime | None]:
         """Read a patient's events with their arrival, all of one time; raises TooManyEvents.
 
         Return, too, when any consumer last stored anything, if ever.
         """
 
+    async def newest(self, patient_id: str) -> datetime | None:
+        """Say when the newest report about a patient arrived, if any has."""
+
     def walk(
-        self, patient_id: str, medication_names: Collection[str], late: timedelta | None = None
+        self, patient_id: str, medication_names: Collection[str], *, arrived: bool = False
     ) -> AsyncGenerator[Reports, None]:
         """Yield a patient's events in the order of the key, EVENTS_A_PART at a time.
 
-        All are of one time, and of all medications or of those named. Which were ``late`` is told
+        All are of one time, and of all medications or of those named. When they ``arrived`` is told
         where that is asked; never which is the newest.
         """
 
-    def walk_all(self) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+    def walk_all(self) -> AsyncGenerator[Reports, None]:
         """Yield all patients' events in the order of the key, EVENTS_A_PART at a time.
 
         All are of one time, and nobody who stores waits for it, however long it lasts.
@@ -288,6 +328,18 @@ def recorded_event(*values: Any) -> RecordedEvent:  # noqa: ANN401 - those of it
     return RecordedEvent(
         *own, record_id=record_id, record_version=version, superseded_by=superseded_by
     )
+
+
+def reports_of(rows: Iterable[Iterable[Any]]) -> Reports:
+    """Make reports of rows: an event's fields, those of its record, and when it arrived."""
+    events: list[MedicationEvent] = []
+    arrivals: dict[MedicationEvent, datetime] = {}
+    for *fields, record_id, version, superseded_by, arrived in rows:
+        event = one_of_many(fields, (record_id, version, superseded_by))
+        events.append(event)
+        if arrived is not None:
+            arrivals[event] = arrived
+    return Reports(events, arrivals)
 
 
 def row(

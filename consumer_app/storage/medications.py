@@ -1,24 +1,26 @@
-"""Events parted anew: from as many as are fetched at once into medications."""
+"""Reports parted anew: from as many as are fetched at once into medications."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable
 from itertools import groupby
 from operator import attrgetter
 
-from contracts import MedicationEvent
+from consumer_app.storage.backend import Reports
 
 _WHOSE = attrgetter("patient_id", "medication_name")
 
 
-async def by_medication(
-    parts: AsyncIterable[Sequence[MedicationEvent]],
-) -> AsyncGenerator[list[MedicationEvent], None]:
-    """Yield the events of each medication of each patient, which come one behind another."""
-    medication: list[MedicationEvent] = []
+async def by_medication(parts: AsyncIterable[Reports]) -> AsyncGenerator[Reports, None]:
+    """Yield the reports of each medication of each patient, which come one behind another."""
+    medication = Reports([], {})
     async for part in parts:
-        for whose, events in groupby(part, key=_WHOSE):
-            if medication and _WHOSE(medication[0]) != whose:
+        for whose, group in groupby(part.events, key=_WHOSE):
+            if medication.events and _WHOSE(medication.events[0]) != whose:
                 yield medication
-                medication = []
-            medication += events
-    if medication:
+                medication = Reports([], {})
+            events = [*group]
+            medication.events.extend(events)
+            if part.arrivals:
+                known = (each for each in events if each in part.arrivals)
+                medication.arrivals.update((each, part.arrivals[each]) for each in known)
+    if medication.events:
         yield medication

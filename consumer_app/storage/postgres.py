@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -26,9 +26,11 @@ from consumer_app.storage.backend import (
     RunNumbers,
     Stored,
     VersionRows,
+    arrival,
     each_once,
-    one_of_many,
+    newest,
     recorded_event,
+    reports_of,
     row,
     version_rows,
 )
@@ -170,36 +172,35 @@ _STORED = ", ".join(_READ_AS.get(name, name) for name in _IN_EVENT)
 _OF_RECORD = f"record_id, {RECORD_EVENTS}.version, {SUPERSEDED_BY}"
 _JOINED_RECORDS = f"{RECORD_EVENTS} JOIN {RECORDS} ON {RECORDS}.number = record"
 # In the row of no patient, as the time of its event, is when any consumer last stored anything.
-_NEWEST = ", ".join(f"({LAST_RECEIVED})" if name == "event_time" else "NULL" for name in FIELDS)
+_LAST = ", ".join(f"({LAST_RECEIVED})" if name == "event_time" else "NULL" for name in FIELDS)
 
 
-def _reading(**more: str) -> str:
-    """Write the statement that reads patients' events, and more columns of their tables."""
-    named = "".join(f", {name}" for name in more)
-    told = "".join(f", {expression}" for expression in more.values())
+def _reading(of_nobody: str, told: str, told_of_record: str) -> str:
+    """Write the statement that reads patients' events, and more of them in a last column."""
     return f"""
-        SELECT {_NEWEST}, NULL, NULL, NULL{", NULL" * len(more)} UNION ALL (
+        SELECT {_LAST}, NULL, NULL, NULL, {of_nobody} UNION ALL (
             SELECT
                 patient_id, medication_name, {", ".join(_IN_EVENT)},
-                record_id, version, superseded{named}
+                record_id, version, superseded, told
             FROM (
                 SELECT patient_id, event.*
                 FROM unnest($1::text[]) AS asked(name)
                 JOIN {PATIENTS} ON patient_id = asked.name COLLATE "C", LATERAL (
                     (
-                        SELECT medication, {_STORED}, NULL, NULL, NULL{told} FROM {EVENTS}
+                        SELECT medication, {_STORED}, NULL, NULL, NULL, {told} FROM {EVENTS}
                         WHERE patient = {PATIENTS}.number
                         -- By the key: with a limit alone the whole table may seem the shorter way.
                         ORDER BY {", ".join(f"{EVENTS}.{name}" for name in KEY[1:])}
                         LIMIT {MOST_EVENTS + 1}
                     ) UNION ALL (
-                        SELECT medication, {_STORED}, {_OF_RECORD}{told} FROM {_JOINED_RECORDS}
+                        SELECT medication, {_STORED}, {_OF_RECORD}, {told_of_record}
+                        FROM {_JOINED_RECORDS}
                         WHERE patient = {PATIENTS}.number
                         ORDER BY {", ".join(f"{RECORD_EVENTS}.{name}" for name in KEY[1:])}
                         LIMIT {MOST_EVENTS + 1}
                     )
                 ) AS event(
-                    medication, {", ".join(_IN_EVENT)}, record_id, version, superseded{named}
+                    medication, {", ".join(_IN_EVENT)}, record_id, version, superseded, told
                 )
                 LIMIT {EVENTS_A_TRIP + 1}
             ) AS found LEFT JOIN {MEDICATIONS} ON number = medication
@@ -207,24 +208,21 @@ def _reading(**more: str) -> str:
     """  # noqa: S608 - ours too
 
 
-def _late(length: str) -> str:
-    return (
-        f"CASE WHEN run = 0 AND received_at > event_time + {length}::interval THEN received_at END"
-    )
-
-
-_READ = _reading()
-_READ_ARRIVED = _reading(late=_late("$2"), received_at="received_at")
+_ARRIVED, _FIRST_ARRIVED = arrival("received_at")
+_NEWEST = newest("$1")
+_NOTHING = "NULL::timestamptz"
+_READ = _reading(_NOTHING, _NOTHING, _NOTHING)
+_READ_ARRIVED = _reading(f"({newest('($1::text[])[1]')})", _ARRIVED, _FIRST_ARRIVED)
 _WALKED = f"(SELECT number FROM {PATIENTS} WHERE patient_id = $1)"  # noqa: S608 - ours too
 _WALK = f"""
-    SELECT $1::text, medication_name, {_STORED}, record_id, version, superseded, late
+    SELECT $1::text, medication_name, {_STORED}, record_id, version, superseded, arrived
     FROM (
         SELECT
             {", ".join(KEY[1:])}, NULL AS record_id, NULL AS version, NULL AS superseded,
-            {_late("$3")} AS late
+            CASE WHEN $3::boolean THEN {_ARRIVED} END AS arrived
         FROM {EVENTS} WHERE patient = {_WALKED}
         UNION ALL
-        SELECT {", ".join(KEY[1:])}, {_OF_RECORD}, {_late("$3")}
+        SELECT {", ".join(KEY[1:])}, {_OF_RECORD}, CASE WHEN $3 THEN {_FIRST_ARRIVED} END
         FROM {_JOINED_RECORDS} WHERE patient = {_WALKED}
     ) AS found LEFT JOIN {MEDICATIONS} ON number = medication
     WHERE cardinality($2::text[]) = 0 OR medication_name = ANY($2)
@@ -298,7 +296,7 @@ class PostgresBackend:
         found: dict[str, list[MedicationEvent]] = {}
         unreadable: dict[str, UnreadableEvents] = {}
         for patient_id, medication_name, action, event_time, *others in rows:
-            *ids, record_id, version, superseded_by = others
+            *ids, record_id, version, superseded_by, _ = others
             if patient_id is None:
                 last_received_at = event_time
                 continue
@@ -320,20 +318,22 @@ class PostgresBackend:
             last_received_at,
         )
 
-    async def read_arrived(
-        self, patient_id: str, late: timedelta
-    ) -> tuple[Reports, datetime | None]:
+    async def read_arrived(self, patient_id: str) -> tuple[Reports, datetime | None]:
         async with self._engine.connect() as connection:
-            found = await (await _driver(connection)).fetch(_READ_ARRIVED, [patient_id], late)
-        [last_received_at] = (row[FIELDS.index("event_time")] for row in found if row[0] is None)
+            found = await (await _driver(connection)).fetch(_READ_ARRIVED, [patient_id])
+        [of_nobody] = (row for row in found if row[0] is None)
         rows = [row for row in found if row[0] is not None]
         if len(rows) > MOST_EVENTS:
             raise TooManyEvents
-        newest = max((received_at for *_, received_at in rows), default=None)
-        return _reports(values for *values, _ in rows)._replace(newest=newest), last_received_at
+        return _reports(rows)._replace(newest=of_nobody[-1]), of_nobody[FIELDS.index("event_time")]
+
+    async def newest(self, patient_id: str) -> datetime | None:
+        async with self._engine.connect() as connection:
+            at: datetime | None = await (await _driver(connection)).fetchval(_NEWEST, patient_id)
+            return at
 
     async def walk(
-        self, patient_id: str, medication_names: Collection[str], late: timedelta | None = None
+        self, patient_id: str, medication_names: Collection[str], *, arrived: bool = False
     ) -> AsyncGenerator[Reports, None]:
         async with self._engine.connect() as connection:
             driver = await _driver(connection)
@@ -341,42 +341,38 @@ class PostgresBackend:
                 # Without a name: behind PgBouncer another client may have given the same one to
                 # a statement of the same session.
                 walk = await driver.prepare(_WALK, name="")
-                cursor = await walk.cursor(patient_id, [*medication_names], late)
+                cursor = await walk.cursor(patient_id, [*medication_names], arrived)
                 while rows := await cursor.fetch(EVENTS_A_PART):
                     yield _reports(rows)
 
-    async def walk_all(self) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+    async def walk_all(self) -> AsyncGenerator[Reports, None]:
         async with self._engine.connect() as connection:
             driver = await _driver(connection)
             async with driver.transaction(isolation="repeatable_read", readonly=True):
                 walk = await driver.prepare(_WALK_ALL, name="")
                 cursor = await walk.cursor()
                 while rows := await cursor.fetch(EVENTS_A_PART, timeout=_WALK_ALL_SECONDS):
-                    yield _reports(rows).events
+                    yield _reports(rows)
 
     async def close(self) -> None:
         """Nothing is held: each call has given its connection back."""
 
 
 def _reports(rows: Iterable[Iterable[Any]]) -> Reports:
-    """Make reports of rows of events, behind each of which stands when it arrived if it was late.
+    """Make reports of rows in which actions are numbers still.
 
     Raises:
-        UnreadableEvents: one of them is none.
+        UnreadableEvents: one of them is no event.
 
     """
-    events: list[MedicationEvent] = []
-    late: dict[MedicationEvent, datetime] = {}
-    for patient_id, medication_name, action, *others, received_at in rows:
-        if action not in _ACTIONS or medication_name is None or patient_id is None:
-            raise UnreadableEvents
-        *rest, record_id, version, superseded_by = others
-        values = (patient_id, medication_name, _ACTIONS[action], *rest)
-        event = one_of_many(values, (record_id, version, superseded_by))
-        events.append(event)
-        if received_at is not None:
-            late[event] = received_at
-    return Reports(events, late)
+    return reports_of(map(_readable, rows))
+
+
+def _readable(row: Iterable[Any]) -> Iterable[Any]:
+    patient_id, medication_name, action, *others = row
+    if action not in _ACTIONS or medication_name is None or patient_id is None:
+        raise UnreadableEvents
+    return patient_id, medication_name, _ACTIONS[action], *others
 
 
 def _unless_too_many(events: list[MedicationEvent]) -> Events:

@@ -14,7 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import chain, islice, starmap
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
@@ -42,8 +42,10 @@ from consumer_app.storage.backend import (
     RunNumbers,
     Stored,
     VersionRows,
-    one_of_many,
+    arrival,
+    newest,
     recorded_event,
+    reports_of,
     row,
     version_rows,
 )
@@ -140,23 +142,32 @@ _READ = f"""
     FROM reached WHERE so_far <= {EVENTS_A_TRIP}
 """  # noqa: S608 - words of ours alone
 _OF_MEDICATIONS = "AND medication_name IN (SELECT value FROM json_each(:names))"
-_WALKED = ", ".join(_READ_AS[name] for name in _IN_EVENT)
+_WALKED = ", ".join(f"{_READ_AS[name]} AS {name}" for name in _IN_EVENT)
 _OF_PATIENT = f"WHERE patient = (SELECT number FROM {PATIENTS} WHERE patient_id = :patient)"  # noqa: S608
-_LATE = f"CASE WHEN run = 0 AND received_at - event_time > :late THEN {_RECEIVED_AT} END"
+_ARRIVED, _FIRST_ARRIVED = (f"CASE WHEN :arrived THEN {each} END" for each in arrival(_RECEIVED_AT))
 _OF_BOTH_KINDS = f"""
-    SELECT patient_id, medication_name, {_WALKED}, NULL, NULL, NULL, {_LATE}, patient, {{1}}
+    SELECT
+        patient_id, medication_name, {_WALKED},
+        NULL AS record_id, NULL AS version, NULL AS superseded_by, {_ARRIVED} AS arrived,
+        patient, medication
     FROM {EVENTS} LEFT JOIN {PATIENTS} ON {PATIENTS}.number = patient
     LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
     {{0}}
     UNION ALL
-    SELECT patient_id, medication_name, {_WALKED}, {_OF_RECORD}, {_LATE}, patient, {{1}}
+    SELECT
+        patient_id, medication_name, {_WALKED}, {_OF_RECORD}, {_FIRST_ARRIVED}, patient, medication
     FROM {_JOINED_RECORDS} LEFT JOIN {PATIENTS} ON {PATIENTS}.number = patient
     LEFT JOIN {MEDICATIONS} ON {MEDICATIONS}.number = medication
     {{0}}
 """  # noqa: S608 - ours too
 _WALK = f"{_OF_BOTH_KINDS} ORDER BY patient, medication"
-_WALK_ALL = _WALK.format("", "medication")
-_READ_ARRIVED = f"{_OF_BOTH_KINDS.format(_OF_PATIENT, _RECEIVED_AT)} LIMIT {MOST_EVENTS + 1}"
+_WALK_ALL = _WALK.format("")
+_READ_ARRIVED = f"""
+    SELECT json_group_array(json_array(
+        {", ".join(FIELDS)}, record_id, version, superseded_by, arrived
+    )) FROM ({_OF_BOTH_KINDS.format(_OF_PATIENT)} LIMIT {MOST_EVENTS + 1})
+"""  # noqa: S608 - ours too
+_NEWEST = newest(":patient")
 # Without a name it is in SQLite's folder for temporary files, and gone with the connection.
 _SOMEWHERE = ""
 _FOR_A_COPY = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;"
@@ -164,7 +175,6 @@ _HINTS = get_type_hints(MedicationEvent)
 _OfRecord: Any = (str | None, str | None, str | None)
 _Whole: Any = (*(_HINTS[name] for name in FIELDS), *_OfRecord, datetime | None)
 _Walked: Any = list[tuple[*_Whole, int, int]]
-_Arrived: Any = list[tuple[*_Whole, int, datetime]]
 _Events: Any = list[tuple[*(_HINTS[name] for name in _IN_EVENT)]]  # type: ignore[misc]
 _Patient: Any = list[tuple[str, _Events]] | None
 _Recorded: Any = list[tuple[*(_HINTS[name] for name in FIELDS), str, str, str | None]]  # type: ignore[misc]
@@ -174,6 +184,7 @@ _part_patients = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_patient = msgspec.json.Decoder(_Patient, strict=False).decode
 _part_recorded = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_recorded = msgspec.json.Decoder(_Recorded, strict=False).decode
+_read_arrived = msgspec.json.Decoder(list[tuple[*_Whole]], strict=False).decode
 _read_numbers = msgspec.json.Decoder(dict[str, int]).decode
 
 Arguments = ParamSpec("Arguments")
@@ -217,28 +228,23 @@ class SqliteBackend:
             _add_recorded(events, recorded)
         return Found(events, _time(last))
 
-    async def read_arrived(
-        self, patient_id: str, late: timedelta
-    ) -> tuple[Reports, datetime | None]:
-        values = {"patient": patient_id, "late": _length(late)}
+    async def read_arrived(self, patient_id: str) -> tuple[Reports, datetime | None]:
         with _unreadable_events():
-            last, found = await self._reader.run(_fetch_arrived, values)
-            rows = msgspec.convert(found, _Arrived, strict=False)
+            last, newest_at, found = await self._reader.run(_fetch_arrived, patient_id)
+            rows = _read_arrived(found)
         if len(rows) > MOST_EVENTS:
             raise TooManyEvents
-        newest = max((row[-1] for row in rows), default=None)
-        return _reports(rows)._replace(newest=newest), _time(last)
+        return reports_of(rows)._replace(newest=_time(newest_at)), _time(last)
+
+    async def newest(self, patient_id: str) -> datetime | None:
+        return _time(await self._reader.run(_fetch_newest, patient_id))
 
     async def walk(
-        self, patient_id: str, medication_names: Collection[str], late: timedelta | None = None
+        self, patient_id: str, medication_names: Collection[str], *, arrived: bool = False
     ) -> AsyncGenerator[Reports, None]:
-        values = {
-            "patient": patient_id,
-            "names": _json(medication_names),
-            "late": None if late is None else _length(late),
-        }
+        values = {"patient": patient_id, "names": _json(medication_names), "arrived": arrived}
         chosen = f"{_OF_PATIENT} {_OF_MEDICATIONS}" if medication_names else _OF_PATIENT
-        statement = _WALK.format(chosen, "medication")
+        statement = _WALK.format(chosen)
         cursor = await self._reader.run(_begin, statement, values)
         try:
             with _unreadable_events():
@@ -249,16 +255,16 @@ class SqliteBackend:
             if self._reader.is_open:
                 await self._reader.run(_end, cursor)
 
-    async def walk_all(self) -> AsyncGenerator[Sequence[MedicationEvent], None]:
+    async def walk_all(self) -> AsyncGenerator[Reports, None]:
         # While a read lasts, the log grows: so a copy is read, which is made in one step.
         with (
             _room_for_the_copy(),
             closing(await self._reader.run(_copied)) as copy,
             _unreadable_events(),
         ):
-            cursor = _begin(copy, _WALK_ALL, {"late": None})
+            cursor = _begin(copy, _WALK_ALL, {"arrived": False})
             while rows := _go_on(copy, cursor):
-                yield _walked(rows).events
+                yield _walked(rows)
                 # Here an interrupt gets through.
                 await asyncio.sleep(0)
 
@@ -297,10 +303,6 @@ def _json(texts: Iterable[str]) -> str:
     return msgspec.json.encode([*dict.fromkeys(texts)]).decode()
 
 
-def _length(time: timedelta) -> int:
-    return time // timedelta(microseconds=1)
-
-
 def _time(found: int | None) -> datetime | None:
     return None if found is None else time_of(found)
 
@@ -321,19 +323,8 @@ def _events_of(patient_id: str, part: msgspec.Raw) -> Events:
 
 
 def _walked(rows: Sequence[tuple[Any, ...]]) -> Reports:
-    return _reports(msgspec.convert(rows, _Walked, strict=False))
-
-
-def _reports(rows: Iterable[Sequence[Any]]) -> Reports:
-    """Make reports of rows of the columns that are told of events of both kinds."""
-    events: list[MedicationEvent] = []
-    late: dict[MedicationEvent, datetime] = {}
-    for *fields, record_id, version, superseded_by, received_at, _, _ in rows:
-        event = one_of_many(fields, (record_id, version, superseded_by))
-        events.append(event)
-        if received_at is not None:
-            late[event] = received_at
-    return Reports(events, late)
+    # Behind what is told stands the order in which they come.
+    return reports_of(row[:-2] for row in msgspec.convert(rows, _Walked, strict=False))
 
 
 def _add_recorded(events: dict[str, Events], found: str) -> None:
@@ -501,11 +492,20 @@ def _fetch(
 
 
 def _fetch_arrived(
-    connection: sqlite3.Connection, values: Mapping[str, object]
-) -> tuple[int | None, list[tuple[Any, ...]]]:
-    # First when anything was last stored: it then holds for what is read behind it.
+    connection: sqlite3.Connection, patient_id: str
+) -> tuple[int | None, int | None, str]:
+    # First how fresh it is: that then holds for what is read behind it.
     [[last]] = connection.execute(LAST_RECEIVED)
-    return last, connection.execute(_READ_ARRIVED, values).fetchall()
+    newest_at = _fetch_newest(connection, patient_id)
+    values = {"patient": patient_id, "arrived": True}
+    [[found]] = connection.execute(_READ_ARRIVED, values)
+    return last, newest_at, found
+
+
+def _fetch_newest(connection: sqlite3.Connection, patient_id: str) -> int | None:
+    at: int | None
+    [[at]] = connection.execute(_NEWEST, {"patient": patient_id})
+    return at
 
 
 def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:

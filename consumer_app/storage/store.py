@@ -12,9 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from operator import attrgetter
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar
 from uuid import uuid4
 
@@ -325,54 +323,42 @@ class EventStore:
         return reading
 
     async def read_arrived(
-        self, patient_id: str, medication_names: Collection[str] = (), *, late: timedelta
+        self, patient_id: str, medication_names: Collection[str] = ()
     ) -> tuple[Reports, datetime | None]:
-        """Read likewise, and how the events arrived; all as it was at one time.
+        """Read likewise, and when the events arrived; all as it was at one time.
 
-        ``late`` is how long after they happened others arrived. Of all medications it is told when
-        the newest report arrived. Takes longer than ``read``.
+        When the newest report arrived is told of all medications.
 
         Raises:
             TooManyEvents, UnreadableEvents: as ``read``.
 
         """
         async with self._opened():
-            reports, last_received_at = await self._backend.read_arrived(patient_id, late)
+            reports, last_received_at = await self._backend.read_arrived(patient_id)
         if medication_names:
             events = [each for each in reports.events if each.medication_name in medication_names]
             reports = reports._replace(events=events)
         return reports, last_received_at
 
     async def medications(
-        self, patient_id: str, medication_names: Collection[str] = (), late: timedelta | None = None
+        self, patient_id: str, medication_names: Collection[str] = (), *, arrived: bool = False
     ) -> AsyncGenerator[Reports, None]:
         """Yield a patient's events, however many they are: those of one medication at a time.
 
-        They come in no set order of the medications, all as they were at one time. Which arrived
-        ``late`` is told where that is asked, as in ``read_arrived``.
+        They come in no set order of the medications, all as they were at one time. When they
+        ``arrived`` is told where that is asked.
 
         Raises:
             UnreadableEvents: one of them can't be read.
 
         """
-        events: list[MedicationEvent] = []
-        arrived: dict[MedicationEvent, datetime] = {}
         async with (
             self._opened(),
-            aclosing(self._backend.walk(patient_id, medication_names, late)) as parts,
+            aclosing(self._backend.walk(patient_id, medication_names, arrived=arrived)) as parts,
+            aclosing(by_medication(parts)) as medications,
         ):
-            async for part in parts:
-                for name, more in groupby(part.events, key=attrgetter("medication_name")):
-                    if events and events[0].medication_name != name:
-                        yield Reports(events, arrived)
-                        events, arrived = [], {}
-                    known = len(events)
-                    events += more
-                    if part.late:
-                        found = (each for each in events[known:] if each in part.late)
-                        arrived |= {each: part.late[each] for each in found}
-        if events:
-            yield Reports(events, arrived)
+            async for reports in medications:
+                yield reports
 
     async def all_medications(self) -> AsyncGenerator[list[MedicationEvent], None]:
         """Yield all patients' events: those of one medication of a patient at a time.
@@ -389,8 +375,8 @@ class EventStore:
             aclosing(self._backend.walk_all()) as parts,
             aclosing(by_medication(parts)) as medications,
         ):
-            async for events in medications:
-                yield events
+            async for reports in medications:
+                yield reports.events
 
     async def count_all(self) -> int:
         """Count all patients' events."""
@@ -401,14 +387,8 @@ class EventStore:
 
     async def newest(self, patient_id: str) -> datetime | None:
         """Say when the newest report about a patient arrived; None where nothing is stored."""
-        times = (
-            select(func.max(table.c.received_at).label("at")).where(_is_patient(table, patient_id))
-            for table in _TABLES
-        )
-        both = union_all(*times).subquery()
-        (row,) = await self._read(select(func.max(both.c.at).label("at")))
-        at: datetime | None = row["at"]
-        return at
+        async with self._opened():
+            return await self._backend.newest(patient_id)
 
     async def has_more_than(
         self, most: int, patient_id: str, medication_names: Collection[str] = ()

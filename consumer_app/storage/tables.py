@@ -272,6 +272,17 @@ class RunSource(SQLModel, table=True):
 RUN_SOURCES = SQLModel.metadata.tables["run_source"]
 
 
+class RunsKept(SQLModel, table=True):
+    """When the last arrived that was stored before runs were kept: no row where none was."""
+
+    __tablename__ = "runs_kept"
+
+    since: datetime = Field(primary_key=True, sa_type=UtcTime)
+
+
+RUNS_KEPT = SQLModel.metadata.tables["runs_kept"]
+
+
 class Consumer(SQLModel, table=True):
     """Consumers, each with a row of its own that every commit of its events changes.
 

@@ -27,7 +27,7 @@ from consumer_app.queries.reader import LAST_RECEIVED
 from consumer_app.queries.routes import periods_router
 from consumer_app.queries.statement_search import StatementsQuery
 from consumer_app.recorded import RecordedEvent
-from consumer_app.rules.doubts import LATE, USUAL_QUIET
+from consumer_app.rules.doubts import USUAL_QUIET
 from consumer_app.storage import postgres, sqlite
 from consumer_app.storage.backend import EVENTS_A_TRIP, MOST_EVENTS, Found, Reports
 from consumer_app.storage.database import open_database
@@ -167,14 +167,14 @@ async def test_many_events_are_doubted_as_few_are(url: str, explain: bool) -> No
     async with consumer_with(url, all_events) as consumer:
         answer = await consumer.ask(**query)
 
-        stored, late = list[MedicationEvent](), dict[MedicationEvent, datetime]()
-        async for medication in consumer.store.medications("many", late=LATE):
+        stored, arrivals = list[MedicationEvent](), dict[MedicationEvent, datetime]()
+        async for medication in consumer.store.medications("many", arrived=True):
             stored += medication.events
-            late |= medication.late
+            arrivals |= medication.arrivals
         newest = await consumer.store.newest("many")
-    assert late.keys() == {*stored} == {*all_events}
+    assert arrivals.keys() == {*stored} == {*all_events}
     layout = layout_of(PeriodsQuery.model_validate(query), AS_OF)
-    assert answer.content == b"".join(layout.answer(Reports(stored, late, newest)))
+    assert answer.content == b"".join(layout.answer(Reports(stored, arrivals, newest)))
     kinds = {doubt["kind"] for each in answer.json()["periods"] for doubt in each["doubts"]}
     assert kinds == {"reported_late", "nothing_reported", "other_order_stopped"}
 

@@ -18,7 +18,6 @@ import sqlalchemy
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from consumer_app.rules.doubts import LATE
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import PAGE_ORDER, EventStore, HistoryKey, HistorySize
 from contracts import RecordVersion
@@ -173,7 +172,7 @@ async def walk(store: EventStore, *medications: str) -> None:
 
 OF_BOTH_KINDS: list[Callable[[EventStore], Awaitable[object]]] = [
     lambda store: store.read(PATIENT),
-    lambda store: store.read_arrived(PATIENT, late=LATE),
+    lambda store: store.read_arrived(PATIENT),
     lambda store: store.newest(PATIENT),
     lambda store: store.read_page(PATIENT, 10),
     lambda store: store.events_of(PATIENT),

@@ -25,6 +25,7 @@ from sqlalchemy import func, select
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore
 from consumer_app.storage.tables import EVENTS
+from contracts import Action, MedicationEvent
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, SqliteFile, connect
 
@@ -128,6 +129,21 @@ async def events_of(url: str, patients: Collection[str]) -> list[tuple[Event, st
         for page in pages
         for each in page.events
     ]
+
+
+@pytest.mark.parametrize("make", [in_sqlite, in_postgresql])
+async def test_of_what_1_0_0_has_stored_nobody_says_that_it_was_late_only_of_what_comes_then(
+    make: Callable[[pytest.FixtureRequest, Path], str],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    url = await asyncio.to_thread(make, request, tmp_path)
+    late = MedicationEvent("3", "Heparin", Action.START, datetime(2021, 1, 5, tzinfo=UTC))
+    async with EventStore.at(url, Terms(backed_up_before="2.0.0")) as store:
+        await store.add([late])
+        reports, _ = await store.read_arrived("3")
+    assert len(reports.events) > 1
+    assert reports.arrivals.keys() == {late}
 
 
 def written(time: datetime) -> str:

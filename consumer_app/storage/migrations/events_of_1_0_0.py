@@ -138,6 +138,12 @@ _LAST_OF_SPAN = sa.text("""
 """)
 
 
+# It did not say of an event whether a file had brought it.
+_KEEP_RUNS_FROM_NOW_ON = """
+    INSERT INTO runs_kept (since) SELECT max(received_at) FROM event HAVING count(*) > 0
+"""
+
+
 def count_events(connection: sa.Connection, table: str) -> int:
     """Count the events of a table, that of 1.0.0 or today's."""
     count: int = connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608
@@ -178,6 +184,7 @@ def copy_events(connection: sa.Connection, source: str, total: int, progress: Pr
     found = count_events(connection, "event")
     if found != expected:
         raise OSError(f"of {expected} events that were copied {found} are there")
+    connection.execute(sa.text(_KEEP_RUNS_FROM_NOW_ON))
 
 
 def progress_in_the_log() -> Progress:

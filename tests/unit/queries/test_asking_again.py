@@ -19,7 +19,7 @@ from consumer_app.queries.reader import LAST_RECEIVED
 from consumer_app.queries.routes import periods_router
 from consumer_app.storage.errors import DatabaseUnavailable
 from consumer_app.storage.store import EventStore
-from contracts import Action, MedicationEvent
+from contracts import Action, MedicationEvent, RecordVersion
 from runtime.http.etags import EntityTag
 from runtime.http.problems import answer_problems
 from tests.callers import let_in
@@ -146,14 +146,24 @@ async def test_so_is_a_doubt_that_comes_with_time_alone(
     before = await consumer.get("/periods", asked)
     assert (await consumer.get("/periods", asked, before.headers["etag"])).status_code == 304
 
-    class TwoDaysLater(datetime):
+    class NineDaysLater(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + timedelta(days=2)
+            return datetime.now(tz) + timedelta(days=9)
 
-    monkeypatch.setattr(reader, "datetime", TwoDaysLater)
+    monkeypatch.setattr(reader, "datetime", NineDaysLater)
     after = await consumer.get("/periods", asked, before.headers["etag"])
     assert (after.status_code, "nothing_reported" in after.text) == (200, True)
+
+
+async def test_so_is_that_what_was_told_is_taken_back(consumer: Consumer) -> None:
+    asked = {"patient_id": "2", "doubts": "true"}
+    await consumer.store.add([RecordVersion("r", "1", [start(medication="Insulin")])])
+    before = await consumer.get("/periods", asked)
+    await consumer.store.add([RecordVersion("r", "2", [])])
+    after = await consumer.get("/periods", asked, before.headers["etag"])
+    assert (after.status_code, "Insulin" in after.text) == (200, False)
+    assert after.json()["last_received_at"] > before.json()["last_received_at"]
 
 
 async def test_that_nothing_has_changed_is_recorded_as_a_read(consumer: Consumer) -> None:

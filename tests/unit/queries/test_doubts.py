@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient
 
 from consumer_app.queries.apart import AnswersApart
 from consumer_app.queries.routes import periods_router
+from consumer_app.storage import store as storing
 from consumer_app.storage.errors import DatabaseUnavailable
 from consumer_app.storage.store import EventStore
 from contracts import MedicationEvent, RecordVersion, Report, explain_event
@@ -196,8 +197,25 @@ async def test_what_is_reported_now_of_long_ago_is_late_and_not_followed_by_sile
 async def test_a_version_that_does_not_count_gives_rise_to_no_doubt(consumer: Consumer) -> None:
     old, new = before(days=6), before(minutes=10)
     await consumer.store.add([RecordVersion("r", "1", [event("start", old)])])
-    assert kinds(await consumer.ask()) == [["nothing_reported", "reported_late"]]
+    assert kinds(await consumer.ask()) == [["reported_late"]]
     await consumer.store.add([RecordVersion("r", "2", [event("start", new)])])
+    assert kinds(await consumer.ask()) == [[]]
+
+
+async def test_what_was_reported_in_time_is_not_late_once_a_version_repeats_it(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = event("start", before(hours=5)), event("stop", before(minutes=5))
+
+    class FiveHoursAgo(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) - timedelta(hours=5)
+
+    with monkeypatch.context() as then:
+        then.setattr(storing, "datetime", FiveHoursAgo)
+        await consumer.store.add([RecordVersion("r", "1", [begun])])
+    await consumer.store.add([RecordVersion("r", "2", [begun, ended])])
     assert kinds(await consumer.ask()) == [[]]
 
 

@@ -22,7 +22,7 @@ def doubted(text: str, now: float, merge_gap: timedelta | None = None) -> list[l
 
 def written(doubt: Doubt) -> str:
     order = "" if doubt.order_id is None else f" {doubt.order_id}"
-    count = "" if doubt.count == 1 else f" x{doubt.count}"
+    count = "" if doubt.of_kind == 1 else f" x{doubt.of_kind}"
     return f"{doubt.kind}{order} {(doubt.time - hour(0)) / hours(1):g}{count}"
 
 
@@ -126,7 +126,7 @@ def test_what_was_reported_more_than_an_hour_late_is_told_with_when_it_arrived()
 
 
 def test_of_a_start_and_an_end_that_were_late_the_end_is_told() -> None:
-    told = Doubt(DoubtKind.REPORTED_LATE, None, hour(9), hour(12), count=2)
+    told = Doubt(DoubtKind.REPORTED_LATE, None, hour(9), hour(12), of_kind=2)
     assert doubted_of_arrivals("start 0, stop 9", 12, 12, 12) == [[told]]
 
 
@@ -185,7 +185,7 @@ def test_each_doubt_stands_at_a_period_that_gives_rise_to_it(
                 assert doubt.time <= at
                 assert period.holds_at(at)
     assert silent(found, at) == sum(
-        doubt.count for each in told for doubt in each if doubt.kind is DoubtKind.NOTHING_REPORTED
+        doubt.of_kind for each in told for doubt in each if doubt.kind is DoubtKind.NOTHING_REPORTED
     )
 
 

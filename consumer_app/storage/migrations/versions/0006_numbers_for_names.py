@@ -144,6 +144,10 @@ def _create_tables(partitions: int) -> None:
         sa.Column("late_events", sa.Integer(), nullable=False, server_default="0"),
     )
     op.create_table(
+        "runs_kept",
+        sa.Column("since", _TIME, primary_key=True, autoincrement=False),
+    )
+    op.create_table(
         "consumer",
         sa.Column("id", _TEXT, primary_key=True),
         sa.Column("last_received_at", _TIME, nullable=False),
