@@ -96,8 +96,10 @@ _NEWEST = f"""
     SELECT max(received_at) FROM (
         SELECT max(received_at) AS received_at FROM {EVENTS} WHERE patient = {{0}}
         UNION ALL
-        SELECT max(received_at) FROM {RECORD_VERSIONS}
-        WHERE record IN (SELECT record FROM {RECORD_EVENTS} WHERE patient = {{0}})
+        SELECT max((
+            SELECT max(received_at) FROM {RECORD_VERSIONS} AS told
+            WHERE told.record = {RECORD_EVENTS}.record
+        )) FROM {RECORD_EVENTS} WHERE patient = {{0}}
     ) AS reported
 """  # noqa: S608 - ours too
 

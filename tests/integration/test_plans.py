@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from consumer_app.storage import sqlite
 from consumer_app.storage.store import EventStore
+from contracts import MedicationEvent, RecordVersion
 from local.postgres import PrivatePostgres
 from tests.databases import PostgresDatabase, SqliteFile, connect
 from tests.runs import event
@@ -17,6 +18,7 @@ from tests.services import PATIENCE_SECONDS
 # PostgreSQL makes a plan for the values of a statement five times, and may then keep one for all.
 UNTIL_A_PLAN_IS_KEPT = 10
 EVENT = event("p", 0)
+TABLES = ("event", "record_event", "record_version")
 PATIENTS = [f"patient {number}" for number in range(200)]
 
 
@@ -25,37 +27,44 @@ def url(postgres: PrivatePostgres) -> str:
     return PostgresDatabase(postgres).url
 
 
-READINGS: dict[str, Callable[[EventStore, str], Awaitable[object]]] = {
-    "read": lambda store, patient: store.read(patient),
-    "read_arrived": lambda store, patient: store.read_arrived(patient),
-}
+async def read(store: EventStore, patient: str) -> list[MedicationEvent]:
+    return (await store.read(patient)).events
 
 
-@pytest.mark.parametrize("read", READINGS.values(), ids=READINGS)
+async def read_arrived(store: EventStore, patient: str) -> list[MedicationEvent]:
+    reports, _ = await store.read_arrived(patient)
+    return reports.events
+
+
+@pytest.mark.parametrize("read", [read, read_arrived])
 async def test_no_plan_is_kept_from_when_the_database_was_empty(
-    url: str, read: Callable[[EventStore, str], Awaitable[object]]
+    url: str, read: Callable[[EventStore, str], Awaitable[list[MedicationEvent]]]
 ) -> None:
     async with EventStore.at(url) as store:
         await store.prepare()
         # Else it analyzes what comes in, at some time, and plans anew.
         watching = await connect(url)
-        await watching.execute("ALTER TABLE event SET (autovacuum_enabled = off)")
-        await watching.execute("ALTER TABLE patient SET (autovacuum_enabled = off)")
+        for table in ("patient", *TABLES):
+            await watching.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         for _ in range(UNTIL_A_PLAN_IS_KEPT):
             await read(store, "nobody")
 
         for number in range(100):
             more = [replace(EVENT, patient_id=each, event_id=str(number)) for each in PATIENTS]
-            await store.add(more)
-        await read(store, PATIENTS[0])
+            of_records = [
+                RecordVersion(f"{each.patient_id}/{number}", "1", [each]) for each in more
+            ]
+            await store.add([*more, *of_records])
+        assert len(await read(store, PATIENTS[0])) == 200
 
     # A session tells what it has done at its end.
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await watching.fetchval(others) > 1:
             pass
-    read_in_full = "SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'event'"
-    assert await watching.fetchval(read_in_full) == 0
+    read_in_full = "SELECT relname, seq_tup_read FROM pg_stat_user_tables"
+    found = dict(await watching.fetch(read_in_full))
+    assert {table: found[table] for table in TABLES} == dict.fromkeys(TABLES, 0)
     await watching.close()
 
 
