@@ -21,7 +21,7 @@ from consumer_app.queries.statement_search import StatementsQuery
 from consumer_app.queries.statements import Statements
 from consumer_app.recorded import FullEvent
 from consumer_app.rules.doubts import doubts
-from consumer_app.rules.periods import Reason, medication_periods
+from consumer_app.rules.periods import MedicationPeriods, Reason, medication_periods
 from consumer_app.storage.backend import Reports
 from contracts import MedicationEvent
 
@@ -75,29 +75,38 @@ class _Doubtful(_Json):
         super().__init__(query)
         self._as_of = as_of
         self._reasons: Counter[Reason] = Counter()
-        """Of the events without effect in all lists so far."""
+        """Of the events without effect in all lists that were gathered so far."""
 
     def answer(self, reports: Reports) -> Iterator[bytes]:
-        return self._whole(reports.newest, answers.written(self.lists(reports)))
+        found = medication_periods(reports.events, self._query.merge_gap)
+        lists = answers.written(self._lists_of(found, reports))
+        return self._whole(reports.newest, lists, _reasons(found))
 
     def lists(self, reports: Reports) -> Lists:
         found = medication_periods(reports.events, self._query.merge_gap)
-        self._reasons.update(anomaly.reason for anomaly in found.anomalies)
+        self._reasons += _reasons(found)
+        return self._lists_of(found, reports)
+
+    def answer_gathered(self, gathered: Gathered) -> Iterator[bytes]:
+        return self._whole(gathered.newest, self._lists(gathered), self._reasons)
+
+    def _lists_of(self, found: MedicationPeriods, reports: Reports) -> Lists:
         of_each = doubts(found, *self._as_of, reports.arrivals)
         told = zip(found.periods, of_each, strict=True)
         chosen = [(period, each) for period, each in told if self._query.chooses(period)]
         periods, doubtful = (period for period, _ in chosen), (each for _, each in chosen)
         return answers.lists_of(found, periods, doubtful, explain=self._query.explain)
 
-    def answer_gathered(self, gathered: Gathered) -> Iterator[bytes]:
-        return self._whole(gathered.newest, self._lists(gathered))
-
-    def _whole(self, newest: datetime | None, lists: WrittenLists) -> Iterator[bytes]:
+    def _whole(
+        self, newest: datetime | None, lists: WrittenLists, reasons: Counter[Reason]
+    ) -> Iterator[bytes]:
         facts = {"patient_id": self._query.patient_id, "last_received_at": newest}
-        # Read once all else is written, and so behind the last of them.
-        without_effect = answers.without_effect(self._reasons)
-        counted = answers.written([("without_effect", without_effect)])
+        counted = answers.written([("without_effect", answers.without_effect(reasons))])
         return answers.write_lists(facts, chain(lists, counted))
+
+
+def _reasons(found: MedicationPeriods) -> Counter[Reason]:
+    return Counter(anomaly.reason for anomaly in found.anomalies)
 
 
 class _Csv:

@@ -164,7 +164,9 @@ async def test_many_events_are_doubted_as_few_are(url: str, explain: bool) -> No
         for action, time in ((Action.START, FIRST), (Action.STOP, ended))
     ]
     all_events = [*events("many", MANY), *of_another_order]
+    of_a_run = MedicationEvent("many", "Medication of a run", Action.START, FIRST)
     async with consumer_with(url, all_events) as consumer:
+        await consumer.store.add([of_a_run], "monday")
         answer = await consumer.ask(**query)
 
         stored, arrivals = list[MedicationEvent](), dict[MedicationEvent, datetime]()
@@ -172,7 +174,7 @@ async def test_many_events_are_doubted_as_few_are(url: str, explain: bool) -> No
             stored += medication.events
             arrivals |= medication.arrivals
         newest = await consumer.store.newest("many")
-    assert arrivals.keys() == {*stored} == {*all_events}
+    assert arrivals.keys() == {*stored} - {of_a_run} == {*all_events}
     layout = layout_of(PeriodsQuery.model_validate(query), AS_OF)
     assert answer.content == b"".join(layout.answer(Reports(stored, arrivals, newest)))
     kinds = {doubt["kind"] for each in answer.json()["periods"] for doubt in each["doubts"]}
