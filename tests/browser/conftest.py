@@ -73,12 +73,13 @@ class Services:
         self._consumer.stop()
         self._publisher.stop()
 
-    def publish(self, events: list[dict[str, str]]) -> None:
+    def publish(self, events: list[dict[str, str]], **run: str) -> None:
         for at in range(0, len(events), 5_000):
             part = "\n".join(map(json.dumps, events[at : at + 5_000]))
             lines = {"Content-Type": "application/x-ndjson"}
             url = f"{self.publisher}/events"
-            httpx.post(url, content=part, headers=lines, timeout=60).raise_for_status()
+            answer = httpx.post(url, params=run, content=part, headers=lines, timeout=60)
+            answer.raise_for_status()
 
     def periods(self, patient: str, **asked: str) -> dict[str, Any]:
         parameters = {"patient_id": patient, **asked}

@@ -102,9 +102,14 @@ def test_doses_that_can_not_be_told_apart_are_counted(visit: Visit) -> None:
     expect(page.locator("text.doses")).to_have_text("\u00d79")
 
 
-def test_a_period_of_which_nothing_was_heard_for_long_has_a_doubt(visit: Visit) -> None:
-    page = visit.show_patient("2")
-    chip = page.locator("#on-list .chip", has_text="nothing reported for")
+def test_a_period_of_which_nothing_was_heard_for_long_has_a_doubt(
+    visit: Visit, services: Services
+) -> None:
+    patient = f"quiet-{uuid4()}"
+    services.publish(patients.fresh(patient), run="of a file")
+    services.wait_for(patient, 2)
+    page = visit.show_patient(patient)
+    chip = page.locator("#on-list .chip", has_text="nothing reported for").first
     chip.click()
     expect(chip).to_contain_text("It may have ended meanwhile.")
 
