@@ -5,7 +5,7 @@ A person's identifier stands in the map alone.
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 from hashlib import sha256
 from itertools import count
 from typing import TextIO
@@ -47,6 +47,7 @@ _DIGITS = 12
 # From stop_reason to visit_detail_id.
 _UNKNOWN = ("",) * 10
 _MOMENT = timedelta(microseconds=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class DrugExposures:
@@ -75,8 +76,8 @@ class DrugExposures:
         self._write(self._exposure(person_id, drug, period) for period in periods)
 
     def _exposure(self, person_id: int, drug: str, period: Period) -> Sequence[object]:
-        start = period.start.astimezone(self._zone)
-        end = None if period.end is None else period.end.astimezone(self._zone)
+        start = self._local(period.start)
+        end = None if period.end is None else self._local(period.end)
         return (
             next(self._ids),
             person_id,
@@ -96,9 +97,20 @@ class DrugExposures:
 
     def _last_day(self, period: Period) -> date:
         """Name the last day of which any is in the period: the model's end is inclusive."""
-        last = self._cut_off if period.end is None else period.end - _MOMENT
-        # Of a dose, and of what starts behind the cut-off, it is the first, too.
-        return max(period.start, last).astimezone(self._zone).date()
+        last = period.start
+        if period.end is None:
+            last = max(period.start, self._cut_off)
+        elif period.end > period.start:
+            last = period.end - _MOMENT
+        return self._local(last).date()
+
+    def _local(self, time: datetime) -> datetime:
+        """Tell a time by the zone's clock; where the calendar ends before it, by its end."""
+        try:
+            return time.astimezone(self._zone)
+        except OverflowError:
+            end = _LAST if time.year == MAXYEAR else _FIRST
+            return end.replace(tzinfo=self._zone)
 
     def _person_id(self, patient_id: str) -> int:
         if self._person is None or self._person[0] != patient_id:

@@ -21,7 +21,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from typer.testing import CliRunner
 
+from consumer_app.__main__ import cli
+from consumer_app.exports.periods import ROWS
 from consumer_app.storage.schema import Terms
 from consumer_app.storage.store import EventStore
 from consumer_app.storage.tables import EVENTS
@@ -106,6 +109,32 @@ def test_what_1_0_0_has_stored_is_there_once_as_it_is_read_today_with_its_first_
 
     assert len(found) == sum(map(len, expected.values()))
     assert {at: {event for event, arrived in found if arrived == at} for at in expected} == expected
+
+
+@pytest.mark.parametrize("make", [in_sqlite, in_postgresql])
+@pytest.mark.parametrize("zone", ["America/New_York", "UTC", "Asia/Tokyo"])
+def test_what_1_0_0_has_stored_is_exported_in_each_format_and_in_the_time_of_any_zone(
+    make: Callable[[pytest.FixtureRequest, Path], str],
+    zone: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", make(request, tmp_path))
+    monkeypatch.setenv("DATABASE_BACKED_UP_BEFORE", "2.0.0")
+    monkeypatch.setenv("CONSUMER_TIME_ZONE", zone)
+    monkeypatch.setenv("AUDIT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/audit.db")
+    commands = [("omop", "exposures"), *(("periods", f"periods{ending}") for ending in ROWS)]
+
+    for command, name in commands:
+        done = CliRunner().invoke(cli, ["export", command, str(tmp_path / name)])
+        assert done.exit_code == 0, done.output
+
+    exposures = (tmp_path / "exposures" / "drug_exposure.csv").read_text()
+    rows = (tmp_path / "periods.csv").read_text()
+    assert "0001-01-01T00:00:00Z,1800-02-28T12:00:00.000001Z" in rows
+    assert ",0001-01-01 " in exposures
+    assert exposures.count("\n") == rows.count("\n")
 
 
 async def events_of(url: str, patients: Collection[str]) -> list[tuple[Event, str]]:

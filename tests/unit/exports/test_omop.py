@@ -9,10 +9,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from consumer_app.exports.omop import FILES, DrugExposures
 from consumer_app.rules.periods import Period
 from publisher_app.formats.profiles import read_profile
+from tests.records import event
 from tests.unit.exports.test_periods import periods
 from tests.unit.publisher.test_profiles import read
 
@@ -104,6 +106,36 @@ def test_days_and_times_are_those_of_the_zone() -> None:
     assert found["drug_exposure_start_date"] == "2021-01-02"
     assert found["drug_exposure_end_datetime"] == "2021-06-02 00:00:00"
     assert found["drug_exposure_end_date"] == "2021-06-01"
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "last"),
+    [
+        ("America/New_York", "0001-01-01 00:00:00", "9999-12-31 18:59:59.999999"),
+        ("UTC", "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"),
+        ("Asia/Tokyo", "0001-01-01 09:18:59", "9999-12-31 23:59:59.999999"),
+    ],
+)
+def test_what_the_calendar_of_the_zone_does_not_reach_is_at_its_end(
+    zone: str, first: str, last: str
+) -> None:
+    # Today no such time is taken any more; version 1.0.0 took them.
+    year_1, year_9999 = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    start = replace(event("start"), event_time=year_1)
+    stop = replace(event("stop"), event_time=year_9999)
+    dose = Period(start, replace(stop, event_time=year_1))
+    to_come = Period(replace(start, event_time=year_9999), None)
+
+    exposures, _, _ = exported(("2", [Period(start, stop), dose, to_come]), zone=ZoneInfo(zone))
+
+    columns = ("drug_exposure_start_datetime", "drug_exposure_end_datetime")
+    assert [tuple(each[name] for name in columns) for each in exposures] == [
+        (first, last),
+        (first, first),
+        (last, ""),
+    ]
+    last_days = [each["drug_exposure_end_date"] for each in exposures]
+    assert last_days == ["9999-12-31", "0001-01-01", "9999-12-31"]
 
 
 def test_our_own_publisher_reads_the_periods_that_have_an_end_back_as_they_were(
