@@ -2,7 +2,8 @@
 
 Beside the service there are up to two others: one that answers about patients with many events,
 and one in the room for what is larger: an answer about a giant patient, or a trial. Who enters the
-room holds its lock, and leaves with its process.
+room holds its lock, and leaves with its process. An export, which an operator runs beside them,
+takes no more than these two.
 """
 
 from pathlib import Path
@@ -39,6 +40,12 @@ def for_a_giant() -> int | None:
     """Say how many bytes the process may take that answers about a giant; None: any."""
     rest = _beside_the_service()
     return None if rest is None else max(_LEAST_BYTES, rest - (for_many_events() or 0))
+
+
+def for_an_export() -> int | None:
+    """Say how many bytes an export may take, which an operator runs beside all these; None: any."""
+    rest = _beside_the_service()
+    return None if rest is None else max(_LEAST_BYTES, rest)
 
 
 def for_a_trial() -> int:

@@ -9,12 +9,15 @@ import asyncio
 import os
 import resource
 import sys
+import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 _ROOT = Path(__file__).parents[1]
+# By default it is 8 MiB.
+_STACK_BYTES = 1024 * 1024
 
 
 class Child:
@@ -93,7 +96,11 @@ def say(text: bytes) -> None:
 
 
 def limit_memory(most: int) -> None:
-    """Let this process take no more than so many bytes of memory, whoever allowed it more."""
+    """Let this process take no more than so many bytes of memory, whoever allowed it more.
+
+    The stacks of threads that it starts from then on are small: all of them counts as taken.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    threading.stack_size(_STACK_BYTES)

@@ -70,7 +70,7 @@ class DrugExposures:
         self._write_drug([("drug_source_value", "medication_name")])
 
     def write(self, patient_id: str, periods: Sequence[Period]) -> None:
-        """Write a patient's periods of one medication; those of the same patient follow."""
+        """Write some of a patient's periods of one medication; more of the patient may follow."""
         person_id = self._person_id(patient_id)
         drug = self._source_value(periods[0].medication_name)
         self._write(self._exposure(person_id, drug, period) for period in periods)

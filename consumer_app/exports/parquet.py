@@ -1,5 +1,6 @@
 """Rows of periods as Parquet, where pyarrow is installed."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
@@ -13,6 +14,8 @@ _ROWS_OF_A_GROUP = 32_768
 
 def has_pyarrow() -> bool:
     """Say whether Parquet can be written."""
+    # Else it takes a gigabyte of addresses, and a stack for each core: see ``limit_memory``.
+    os.environ |= {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
     try:
         import pyarrow.parquet  # noqa: F401, PLC0415 - not everybody installs it
     except ImportError:

@@ -8,8 +8,13 @@ from consumer_app.rules.periods import Period, medication_periods
 from consumer_app.storage.store import EventStore
 
 Write = Callable[[str, Sequence[Period]], None]
-"""Writes a patient's periods of one medication, by start. Those of the same patient follow."""
+"""Writes a patient's periods of one medication, by start, or some of them.
 
+The next ones may be of the same medication, and are of the same patient where there are more.
+"""
+
+# All of a giant's would be in memory three times: as periods, as rows, and as they are written.
+_PERIODS_AT_ONCE = 5_000
 _EVENTS_BETWEEN = 5_000
 
 
@@ -43,7 +48,8 @@ async def write_all(
                 exported.periods += len(periods)
                 exported.patients += events[0].patient_id != patient_id
                 patient_id = events[0].patient_id
-                write(patient_id, periods)
+                for first in range(0, len(periods), _PERIODS_AT_ONCE):
+                    write(patient_id, periods[first : first + _PERIODS_AT_ONCE])
             read += len(events)
             if read - told >= _EVENTS_BETWEEN:
                 tell(read)

@@ -30,8 +30,6 @@ COMMAND = (sys.executable, "-m", "consumer_app.queries.answering")
 
 # What is read once, from the first event to the last, is of no use in memory.
 _CACHE_BYTES = 2 * 1024 * 1024
-# So much of each thread's stack counts as taken, and by default it is 8 MiB.
-_STACK_BYTES = 1024 * 1024
 
 
 class Lane(StrEnum):
@@ -137,7 +135,6 @@ def main() -> None:
     most = for_a_giant() if lane is Lane.GIANT else for_many_events()
     if most is not None:
         limit_memory(most)
-    threading.stack_size(_STACK_BYTES)
     asyncio.run(_main(lane))
 
 

@@ -15,12 +15,14 @@ from consumer_app.exports.omop import FILES, DrugExposures
 from consumer_app.exports.parquet import has_pyarrow
 from consumer_app.exports.periods import ROWS, Rows
 from consumer_app.exports.walk import Exported, Write, write_all
+from consumer_app.memory import for_an_export
 from consumer_app.settings import ConsumerSettings
 from consumer_app.storage.store import EventStore
 from consumer_app.upkeep import CommandFailed
 from consumer_app.upkeep.guidance import guidance
 from consumer_app.upkeep.target import existing_database_url, with_store
 from consumer_app.upkeep.unfinished import created, created_text, unfinished
+from runtime.child import limit_memory
 from runtime.progress import progress_bar
 from runtime.settings import load_settings
 from runtime.zones import read_zone
@@ -100,6 +102,9 @@ def omop(
 
 def _exported(url: str, write: Write) -> Exported:
     exported = Exported()
+    most = for_an_export()
+    if most is not None:
+        limit_memory(most)
 
     async def export(store: EventStore) -> None:
         with progress_bar(MofNCompleteColumn(), TextColumn("events")) as draw:
@@ -111,7 +116,12 @@ def _exported(url: str, write: Write) -> Exported:
 
             await write_all(store, write, exported, tell)
 
-    with_store(url, export)
+    try:
+        with_store(url, export)
+    except MemoryError:
+        raise CommandFailed(
+            "it takes more memory than there is beside the consumer: give it a container of its own"
+        ) from None
     return exported
 
 

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from sqlalchemy import text
 
+from consumer_app.exports import walk
 from consumer_app.exports.walk import Exported, write_all
 from consumer_app.queries.answers import answer_to
 from consumer_app.queries.parameters import PeriodsQuery
@@ -445,6 +446,63 @@ def test_nothing_is_left_of_an_export_that_is_interrupted(
     assert interrupted.returncode == 130, interrupted.stderr
     assert interrupted.stdout == ""
     assert [*folder.iterdir()] == []
+
+
+OF_MUCH_MEMORY = """
+import sys
+from pathlib import Path
+from consumer_app import memory
+from consumer_app.__main__ import main
+from consumer_app.exports import periods
+
+memory.CGROUP_LIMITS = [Path(sys.argv.pop(1))]
+periods.csv_rows = lambda *_: b" " * 250 * 1024 * 1024
+main()
+"""
+
+
+@pytest.mark.fault("an export takes more memory than there is beside the consumer")
+def test_an_export_ends_before_it_takes_the_consumer_s_memory(
+    environment: dict[str, str], folder: Path, tmp_path: Path
+) -> None:
+    fill(environment["DATABASE_URL"], REPORTS)
+    limit = tmp_path / "memory.max"
+    limit.write_text(f"{512 * 1024 * 1024}\n")
+    done = {}
+    for ending in ("csv", "ndjson", "parquet"):
+        command = (limit, "export", "periods", folder / f"periods.{ending}")
+        done[ending] = subprocess.run(
+            [sys.executable, "-c", OF_MUCH_MEMORY, *command],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert done["csv"].returncode == 2
+    assert done["csv"].stderr == (
+        "it takes more memory than there is beside the consumer: give it a container of its own\n"
+    )
+    # What does not take so much has room.
+    for ending in ("ndjson", "parquet"):
+        assert (done[ending].returncode, done[ending].stderr) == (0, "")
+    assert {file.name for file in folder.iterdir()} == {"periods.ndjson", "periods.parquet"}
+
+
+async def test_of_a_giant_medication_some_periods_are_written_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "_PERIODS_AT_ONCE", 4)
+    written: list[Sequence[Period]] = []
+    exported = Exported()
+    async with EventStore.at(SqliteFile(tmp_path).url) as store:
+        await store.add([event(each, hour) for hour in range(10) for each in ("start", "stop")])
+        await write_all(store, lambda _, periods: written.append(periods), exported, lambda _: None)
+
+    assert [len(each) for each in written] == [4, 4, 2]
+    assert [period.start.hour for each in written for period in each] == [*range(10)]
+    assert (exported.patients, exported.periods) == (1, 10)
 
 
 def test_an_export_is_recorded_and_one_that_only_answers_may_be_asked_for_it(

@@ -23,6 +23,7 @@ import pytest
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
+from consumer_app import memory
 from consumer_app.__main__ import cli
 from consumer_app.exports.periods import ROWS
 from consumer_app.storage.schema import Terms
@@ -120,6 +121,8 @@ def test_what_1_0_0_has_stored_is_exported_in_each_format_and_in_the_time_of_any
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # The command runs in this process.
+    monkeypatch.setattr(memory, "CGROUP_LIMITS", ())
     monkeypatch.setenv("DATABASE_URL", make(request, tmp_path))
     monkeypatch.setenv("DATABASE_BACKED_UP_BEFORE", "2.0.0")
     monkeypatch.setenv("CONSUMER_TIME_ZONE", zone)

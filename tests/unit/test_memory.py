@@ -38,6 +38,17 @@ def test_the_chart_s_limit_is_divided(limit: Path) -> None:
     assert divided == (112 * MIB, 112 * MIB, 112 * MIB)
 
 
+@pytest.mark.parametrize("mebibytes", [128, 512, 1024])
+def test_an_export_takes_no_more_than_what_else_runs_beside_the_service(
+    limit: Path, mebibytes: int
+) -> None:
+    limit.write_text(f"{mebibytes * MIB}\n")
+    many, giant = memory.for_many_events(), memory.for_a_giant()
+    assert many is not None
+    assert giant is not None
+    assert 96 * MIB <= (memory.for_an_export() or 0) <= many + giant
+
+
 def test_what_many_events_can_t_use_is_for_giants(limit: Path) -> None:
     limit.write_text(f"{1024 * MIB}\n")
     assert (memory.for_many_events(), memory.for_a_giant()) == (160 * MIB, 576 * MIB)
@@ -55,6 +66,7 @@ def test_where_nothing_is_limited_only_a_trial_is(limit: Path, told: str | None)
         limit.write_text(told)
     divided = memory.for_many_events(), memory.for_a_giant(), memory.for_a_trial()
     assert divided == (None, None, 256 * MIB)
+    assert memory.for_an_export() is None
 
 
 def test_the_consumer_has_one_room_for_giants_and_trials(monkeypatch: pytest.MonkeyPatch) -> None:

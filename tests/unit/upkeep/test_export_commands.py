@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from consumer_app import memory
 from consumer_app.__main__ import cli, main
 from consumer_app.exports import parquet
 from consumer_app.storage import sqlite
@@ -20,6 +21,12 @@ from consumer_app.upkeep import CommandFailed
 from tests.records import event
 
 DISK_BYTES = 300_000
+
+
+@pytest.fixture(autouse=True)
+def nothing_bounds_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands, which run in the tests' process, bound nothing there."""
+    monkeypatch.setattr(memory, "CGROUP_LIMITS", ())
 
 
 @pytest.fixture
