@@ -1,10 +1,13 @@
 """Time zones by their names, as IANA lists them."""
 
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
+
+# Files beside the zones of IANA: what a machine happens to be set to, and that it is not.
+_NO_ZONES = {"localtime", "Factory"}
 
 
 def read_zone(value: object) -> object:
-    """Read the name of a time zone.
+    """Read the name of a time zone that a browser knows, too.
 
     Raises:
         ValueError: there is no such zone.
@@ -12,7 +15,7 @@ def read_zone(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    try:
-        return ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is no known time zone: write it like Europe/Berlin") from None
+    # Not those with leap seconds, which have names of their own.
+    if value not in available_timezones() - _NO_ZONES:
+        raise ValueError("is no known time zone: write it like Europe/Berlin")
+    return ZoneInfo(value)

@@ -10,6 +10,7 @@ from consumer_app.audit.answers import note_parameters
 from consumer_app.queries.answers import write_answer
 from consumer_app.storage.store import EventStore
 from contracts.described import Described
+from contracts.event import MAX_IDENTIFIER_CHARACTERS
 from contracts.text import read_identifier
 from runtime.http import forms
 from runtime.http.problems import Problems, Unavailable
@@ -23,6 +24,14 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+def _read_beginning(value: object) -> object:
+    """Read an identifier as far as it is written; a space behind it is a part of what comes."""
+    read = read_identifier(value)
+    if isinstance(value, str) and read and value[-1].isspace():
+        return f"{read} "
+    return read
+
+
 class PatientsQuery(BaseModel):
     """What an identifier begins with."""
 
@@ -32,11 +41,11 @@ class PatientsQuery(BaseModel):
         str,
         Field(
             min_length=2,
-            max_length=256,
+            max_length=MAX_IDENTIFIER_CHARACTERS,
             description="How the identifiers begin, as the events write them.",
             examples=["33"],
         ),
-        BeforeValidator(read_identifier),
+        BeforeValidator(_read_beginning),
     ]
     limit: Annotated[int, Field(ge=1, le=100, description="So many at most.", examples=[10])] = 10
 

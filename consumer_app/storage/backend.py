@@ -226,8 +226,12 @@ class Backend(Protocol):
     def walk_all(self) -> AsyncGenerator[Reports, None]:
         """Yield all patients' events in the order of the key, EVENTS_A_PART at a time.
 
-        All are of one time, and nobody who stores waits for it, however long it lasts.
+        All are of one time, and nobody who stores waits for it, however long it lasts. Of one that
+        can't be read the patient's number is told.
         """
+
+    async def about_all(self) -> int:
+        """Say about how many events all patients have; 0 where nobody has counted them yet."""
 
     async def close(self) -> None:
         """Give up what is held open."""

@@ -39,10 +39,15 @@ def shared_session() -> UnusableDatabase:
 class UnreadableEvents(Exception):
     """A patient has an event stored that can't be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, whose: str = "of the patient") -> None:
         super().__init__(
-            "an event that is stored of the patient can't be read: another program has written it"
+            f"an event that is stored {whose} can't be read: another program has written it"
         )
+
+
+def unreadable_of_number(patient: int) -> UnreadableEvents:
+    """Say for an operator whose event it is, which no text of ours may."""
+    return UnreadableEvents(f"of the patient with the number {patient} in the table patient")
 
 
 class TooManyEvents(Exception):

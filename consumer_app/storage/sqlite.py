@@ -1,6 +1,7 @@
 """SQLite, straight through aiosqlite."""
 
 import asyncio
+import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import (
@@ -54,6 +55,7 @@ from consumer_app.storage.errors import (
     TooManyEvents,
     UnreadableEvents,
     may_be_full,
+    unreadable_of_number,
 )
 from consumer_app.storage.tables import (
     CONSUMERS,
@@ -162,6 +164,7 @@ _OF_BOTH_KINDS = f"""
 """  # noqa: S608 - ours too
 _WALK = f"{_OF_BOTH_KINDS} ORDER BY patient, medication"
 _WALK_ALL = _WALK.format("")
+_COUNT_ALL = f"SELECT (SELECT count(*) FROM {EVENTS}) + (SELECT count(*) FROM {RECORD_EVENTS})"  # noqa: S608
 _READ_ARRIVED = f"""
     SELECT json_group_array(json_array(
         {", ".join(FIELDS)}, record_id, version, superseded_by, arrived
@@ -260,13 +263,18 @@ class SqliteBackend:
         with (
             _room_for_the_copy(),
             closing(await self._reader.run(_copied)) as copy,
-            _unreadable_events(),
+            _unreadable_events("of some patient"),
         ):
             cursor = _begin(copy, _WALK_ALL, {"arrived": False})
             while rows := _go_on(copy, cursor):
-                yield _walked(rows)
+                yield _walked_of_all(rows)
                 # Here an interrupt gets through.
                 await asyncio.sleep(0)
+
+    async def about_all(self) -> int:
+        # To count them takes but a part of what the copy takes.
+        [[events]] = await self._reader.run(_fetch, _COUNT_ALL)
+        return int(events)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -274,15 +282,15 @@ class SqliteBackend:
 
 
 @contextmanager
-def _unreadable_events() -> Iterator[None]:
+def _unreadable_events(whose: str = "of the patient") -> Iterator[None]:
     try:
         yield
     except msgspec.ValidationError as error:
-        raise UnreadableEvents from error
+        raise UnreadableEvents(whose) from error
     except sqlite3.OperationalError as error:
         # Of a text that is not UTF-8, and of bytes where there is to be a text.
         if str(error).startswith(("Could not decode", "JSON cannot hold")):
-            raise UnreadableEvents from error
+            raise UnreadableEvents(whose) from error
         raise
 
 
@@ -294,8 +302,8 @@ def _room_for_the_copy() -> Iterator[None]:
         if not may_be_full(error):
             raise
         raise DatabaseUnavailable(
-            "there is no room for a copy of the database in SQLite's folder for temporary files, "
-            f"which SQLITE_TMPDIR names: {error}"
+            "the database can't be copied, or its copy read: see that there is room for it in "
+            f"SQLite's folder for temporary files, which SQLITE_TMPDIR names: {error}"
         ) from error
 
 
@@ -325,6 +333,23 @@ def _events_of(patient_id: str, part: msgspec.Raw) -> Events:
 def _walked(rows: Sequence[tuple[Any, ...]]) -> Reports:
     # Behind what is told stands the order in which they come.
     return reports_of(row[:-2] for row in msgspec.convert(rows, _Walked, strict=False))
+
+
+def _walked_of_all(rows: Sequence[tuple[Any, ...]]) -> Reports:
+    try:
+        return _walked(rows)
+    except msgspec.ValidationError:
+        for row in rows:
+            _see_that_it_is_readable(row)
+        raise
+
+
+def _see_that_it_is_readable(row: tuple[Any, ...]) -> None:
+    try:
+        _walked([row])
+    except msgspec.ValidationError as error:
+        *_, patient, _ = row
+        raise unreadable_of_number(patient) from error
 
 
 def _add_recorded(events: dict[str, Events], found: str) -> None:
@@ -510,6 +535,10 @@ def _fetch_newest(connection: sqlite3.Connection, patient_id: str) -> int | None
 
 def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Copy all that is there now to a place of its own, which nobody else sees."""
+    folder = os.environ.get("SQLITE_TMPDIR")
+    # SQLite would take another one, and say nothing.
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+        raise DatabaseUnavailable(f"SQLITE_TMPDIR is {folder}, where nothing can be written")
     copy = sqlite3.connect(_SOMEWHERE, isolation_level=None, check_same_thread=False)
     try:
         copy.executescript(_FOR_A_COPY)

@@ -108,11 +108,14 @@ def _exported(url: str, write: Write) -> Exported:
 
     async def export(store: EventStore) -> None:
         with progress_bar(MofNCompleteColumn(), TextColumn("events")) as draw:
-            events = 0 if draw is None else await store.count_all()
+            events = 0
+            if draw is not None:
+                draw(0, None)
+                events = await store.about_all()
 
             def tell(read: int) -> None:
                 if draw is not None:
-                    draw(read, events)
+                    draw(read, max(read, events))
 
             await write_all(store, write, exported, tell)
 

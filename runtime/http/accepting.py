@@ -23,9 +23,11 @@ def takes_gzip(accept_encoding: str) -> bool:
 def _ranges(given: Iterable[str]) -> Iterable[tuple[str, float]]:
     for each in given:
         kind, *parameters = (part.strip().lower() for part in each.split(";"))
-        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        named = {
+            name.strip(): value for name, _, value in (part.partition("=") for part in parameters)
+        }
         try:
-            yield kind, float(quality)
+            yield kind, float(named.get("q", 1))
         except ValueError:
             continue
 

@@ -1,9 +1,10 @@
 """Answers packed with gzip for who takes them so.
 
 What is packed together gives itself away by its length where somebody who can see that can also
-choose a part of it (BREACH). Here nobody can: a browser sends a token only for the page that has
-it, never by itself as it does cookies, so no other site can ask in a reader's name; and no answer
-holds a secret of the service.
+choose a part of it (BREACH). A browser sends a token only for the page that has it, never by itself
+as it does cookies, so that no other site can ask in the name of who has one. Where none is needed
+other sites are refused as far as browsers tell of them, which they don't of an image over plain
+HTTP: whoever sees the length there sees the answer, too. No answer holds a secret of the service.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ _takes_gzip = lru_cache(maxsize=64)(takes_gzip)
 def wants_packed(scope: Scope) -> bool:
     """Return whether who asks takes the whole of an answer packed."""
     headers = Headers(scope=scope)
-    return "range" not in headers and _takes_gzip(headers.get("accept-encoding", ""))
+    return "range" not in headers and _takes_gzip(",".join(headers.getlist("accept-encoding")))
 
 
 class Packed:

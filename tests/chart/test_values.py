@@ -69,11 +69,24 @@ def test_more_replicas_at_least_than_at_most_are_refused() -> None:
         ({"consumer.logLevel": "info"}, "/consumer/logLevel"),
         ({"consumer.extraEnv": [{"value": "1"}]}, "/consumer/extraEnv/0"),
         ({"consumer.image.digest": "latest"}, "/consumer/image/digest"),
+        ({"consumer.timeZone": "Berlin time"}, "/consumer/timeZone"),
+        ({"consumer.timeZone": "right/Europe/Berlin"}, "/consumer/timeZone"),
+        ({"publisher.timezone": "localtime"}, "/publisher/timezone"),
+        ({"consumer.quietAfter": "7 days"}, "/consumer/quietAfter"),
+        ({"consumer.quietAfter": "PT"}, "/consumer/quietAfter"),
     ],
 )
 def test_the_schema_says_where_a_value_is_wrong(values: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused, match=message):
         render(values)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "", None])
+@pytest.mark.parametrize("quiet", ["P7D", "P2W", "P1DT12H", "PT1H30S", "PT0.5S", ""])
+def test_zones_and_durations_are_taken_as_the_services_take_them(
+    zone: str | None, quiet: str
+) -> None:
+    render({"consumer.timeZone": zone, "publisher.timezone": zone, "consumer.quietAfter": quiet})
 
 
 @pytest.fixture

@@ -296,7 +296,6 @@ async def test_the_medications_of_a_patient_come_one_behind_another_each_whole(u
     reports.append(version("r", "1", event("stop", 9, patient="1", medication="Y")))
     async with EventStore.at(url) as store:
         await store.add(reports)
-        assert await store.count_all() == 21
         found = [
             (events[0].patient_id, events[0].medication_name, len(events))
             async for events in store.all_medications()
@@ -327,15 +326,40 @@ async def test_of_a_table_in_partitions_a_patient_s_medications_come_behind_anot
     assert len({*patients}) == 9
 
 
-async def test_what_can_not_be_read_ends_an_export(url: str) -> None:
+async def test_what_can_not_be_read_ends_an_export_and_tells_the_patient_s_number(
+    url: str,
+) -> None:
     async with EventStore.at(url) as store:
-        await store.add([event("start", 0)])
+        await store.add([event("start", 0, patient=each) for each in ("K 7", "K 8", "K 9")])
         engine = open_database(url)
         async with engine.begin() as connection:
-            await connection.execute(text("UPDATE event SET action = 77"))
+            of_one = "(SELECT number FROM patient WHERE patient_id = 'K 8')"
+            number = (await connection.execute(text(f"SELECT {of_one}"))).scalar_one()
+            await connection.execute(text(f"UPDATE event SET action = 77 WHERE patient = {of_one}"))
         await engine.dispose()
-        with pytest.raises(UnreadableEvents):
+        with pytest.raises(UnreadableEvents) as raised:
             await periods_by_patient(store)
+
+    assert str(raised.value) == (
+        f"an event that is stored of the patient with the number {number} in the table patient "
+        "can't be read: another program has written it"
+    )
+
+
+@pytest.mark.parametrize("partitions", [0, 3])
+async def test_how_many_events_there_are_is_told_as_postgresql_knows_it_and_not_counted(
+    postgres_url: str, partitions: int
+) -> None:
+    reports: list[Report] = [event("start", hour) for hour in range(20)]
+    reports.append(version("r", "1", event("stop", 9)))
+    async with EventStore.at(postgres_url, Terms(partitions=partitions)) as store:
+        await store.add(reports)
+        engine = open_database(postgres_url)
+        async with engine.begin() as connection:
+            await connection.execute(text("ANALYZE"))
+        await engine.dispose()
+
+        assert await store.about_all() == 21
 
 
 @pytest.mark.parametrize("shape", ["many patients", "a giant"])

@@ -105,6 +105,7 @@ ROOMS = {
         "durations",
         "exports",
         "former_queue",
+        "memory",
         "recorded",
         "rules",
         "settings",

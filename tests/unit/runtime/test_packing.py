@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from httpx import ASGITransport, AsyncClient, Response
+from httpx import ASGITransport, AsyncClient, Headers, Response
 from starlette.applications import Starlette
 from starlette.responses import Response as Answer
 from starlette.responses import StreamingResponse
@@ -95,6 +95,15 @@ async def test_who_takes_gzip_gets_the_same_in_fewer_bytes(client: AsyncClient, 
     assert size(plain) == int(plain.headers["content-length"]) == len(LONG)
 
 
+async def test_what_is_taken_may_stand_in_more_than_one_line(client: AsyncClient) -> None:
+    lines = [("Accept-Encoding", "br"), ("Accept-Encoding", "gzip")]
+    request = client.build_request("GET", "/answer")
+    del request.headers["Accept-Encoding"]
+    request.headers = Headers([*request.headers.multi_items(), *lines])
+    answered = await client.send(request)
+    assert answered.headers["content-encoding"] == "gzip"
+
+
 async def test_caches_are_told_that_it_depends_on_what_is_taken(client: AsyncClient) -> None:
     for accepted in ("gzip", "identity"):
         headers = {"Accept-Encoding": accepted}
@@ -121,6 +130,8 @@ async def test_a_short_answer_or_a_refusal_is_left_as_it_is(client: AsyncClient)
         ("x-gzip", True),
         ("*", True),
         ("gzip;q=0, *", False),
+        ("gzip ; q = 0, *", False),
+        ("gzip; q = 0.5", True),
         ("*;q=0", False),
         ("deflate, br", False),
         ("gzipped", False),

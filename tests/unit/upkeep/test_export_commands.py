@@ -116,8 +116,20 @@ def test_where_the_copy_that_is_read_has_no_room_its_folder_is_named(
 
     line = failure_of("periods", folder / "periods.csv")
 
-    assert line.startswith("there is no room for a copy of the database in SQLite's folder for ")
+    assert line.startswith("the database can't be copied, or its copy read: see that there is room")
     assert "which SQLITE_TMPDIR names: " in line
+    assert [*folder.iterdir()] == []
+
+
+def test_a_folder_for_the_copy_that_is_not_there_is_named(
+    database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, ["1"], doses=1)
+    monkeypatch.setenv("SQLITE_TMPDIR", f"{folder}/nowhere")
+
+    line = failure_of("periods", folder / "periods.csv")
+
+    assert line == f"SQLITE_TMPDIR is {folder}/nowhere, where nothing can be written"
     assert [*folder.iterdir()] == []
 
 
