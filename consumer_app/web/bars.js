@@ -3,10 +3,10 @@
 import { toSegments } from "./segments.js";
 import { duration } from "./words.js";
 
-const BAR = 18;
-const TOP = 8;
+const BAR = 16;
+const TOP = 5;
 const MIDDLE = TOP + BAR / 2;
-const MARK = 6;
+const MARK = 5;
 // So wide is a letter of a length, at most.
 const LETTER = 7;
 
@@ -96,7 +96,7 @@ function drawAnomalies(group, row, { x, left, right }) {
   group.selectAll("path.anomaly").data(marks).join("path").attr("class", "anomaly")
     .attr("data-medication", row.name)
     .attr("data-anomaly", (mark) => mark.index)
-    .attr("d", ({ at }) => `M${at},${TOP + BAR - 1}l${MARK},12h${-2 * MARK}Z`);
+    .attr("d", ({ at }) => `M${at},${TOP + BAR - 2}l${MARK},8h${-2 * MARK}Z`);
 }
 
 /** Draw a line around the chosen period, which may be too short to be seen. */

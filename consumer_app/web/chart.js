@@ -68,6 +68,9 @@ export class Chart {
   /** Fit the width that there is; the stretch of time that is shown stays. */
   resize(window = this.view.base && this.view.window) {
     const { body, corner, head, labels, plot } = this.parts;
+    // It ends where the window does while the page is not scrolled.
+    const above = body.node().getBoundingClientRect().top + scrollY;
+    this.element.style.setProperty("--above", `${Math.round(above)}px`);
     const beside = labels.node().offsetWidth;
     // Where rows scroll, the bar for it takes some of the width.
     const width = body.node().clientWidth - beside;

@@ -167,6 +167,12 @@ def visit(browser: Browser, services: Services) -> Iterator[Visit]:
 
 
 @pytest.fixture
+def desk(browser: Browser, services: Services) -> Iterator[Visit]:
+    size: ViewportSize = {"width": 1440, "height": 900}
+    yield from _visit(browser.new_context(viewport=size, timezone_id="Europe/Berlin"), services)
+
+
+@pytest.fixture
 def telephone(browser: Browser, services: Services) -> Iterator[Visit]:
     size: ViewportSize = {"width": 390, "height": 844}
     context = browser.new_context(

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser import patients
 from tests.browser.conftest import Services, Visit
-from tests.browser.drawing import bars, box, drawn_anew
+from tests.browser.drawing import bars, box, boxes, drawn_anew
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -151,7 +151,18 @@ def test_rows_that_do_not_fit_are_counted_below_and_others_are_folded(visit: Vis
     shown = rows.count()
     page.get_by_role("button", name="1 medication not in this window").click()
     expect(rows).to_have_count(shown + 1)
-    assert page.locator(".labels").inner_text().endswith("Cefazolin\n1 period")
+    expect(rows.last.locator(".name")).to_have_text("Cefazolin")
+
+
+def test_a_desk_sees_many_rows_and_how_many_are_below_without_scrolling(desk: Visit) -> None:
+    page = desk.show_patient("crowd")
+    drawn_anew(page)
+    rows, told = box(page, "#rows"), box(page, "#rows-below")
+    end = rows["y"] + rows["height"]
+    seen = [each for each in boxes(page, ".labels .row") if each["y"] + each["height"] <= end + 1]
+    assert len(seen) >= 15
+    assert end < told["y"] < told["y"] + told["height"] <= 900
+    desk.keep("desk")
 
 
 def test_the_table_follows_the_window_and_is_sorted(visit: Visit) -> None:
