@@ -1,6 +1,6 @@
 // What of an answer is looked at: at which instant, and in which window.
 
-import { grouped, meets, reachOf } from "./rows.js";
+import { grouped, holdsAt, meets, reachOf } from "./rows.js";
 import { followed, roomy, staysOf, usualWindow } from "./stays.js";
 
 // The strip shows all there is, with next to nothing beside it.
@@ -8,9 +8,9 @@ const BESIDE = 0.01;
 
 /**
  * Look at the rows of an answer as the address asks, at a time. `usual` is the window that was the
- * usual one before, or null. Return {instant, window, usual, stays, reach, shown, groups, periods,
- * anomalies}: `shown` are the rows that are not filtered out, `periods` and `anomalies` those of them
- * in the window.
+ * usual one before, or null. Return {instant, window, usual, stays, reach, shown, on, groups,
+ * periods, anomalies}: `shown` are the rows that are not filtered out, `on` those of them that are on at
+ * the instant, `periods` and `anomalies` theirs in the window.
  */
 export function lookAt(rows, answer, asked, usual, now) {
   const instant = asked.instant ?? now;
@@ -31,6 +31,7 @@ export function lookAt(rows, answer, asked, usual, now) {
     stays,
     reach: roomy({ ...known, to: Math.max(known.to, now) }, BESIDE),
     shown,
+    on: shown.filter((row) => holdsAt(row, instant)),
     groups: grouped(shown, instant, window),
     periods: answer.periods.filter((period) => isShown(period) && meets(period, window)),
     anomalies: answer.anomalies.filter((each) =>

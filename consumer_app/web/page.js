@@ -167,9 +167,9 @@ function renderControls({ gap, medications, instant }, now) {
 }
 
 function renderRows({ instant, why: explained }, now) {
-  const { groups, shown, window } = looked;
+  const { groups, on, shown, window } = looked;
   const { marked } = changes;
-  showOn({ rows: groups.on, all: shown, instant, now, orders: orders.of, marked }, why);
+  showOn({ rows: on, all: shown, instant, now, orders: orders.of, marked }, why);
   chart.show({ groups, isUnfolded, marked, instant, asOf: answer.asOf, window, explained });
   const others = count(groups.others.length, "medication");
   byId("others").hidden = !groups.others.length;

@@ -13,11 +13,11 @@ export function toRows({ periods, anomalies }) {
   return [...rows.values()].sort((one, other) => compare(one.name, other.name));
 }
 
-/** Part rows into those on at an instant, those that meet a window besides, and the others. */
+/** Part rows into those that meet a window, on at an instant or not, and the others. */
 export function grouped(rows, instant, window) {
   const { on = [], also = [], others = [] } = Object.groupBy(rows, (row) => {
-    if (holdsAt(row, instant)) return "on";
-    return isIn(row, window) ? "also" : "others";
+    if (!isIn(row, window)) return "others";
+    return holdsAt(row, instant) ? "on" : "also";
   });
   return { on, also, others };
 }

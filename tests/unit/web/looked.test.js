@@ -35,6 +35,12 @@ test("a window and an instant that are asked for are looked at", () => {
   assert.deepEqual(names(looked.periods), ["old"]);
 });
 
+test("what is on is told whether the window meets it or not, and has no row without a bar", () => {
+  const { on, groups } = look({ window: { from: 89 * DAY, to: 90.5 * DAY }, instant: 91.5 * DAY });
+  assert.deepEqual(names(on), ["X"]);
+  assert.deepEqual([names(groups.on), names(groups.also)], [[], ["new"]]);
+});
+
 test("the filter leaves out other medications everywhere, unless it names none that is there", () => {
   const { shown, periods, anomalies } = look({ medications: ["new"] });
   assert.deepEqual([names(shown), names(periods), anomalies], [["new"], ["new"], []]);

@@ -38,13 +38,13 @@ test("a medication of which there are anomalies alone has a row", () => {
 const inGroups = (rows, instant, window) =>
   Object.values(grouped(rows, instant, window)).map(names);
 
-test("what is on at the instant comes first, then what meets the window, then all others", () => {
+test("of what meets the window, that which is on at the instant comes first", () => {
   const rows = [
     row("on", [0, 40]), row("met", [12, 14]), row("before", [0, 9]), row("after", [21, null]),
     row("on outside", [28, null]),
   ];
   assert.deepEqual(inGroups(rows, 30, { from: 10, to: 20 }), [
-    ["on", "after", "on outside"], ["met"], ["before"],
+    ["on"], ["met"], ["before", "after", "on outside"],
   ]);
 });
 
