@@ -1,22 +1,24 @@
 // The time axis with its grid, and the lines of now and of the instant that is looked at.
 
-import { tick } from "./words.js";
-import { instantOf, wallOf } from "./zones.js";
+import { ticksOf, widthOf } from "./ticks.js";
 
 import * as d3 from "./d3.js";
 
-const LABEL = 110;
+const BESIDE = 5;
 
-/** Draw the axis and return the times that it names, which are round in the chosen zone. */
+/** Draw the axis and return the times that it names. */
 export function drawAxis(axis, { scale, x, left, right, width }) {
-  const wall = d3.scaleUtc([wallOf(left), wallOf(right)], [0, width]);
-  // A label near an edge would be cut off.
-  const ticks = wall.ticks(Math.max(2, Math.round(width / LABEL)))
-    .map((each) => instantOf(Number(each)))
-    .filter((each) => x(each) > 32 && x(each) < width - 24);
-  const named = d3.axisTop(scale).tickValues(ticks).tickFormat((each) => tick(Number(each)));
+  const ticks = ticksOf(left, right, width);
+  const words = new Map(ticks.map(({ instant, words: each }) => [instant, each]));
+  const named = d3.axisTop(scale).tickValues(words.keys())
+    .tickFormat((each) => words.get(Number(each)));
   axis.call(named.tickSizeOuter(0));
-  return ticks;
+  // Words near an edge would be cut off.
+  axis.selectAll(".tick text").attr("visibility", (each) => {
+    const half = widthOf(words.get(Number(each))) / 2;
+    return x(each) >= half && x(each) <= width - half ? null : "hidden";
+  });
+  return [...words.keys()];
 }
 
 /** Draw a line at each time and between the rows. */
@@ -26,12 +28,30 @@ export function drawGrid(grid, { x, width }, ticks, edges, height) {
   grid.attr("d", [...times, ...rows].join(""));
 }
 
-/** Draw a line at an instant over the rows, and its name in the head where there is room. */
-export function drawInstant({ line, label }, instant, { x, width }, height) {
-  const at = instant === null ? -1 : x(instant);
-  const isSeen = at >= 0 && at <= width;
-  const visibility = isSeen ? null : "hidden";
-  line.attr("visibility", visibility).attr("x1", at).attr("x2", at).attr("y2", height);
-  label.attr("visibility", visibility).attr("x", at + (at > width / 2 ? -5 : 5))
-    .attr("text-anchor", at > width / 2 ? "end" : "start");
+/**
+ * Draw lines {line, label, instant} over the rows, and their names in the head: the first has its
+ * name, and the others where that leaves room.
+ */
+export function drawInstants(lines, { x, width }, height) {
+  const taken = [];
+  for (const { line, label, instant } of lines) {
+    const at = instant === null ? -1 : x(instant);
+    const isSeen = at >= 0 && at <= width;
+    line.attr("visibility", isSeen ? null : "hidden")
+      .attr("x1", at).attr("x2", at).attr("y2", height);
+    const place = isSeen ? besides(at, widthOf(label.text()), width, taken) : null;
+    label.attr("visibility", place ? null : "hidden");
+    if (!place) continue;
+    taken.push(place);
+    label.attr("x", place.from);
+  }
+}
+
+/** Where words {from, to} stand beside a line: where there is room, or null. */
+export function besides(at, wide, width, taken) {
+  const after = { from: at + BESIDE, to: at + BESIDE + wide };
+  const before = { from: at - BESIDE - wide, to: at - BESIDE };
+  const sides = at > width / 2 ? [before, after] : [after, before];
+  return sides.find(({ from, to }) => from >= 0 && to <= width
+    && taken.every((other) => to < other.from || from > other.to)) ?? null;
 }

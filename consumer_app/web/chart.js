@@ -1,6 +1,6 @@
 // The timeline: one row a medication, drawn in SVG; only rows and bars that can be seen exist.
 
-import { drawAxis, drawGrid, drawInstant } from "./axis.js";
+import { drawAxis, drawGrid, drawInstants } from "./axis.js";
 import { drawOutline, drawRow } from "./bars.js";
 import { Choice } from "./choice.js";
 import { linesOf, nameLines, placesOf } from "./labels.js";
@@ -95,12 +95,12 @@ export class Chart {
     // Before anything is drawn: to ask for it in between would have the browser lay out all anew.
     const { scrollTop, clientHeight } = this.parts.body.node();
     const bottom = scrollTop + clientHeight;
-    const { axis, now, instant, cross, outline } = this.parts;
+    const { axis, now, instant, outline } = this.parts;
     const frame = { ...this.view.frame(), asOf: this.asOf };
     this.drawLines(frame, drawAxis(axis, frame), scrollTop, bottom);
-    drawInstant(now, Date.now(), frame, this.height);
-    drawInstant(instant, this.instant, frame, this.height);
-    drawInstant(cross, null, frame, this.height);
+    const lines = [{ ...instant, instant: this.instant }, { ...now, instant: Date.now() }];
+    drawInstants(lines, frame, this.height);
+    this.drawCross(null);
     drawOutline(outline, this.choice.period, this.places[this.choice.row]?.top, frame);
     this.tellRest(bottom);
   }
@@ -136,14 +136,14 @@ export class Chart {
   }
 
   point(event) {
+    const isOver = event && event.pointerType !== "touch";
+    this.drawCross(isOver ? this.instantAt(d3.pointer(event)[0]) : null);
+  }
+
+  drawCross(instant) {
     const { cross } = this.parts;
-    if (!event || event.pointerType === "touch") {
-      drawInstant(cross, null, this.view.frame(), this.height);
-      return;
-    }
-    const instant = this.instantAt(d3.pointer(event)[0]);
-    cross.label.text(time(instant));
-    drawInstant(cross, instant, this.view.frame(), this.height);
+    cross.label.text(instant === null ? "" : time(instant));
+    drawInstants([{ ...cross, instant }], this.view.frame(), this.height);
   }
 
   click(event) {

@@ -2,8 +2,8 @@
 
 import { button, element, put } from "./elements.js";
 import { areSame, countAtOnce } from "./rows.js";
-import { count, days, tick } from "./words.js";
-import { instantOf, wallOf } from "./zones.js";
+import { ticksOf, widthOf } from "./ticks.js";
+import { count, days } from "./words.js";
 
 import * as d3 from "./d3.js";
 
@@ -11,7 +11,6 @@ const HEIGHT = 56;
 const LANE = { top: 8, bottom: 36 };
 const EDGE = 8;
 const NARROWEST = 6;
-const YEAR = 90;
 
 export class Strip {
   /** `onWindow(window)` is called for another window, also while the brush moves. */
@@ -68,13 +67,12 @@ export class Strip {
     stays.selectAll("rect").data(this.stays).join("rect").attr("height", HEIGHT).attr("rx", 2)
       .attr("x", (stay) => this.x(stay.from))
       .attr("width", (stay) => Math.max(this.x(stay.to) - this.x(stay.from), 3));
-    const wall = d3.scaleUtc([wallOf(from), wallOf(to)], [0, width]);
-    const ticks = wall.ticks(Math.max(2, Math.round(width / YEAR)))
-      .map((each) => instantOf(Number(each))).filter((each) => this.x(each) < width - 40);
+    const ticks = ticksOf(from, to, width)
+      .filter(({ instant: each, words }) => this.x(each) + widthOf(words) < width);
     axis.selectAll("text").data(ticks).join("text").attr("y", HEIGHT - 6)
-      .attr("x", (each) => this.x(each) + 3).text((each) => tick(each));
+      .attr("x", (each) => this.x(each.instant) + 3).text(({ words }) => words);
     axis.selectAll("path").data(ticks).join("path")
-      .attr("d", (each) => `M${Math.round(this.x(each)) + 0.5},${LANE.bottom}V${HEIGHT}`);
+      .attr("d", (each) => `M${Math.round(this.x(each.instant)) + 0.5},${LANE.bottom}V${HEIGHT}`);
     const at = this.x(this.instant);
     instant.attr("x1", at).attr("x2", at);
     this.drawBrush();

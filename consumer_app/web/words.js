@@ -1,6 +1,6 @@
 // Times, durations, and what the service says, in words.
 
-import { format, formatRange, isTwice, offsetInWords, wallOf } from "./zones.js";
+import { format, formatRange, isTwice, offsetInWords } from "./zones.js";
 
 export const MINUTE = 60_000;
 export const DAY = 86_400_000;
@@ -11,15 +11,6 @@ export const clock = (instant) => format("second", instant);
 export function time(instant) {
   const told = `${format("day", instant)} ${format(instant % MINUTE ? "second" : "minute", instant)}`;
   return isTwice(instant) ? `${told} (${offsetInWords(instant)})` : told;
-}
-
-/** What an axis says at a time: the coarsest unit that changes there. */
-export function tick(instant) {
-  const wall = new Date(wallOf(instant));
-  if (wall.getUTCSeconds() || wall.getUTCMilliseconds()) return format("second", instant);
-  if (wall.getUTCHours() || wall.getUTCMinutes()) return format("minute", instant);
-  if (wall.getUTCDate() !== 1) return format("weekday", instant);
-  return wall.getUTCMonth() ? format("month", instant) : String(wall.getUTCFullYear());
 }
 
 /** The days of a stretch of time. */

@@ -2,6 +2,9 @@
 
 const HOUR = 3_600_000;
 const LOOK = 12 * HOUR;
+// Clocks are changed at a quarter of an hour. An axis asks in each frame: so many are remembered.
+const QUARTER = HOUR / 4;
+const MOST = 10_000;
 
 export const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -11,8 +14,10 @@ let formats = formatsOf(chosen);
 function formatsOf(timeZone) {
   const format = (options) => new Intl.DateTimeFormat("en-GB", { timeZone, ...options });
   return {
+    offsets: new Map(),
     day: format({ day: "numeric", month: "short", year: "numeric" }),
     month: format({ month: "short", year: "numeric" }),
+    monthAlone: format({ month: "short" }),
     weekday: format({ weekday: "short", day: "numeric" }),
     minute: format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
     second: format({ timeStyle: "medium", hourCycle: "h23" }),
@@ -41,6 +46,14 @@ export const formatRange = (kind, from, to) => formats[kind].formatRange(from, t
 
 /** How far the zone's clocks are ahead of UTC at an instant, in milliseconds. */
 export function offset(instant) {
+  const quarter = Math.floor(instant / QUARTER);
+  const { offsets } = formats;
+  if (offsets.size > MOST) offsets.clear();
+  if (!offsets.has(quarter)) offsets.set(quarter, offsetFrom(quarter * QUARTER));
+  return offsets.get(quarter);
+}
+
+function offsetFrom(instant) {
   const parts = formats.parts.formatToParts(instant)
     .filter(({ type }) => type !== "literal").map(({ type, value }) => [type, Number(value)]);
   const { year, month, day, hour, minute, second } = Object.fromEntries(parts);
@@ -50,20 +63,19 @@ export function offset(instant) {
 /** What the zone's clocks show, as milliseconds of a clock without a zone. */
 export const wallOf = (instant) => instant + offset(instant);
 
-/** The instant at which the zone's clocks show this; of two the later one. */
-export function instantOf(wall) {
-  const later = wall - offset(wall + LOOK - offset(wall));
-  return wallOf(later) === wall ? later : wall - offset(later);
+/** The instants at which the zone's clocks show this: two in a night's hour that is there twice. */
+export function instantsOf(wall) {
+  const near = wall - offset(wall);
+  const found = [near - LOOK, near + LOOK].map((each) => wall - offset(each));
+  return [...new Set(found)].filter((each) => wallOf(each) === wall);
 }
 
+/** The later one of them; of what clocks leave out, as much later as they are put forward. */
+export const instantOf = (wall) =>
+  instantsOf(wall).at(-1) ?? wall - offset(wall - offset(wall) - LOOK);
+
 /** Whether the zone's clocks show the same twice, as in the night in which they are put back. */
-export function isTwice(instant) {
-  const wall = wallOf(instant);
-  return [instant - LOOK, instant + LOOK].some((near) => {
-    const other = wall - offset(near);
-    return other !== instant && wallOf(other) === wall;
-  });
-}
+export const isTwice = (instant) => instantsOf(wallOf(instant)).length > 1;
 
 /** An offset in words, as in "+02:00". */
 export function offsetInWords(instant) {

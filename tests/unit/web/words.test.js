@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  arrival, count, days, duration, extent, state, summary, tick, time,
+  arrival, count, days, duration, extent, state, summary, time,
 } from "../../../consumer_app/web/words.js";
 
 const SECOND = 1_000;
@@ -20,19 +20,6 @@ test("a time is told in the reader's zone, summer and winter", () => {
 test("seconds are told where there are any", () => {
   assert.equal(time(Date.parse("2021-01-01T02:00:05Z")), "1 Jan 2021 03:00:05");
 });
-
-for (const [date, said] of [
-  [new Date(2021, 0, 1), "2021"],
-  [new Date(2021, 2, 1), "Mar 2021"],
-  [new Date(2021, 2, 4), "Thu 4"],
-  [new Date(2021, 2, 4, 14), "14:00"],
-  [new Date(2021, 2, 4, 14, 30), "14:30"],
-  [new Date(2021, 2, 4, 14, 30, 5), "14:30:05"],
-]) {
-  test(`an axis names the coarsest unit that changes: ${said}`, () => {
-    assert.equal(tick(Number(date)), said);
-  });
-}
 
 test("a stretch of time is told by its days", () => {
   const told = days({ from: new Date(2020, 11, 30), to: new Date(2021, 0, 5) });

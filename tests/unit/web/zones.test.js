@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
 import {
-  browserZone, format, instantOf, isTwice, offset, offsetInWords, useZone, wallOf, zone,
+  browserZone, format, instantOf, instantsOf, isTwice, offset, offsetInWords, useZone, wallOf, zone,
 } from "../../../consumer_app/web/zones.js";
 
 const MINUTE = 60_000;
@@ -51,6 +51,14 @@ test("what the clocks show leads back to the instant, on the days of a change, t
       assert.ok(found === instant || (isTwice(instant) && found === instant + HOUR));
     }
   }
+});
+
+test("a time that the clocks show twice is both instants, and one that they leave out is none", () => {
+  const twice = wallOf(BACK - 20 * MINUTE);
+  assert.deepEqual(instantsOf(twice), [BACK - 20 * MINUTE, BACK + 40 * MINUTE]);
+  const leftOut = wallOf(FORWARD - MINUTE) + 31 * MINUTE;
+  assert.deepEqual(instantsOf(leftOut), []);
+  assert.equal(format("minute", instantOf(leftOut)), "03:30");
 });
 
 test("the hour before clocks are put back is there twice, and no other one", () => {
