@@ -139,3 +139,20 @@ def test_an_instant_that_is_written_is_looked_at_and_now_leads_back(visit: Visit
     expect(page).to_have_url(re.compile("at=2026-03-05T03%3A30%3A00"))
     page.get_by_role("button", name="Now", exact=True).click()
     expect(heading).to_have_text("On now: 0 medications")
+
+
+def test_of_a_time_that_is_there_twice_one_is_chosen(visit: Visit) -> None:
+    page = visit.show_patient("nights", **{"from": "2026-10-24T22:30Z", "to": "2026-10-25T03:30Z"})
+    offset, field = page.locator("#offset"), page.locator("#instant")
+    expect(offset).to_be_hidden()
+    field.fill("2026-10-25T02:40")
+    offset.select_option("+02:00")
+    page.get_by_role("button", name="Look").click()
+    expect(page.locator("#on-heading")).to_contain_text("25 Oct 2026 02:40 (+02:00): 1 medication")
+    field.fill("2026-10-25T02:40")
+    offset.select_option("+01:00")
+    page.get_by_role("button", name="Look").click()
+    expect(page.locator("#on-heading")).to_contain_text("25 Oct 2026 02:40 (+01:00): 0 medications")
+    ticks = page.locator(".axis .tick").all_text_contents()
+    assert ticks.index("02:00 +02:00") < ticks.index("02:00 +01:00")
+    visit.keep("night")
