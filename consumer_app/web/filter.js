@@ -8,14 +8,9 @@ export class Filter {
     this.list = document.getElementById("filter-list");
     this.state = document.getElementById("filter-state");
     this.search = document.getElementById("filter-search");
-    this.box = document.getElementById("filter");
     this.search.addEventListener("input", () => this.narrow());
     this.list.addEventListener("change", () => onChange(this.chosen()));
     document.getElementById("filter-clear").addEventListener("click", () => onChange([]));
-    this.box.addEventListener("keydown", (event) => this.escape(event));
-    document.addEventListener("pointerdown", (event) => {
-      if (!this.box.contains(event.target)) this.box.open = false;
-    });
   }
 
   /** Offer the medications of an answer. */
@@ -41,12 +36,6 @@ export class Filter {
     for (const line of this.list.children) {
       line.hidden = !line.dataset.name.toLocaleLowerCase("en").includes(sought);
     }
-  }
-
-  escape(event) {
-    if (event.key !== "Escape") return;
-    this.box.open = false;
-    this.box.firstElementChild.focus();
   }
 }
 

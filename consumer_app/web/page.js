@@ -12,6 +12,7 @@ import { go, keep, read } from "./fragment.js";
 import { POLL_MS } from "./freshness.js";
 import { listenToInstant, showInstant } from "./instant_field.js";
 import { lookAt } from "./looked.js";
+import { listenToMenus } from "./menus.js";
 import { say, sayNone, sayProblem } from "./message.js";
 import { showOn } from "./on.js";
 import { Orders } from "./orders.js";
@@ -312,6 +313,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   byId("periods-heading").focus();
 });
 listenToInstant((instant) => change({ instant }));
+listenToMenus();
 const views = {
   onAll: () => show(roomy(reachOf(rows, Date.now()))),
   onNow: () => chart.view.centre(Date.now()),

@@ -130,6 +130,31 @@ def test_patients_who_were_looked_at_are_a_click_away_until_the_list_is_cleared(
     assert page.evaluate("localStorage.length") == 0
 
 
+@pytest.mark.parametrize("screen", ["visit", "telephone"])
+def test_the_list_of_patients_lies_over_all_else_and_closes_as_every_menu_does(
+    screen: str, request: pytest.FixtureRequest
+) -> None:
+    visit: Visit = request.getfixturevalue(screen)
+    page = visit.show_patient("ward")
+    summary, popover = page.locator("#recent summary"), page.locator("#recent .popover")
+    summary.click()
+    menu = box(page, "#recent .popover")
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= page.evaluate("innerWidth")
+    end = {"x": menu["x"] + menu["width"] / 2, "y": menu["y"] + menu["height"] - 4}
+    assert page.evaluate(_ON_TOP, end)
+    visit.keep(f"recent-{screen}")
+    page.keyboard.press("Escape")
+    expect(popover).to_be_hidden()
+    expect(summary).to_be_focused()
+    summary.click()
+    page.locator("h1").click()
+    expect(popover).to_be_hidden()
+
+
+_ON_TOP = "({ x, y }) => Boolean(document.elementFromPoint(x, y).closest('#recent .popover'))"
+
+
 def test_an_instant_that_is_written_is_looked_at_and_now_leads_back(visit: Visit) -> None:
     page = visit.show_patient("ward")
     page.locator("#instant").fill("2026-03-05T04:30")
