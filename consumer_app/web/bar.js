@@ -10,6 +10,15 @@ const KEPT = "zone";
 
 const byId = (id) => document.getElementById(id);
 
+/** Tell the style sheets how much of the bar stays. */
+export function measureBar() {
+  const bar = byId("bar");
+  new ResizeObserver(() => {
+    const stays = bar.offsetHeight + parseFloat(getComputedStyle(bar).top);
+    document.documentElement.style.setProperty("--bar", `${Math.round(stays)}px`);
+  }).observe(bar);
+}
+
 /** Say of whom and as of when the page is, and at which instant it is looked at. */
 export function showBar({ patient, asOf, ahead, lastReport }, instant) {
   byId("patient-heading").textContent = `Patient ${patient}`;

@@ -1,7 +1,7 @@
 // The page: what is asked for is in the address, and everything else follows from it.
 
 import { AnomalyGroups } from "./anomaly_groups.js";
-import { offerZones, showBar, showFreshness } from "./bar.js";
+import { measureBar, offerZones, showBar, showFreshness } from "./bar.js";
 import { changesBetween } from "./changes.js";
 import { ChangesSeen } from "./changes_seen.js";
 import { Chart } from "./chart.js";
@@ -314,6 +314,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 listenToInstant((instant) => change({ instant }));
 listenToMenus();
+measureBar();
 const views = {
   onAll: () => show(roomy(reachOf(rows, Date.now()))),
   onNow: () => chart.view.centre(Date.now()),

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import patients
 from tests.browser.conftest import ARTIFACTS, ROOT, Services, Visit
-from tests.browser.drawing import drawn_anew
+from tests.browser.drawing import box, boxes, drawn_anew
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -106,6 +106,30 @@ def test_the_page_fits_the_narrowest_telephone(visit: Visit) -> None:
     page = visit.show_patient("ward")
     visit.keep("telephone")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_on_a_telephone_the_bar_leaves_room_and_the_axis_stays_below_it(telephone: Visit) -> None:
+    page = telephone.show_patient("ward", at="2026-03-05T04:30:00Z")
+    page.locator("#rows").evaluate("rows => scrollTo(0, rows.getBoundingClientRect().top + 40)")
+    drawn_anew(page)
+    bar, axis = box(page, "#bar"), box(page, ".axis")
+    assert bar["y"] + bar["height"] < 90
+    assert bar["y"] + bar["height"] <= axis["y"] + 1
+    assert (
+        page.locator("#patient-heading").evaluate("name => name.getBoundingClientRect().top") >= 0
+    )
+    telephone.keep("telephone-scrolled")
+
+
+def test_a_telephone_has_all_of_the_table_without_scrolling_sideways(telephone: Visit) -> None:
+    page = telephone.show_patient("stays", at="2026-08-29T14:00Z")
+    scroller = page.locator("#tables .scroller")
+    assert scroller.evaluate("each => each.scrollWidth - each.clientWidth") == 0
+    row = box(page, "#periods tbody tr:first-child")
+    for cell in boxes(page, "#periods tbody tr:first-child > *"):
+        assert row["x"] <= cell["x"]
+        assert cell["x"] + cell["width"] <= row["x"] + row["width"]
+    telephone.keep("telephone-table")
 
 
 _CUT = """() => [...document.querySelectorAll("#answer .name")].filter((name) => {
