@@ -5,6 +5,8 @@ import { ticksOf, widthOf } from "./ticks.js";
 import * as d3 from "./d3.js";
 
 const BESIDE = 5;
+// So wide is a letter of a name, at most.
+const BOLD = 7.6;
 
 /** Draw the axis and return the times that it names. */
 export function drawAxis(axis, { scale, x, left, right, width }) {
@@ -39,12 +41,16 @@ export function drawInstants(lines, { x, width }, height) {
     const isSeen = at >= 0 && at <= width;
     line.attr("visibility", isSeen ? null : "hidden")
       .attr("x1", at).attr("x2", at).attr("y2", height);
-    const place = isSeen ? besides(at, widthOf(label.text()), width, taken) : null;
+    const place = isSeen ? besides(at, label.text().length * BOLD, width, taken) : null;
     label.attr("visibility", place ? null : "hidden");
-    if (!place) continue;
-    taken.push(place);
-    label.attr("x", place.from);
+    if (place) taken.push(writeBeside(label, at, place));
   }
+}
+
+function writeBeside(label, at, place) {
+  const isBefore = place.to < at;
+  label.attr("text-anchor", isBefore ? "end" : "start").attr("x", isBefore ? place.to : place.from);
+  return place;
 }
 
 /** Where words {from, to} stand beside a line: where there is room, or null. */

@@ -293,7 +293,7 @@ function layOutPaper() {
   if (!looked) return;
   const { groups, window } = looked;
   const { instant } = read();
-  layOut(byId("sheets"), { rows: [...groups.on, ...groups.also], answer, window, instant });
+  layOut(byId("sheets"), { groups, orders: orders.of, answer, window, instant });
 }
 
 byId("find").addEventListener("submit", find);

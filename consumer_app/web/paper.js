@@ -1,37 +1,48 @@
 // The window on paper: pages of sixteen rows, each with the patient, the axis and its number.
 
-import { drawAxis } from "./axis.js";
+import { drawAxis, drawInstants } from "./axis.js";
 import { drawRow } from "./bars.js";
+import { doubtsInWords } from "./doubts.js";
 import { element, named } from "./elements.js";
+import { linesOf } from "./labels.js";
 import { layHatching } from "./parts.js";
 import { meets } from "./rows.js";
-import { paged } from "./sheets.js";
-import { doubtsInWords } from "./doubts.js";
-import { count, extent, gaps, MINUTE, time } from "./words.js";
+import { extents, headed, paged } from "./sheets.js";
+import { gaps, MINUTE, time } from "./words.js";
 import { offsetInWords, zone } from "./zones.js";
 
 import * as d3 from "./d3.js";
 
-// A4 across, between its margins: what is left of it beside the names, and below the head.
+// A4 across, between its margins: what is left of it beside the names, and between
+// the head and the legend.
 const WIDTH = 700;
-const ROOM = 630;
-const BAR = 28;
-const HEAD = 30;
+const ROOM = 602;
+const BAR = 25;
+const AXIS = 22;
+const HEAD = 38;
 
-/** Lay out the sheets of rows that meet a window, as of an answer and looked at an instant. */
-export function layOut(place, { rows, answer, window, instant }) {
+/**
+ * Lay out the sheets of groups of rows, as of an answer and looked at an instant; `orders` are those
+ * that hold then, by medications' names.
+ */
+export function layOut(place, { groups, orders, answer, window, instant }) {
   place.classList.add("measured");
-  place.replaceChildren(element("ol", {}, ...rows.map((row) => line(row, window, answer.asOf))));
-  const lines = [...place.firstElementChild.children];
-  const heights = lines.map((each) =>
-    Math.max(each.offsetHeight, each.lastChild.offsetHeight + BAR));
-  const pages = rows.length ? paged(rows.map((row, at) => ({ row, at })), heights, ROOM) : [[]];
+  const rows = headed(linesOf(groups, instant, false));
+  const lines = rows.map((each) => line(each, { window, now: answer.asOf, orders }));
+  place.replaceChildren(element("ol", {}, ...lines));
+  const heights = lines.map((each) => each.offsetHeight);
+  const pages = rows.length ? paged(rows.map(({ row }, at) => ({ row, at })), heights, ROOM) : [[]];
   place.classList.remove("measured");
   const printed = Date.now();
   const sheets = pages.map((page, number) =>
     sheet(head({ answer, window, instant, printed }, number + 1, pages.length), page, lines));
   place.replaceChildren(...sheets);
-  draw(sheets, pages, { ...window, asOf: answer.asOf });
+  const frame = frameOf({ ...window, asOf: answer.asOf });
+  sheets.forEach((each, number) => {
+    const height = pages[number].reduce((sum, { at }) => sum + heights[at], HEAD);
+    drawHead(each, { frame, number, height, instant, now: printed });
+    drawRows(each, { frame, number, rows: pages[number] });
+  });
 }
 
 function head({ answer, window, instant, printed }, number, pages) {
@@ -50,36 +61,49 @@ const minute = (instant) => time(Math.round(instant / MINUTE) * MINUTE);
 function sheet(header, page, lines) {
   return element("section", { className: "sheet" }, header,
     element("div", { className: "axis-line" }),
-    element("ol", {}, ...page.map(({ at }) => lines[at])));
+    element("ol", {}, ...page.map(({ at }) => lines[at])),
+    document.querySelector(".legend").cloneNode(true));
 }
 
-/** A row's name, the last that was taken of it in the window, and what is doubtful of that. */
-function line(row, window, now) {
+/** A row's name, and its periods in the window with their order and what is doubtful of the last. */
+function line({ row, heading }, { window, now, orders }) {
   const periods = row.periods.filter((period) => meets(period, window));
-  const latest = periods.at(-1);
-  const others = periods.length > 1 ? `${count(periods.length, "period")}, the last ` : "";
-  const doubts = doubtsInWords(latest?.doubts ?? [], now).map(({ brief }) => ` · ! ${brief}`);
-  const text = latest ? others + extent(latest) : "no period, reports without effect alone";
-  return element("li", {}, named("b", row.name),
-    element("div", {}, element("p", { textContent: text + doubts.join("") })));
+  const doubts = doubtsInWords(periods.at(-1)?.doubts ?? [], now).map(({ brief }) => `! ${brief}`);
+  const order = orders.get(row.name);
+  const told = [extents(periods), ...(order ? [`order ${order}`] : []), ...doubts].join(" · ");
+  const beside = element("div");
+  d3.select(beside).append("svg").attr("class", "plot").attr("width", WIDTH).attr("height", BAR);
+  beside.append(element("p", { textContent: told }));
+  return element("li", {},
+    ...(heading ? [element("h3", { textContent: heading })] : []), named("b", row.name), beside);
 }
 
-function draw(sheets, pages, { from, to, asOf }) {
-  const scale = d3.scaleTime([from, to], [0, WIDTH]);
-  const frame = {
-    scale, left: from, right: to, width: WIDTH, asOf,
+function frameOf({ from, to, asOf }) {
+  return {
+    scale: d3.scaleTime([from, to], [0, WIDTH]), left: from, right: to, width: WIDTH, asOf,
     x: (instant) => ((instant - from) / (to - from)) * WIDTH,
   };
-  sheets.forEach((each, number) => {
-    const svg = d3.select(each.querySelector(".axis-line")).append("svg")
-      .attr("width", WIDTH).attr("height", HEAD);
-    layHatching(svg.append("defs"), `beyond-${number}`);
-    drawAxis(svg.append("g").attr("class", "axis").attr("transform", "translate(0,26)"), frame);
-    [...each.querySelectorAll("li")].forEach((item, at) => {
-      const group = d3.select(item).select("div").insert("svg", "p").attr("class", "plot")
-        .attr("width", WIDTH).attr("height", BAR);
-      drawRow(group, pages[number][at].row, frame);
-      group.selectAll(".beyond").style("fill", `url(#beyond-${number})`);
-    });
+}
+
+/** Draw the axis, and the lines of the instant and of now over so much of the sheet. */
+function drawHead(each, { frame, number, height, instant, now }) {
+  const svg = d3.select(each.querySelector(".axis-line")).append("svg")
+    .attr("width", WIDTH).attr("height", HEAD);
+  layHatching(svg.append("defs"), `beyond-${number}`);
+  drawAxis(svg.append("g").attr("class", "axis").attr("transform", `translate(0,${AXIS})`), frame);
+  const mark = (kind, words, at) => ({
+    line: svg.append("line").attr("class", kind === "now" ? "now" : "instant-line").attr("y1", AXIS),
+    label: svg.append("text").attr("class", `${kind}-label`).attr("y", HEAD - 4).text(words),
+    instant: at,
+  });
+  const looked = instant === null ? [] : [mark("instant", time(instant), instant)];
+  drawInstants([...looked, mark("now", "now", now)], frame, height);
+}
+
+function drawRows(each, { frame, number, rows }) {
+  [...each.querySelectorAll("li")].forEach((item, at) => {
+    const group = d3.select(item).select("svg");
+    drawRow(group, rows[at].row, frame);
+    group.selectAll(".beyond").style("fill", `url(#beyond-${number})`);
   });
 }

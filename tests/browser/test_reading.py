@@ -196,6 +196,10 @@ def test_each_page_of_paper_has_the_patient_the_axis_and_its_number(visit: Visit
         assert "printed" in text
         assert sheet.locator(".axis .tick").count() > 1
         assert 0 < sheet.locator("li").count() <= 16
+        assert sheet.locator(".now-label").count() == 1
+        assert sheet.locator(".legend").count() == 1
+    assert min(sheet.locator("li").count() for sheet in sheets.all()[:-1]) >= 15
+    expect(page.locator("#sheets h3")).to_have_text("On now (60)")
     page.emulate_media(media="print")
     assert page.locator("#bar").is_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
@@ -208,7 +212,7 @@ def test_names_of_any_length_are_printed_with_their_times(visit: Visit) -> None:
     page.pdf(path=ARTIFACTS / "print-names.pdf", prefer_css_page_size=True)
     for name in patients.LONG_NAMES:
         row = page.locator("#sheets li", has=page.get_by_text(name, exact=True))
-        expect(row).to_contain_text("2 periods, the last ")
+        expect(row).to_contain_text(re.compile(r", 20 h; .+ to .+, 1 d"))
     expect(page.locator("#sheets")).not_to_contain_text("Cefazolin")
 
 
