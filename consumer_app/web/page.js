@@ -29,7 +29,7 @@ import { startSession } from "./signing.js";
 import { roomy } from "./stays.js";
 import { steadily } from "./steady.js";
 import { Strip } from "./strip.js";
-import { saveTable } from "./taking.js";
+import { copyLink, saveTable } from "./taking.js";
 import { waitFor } from "./waiting.js";
 import { count, days, extent, summary } from "./words.js";
 import { zone } from "./zones.js";
@@ -177,6 +177,7 @@ function renderRows({ instant, why: explained }, now) {
   byId("others").ariaPressed = isUnfolded;
   byId("others").textContent = `${others} not in this window: ${isUnfolded ? "hide" : "show"}`;
   byId("shown").textContent = days(window);
+  byId("nothing").hidden = groups.on.length + groups.also.length > 0;
 }
 
 function renderTables(now) {
@@ -278,11 +279,11 @@ function find(event) {
   follow();
 }
 
-async function takeAway() {
+async function takeAway(format) {
   const { signal } = pending;
   try {
     const tell = () => (byId("copied").textContent = "Loading …");
-    await waitFor(saveTable(answer, chart.view.window, signal), tell);
+    await waitFor(saveTable(answer, chart.view.window, format, signal), tell);
     byId("copied").textContent = "";
   } catch (error) {
     if (!signal.aborted) tellProblem(error);
@@ -303,7 +304,13 @@ byId("others").addEventListener("click", () => {
   render();
 });
 byId("print").addEventListener("click", () => print());
-byId("take").addEventListener("click", takeAway);
+for (const each of document.querySelectorAll("[data-take]")) {
+  each.addEventListener("click", () => takeAway(each.dataset.take));
+}
+byId("link").addEventListener("click", async () => {
+  byId("copied").textContent = await copyLink();
+});
+byId("latest").addEventListener("click", () => change({ window: null }));
 byId("copy").addEventListener("click", async () => {
   byId("copied").textContent = await periodTable.copy();
 });

@@ -81,12 +81,12 @@ export async function findPatients(prefix, signal) {
   return body.patients;
 }
 
-/** Fetch the periods of a window as a table, in CSV. */
-export async function findTable({ patient, gap }, { from, to }, signal) {
+/** Fetch the periods of a window: as a text in the format `csv`, as an object in `json`. */
+export async function findTable({ patient, gap }, { from, to }, format, signal) {
   const asked = query(patient, gap);
   asked.set("from", new Date(from).toISOString());
   asked.set("to", new Date(to).toISOString());
-  asked.set("format", "csv");
+  asked.set("format", format);
   const { body } = await ask("periods", asked, signal);
   return body;
 }

@@ -1,5 +1,6 @@
 """For everybody and everywhere: screen readers, dark rooms, telephones, paper."""
 
+import json
 import re
 from datetime import datetime
 from typing import Any, Literal
@@ -214,6 +215,26 @@ def test_names_of_any_length_are_printed_with_their_times(visit: Visit) -> None:
         row = page.locator("#sheets li", has=page.get_by_text(name, exact=True))
         expect(row).to_contain_text(re.compile(r", 20 h; .+ to .+, 1 d"))
     expect(page.locator("#sheets")).not_to_contain_text("Cefazolin")
+
+
+def test_the_periods_of_the_window_are_taken_away_as_json(visit: Visit) -> None:
+    page = visit.show_patient("stays")
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="JSON").click()
+    assert taken.value.suggested_filename == "periods.json"
+    periods = json.loads(taken.value.path().read_text())["periods"]
+    assert {each["medication_name"] for each in periods} == {
+        *patients.LONG_NAMES,
+        "Enoxaparin 40 mg",
+    }
+
+
+def test_the_link_that_is_copied_leads_to_what_is_shown(visit: Visit) -> None:
+    page = visit.show_patient("ward", at="2026-03-05T03:30:00Z")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_text("Link copied.").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
 
 
 def test_the_periods_of_the_window_are_taken_away_as_csv(visit: Visit) -> None:

@@ -165,6 +165,18 @@ def test_a_desk_sees_many_rows_and_how_many_are_below_without_scrolling(desk: Vi
     desk.keep("desk")
 
 
+def test_a_window_in_which_nothing_lies_is_told_of_and_the_latest_stay_leads_back(
+    visit: Visit,
+) -> None:
+    page = visit.show_patient("ward")
+    expect(page.locator("#nothing")).to_be_hidden()
+    page.get_by_role("button", name="To now").click()
+    expect(page.locator("#nothing")).to_contain_text("No medication and no report in this window.")
+    page.get_by_role("button", name="Show the latest stay").click()
+    page.locator(".bar[data-medication=Heparin]").first.wait_for()
+    expect(page.locator("#nothing")).to_be_hidden()
+
+
 def test_the_table_follows_the_window_and_is_sorted(visit: Visit) -> None:
     page = visit.show_patient("ward", **{"from": "2026-03-07T14:00Z", "to": "2026-03-20"})
     rows = page.locator("#periods tbody th")
