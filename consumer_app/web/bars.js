@@ -11,7 +11,7 @@ const MARK = 5;
 const LETTER = 7;
 
 export function drawRow(group, row, frame) {
-  const segments = toSegments(row.periods, frame);
+  const segments = toSegments(row, frame);
   group.selectAll("path.bar").data(segments).join("path")
     .attr("class", (segment) => `bar ${segment.kind}`)
     .attr("data-medication", row.name)
@@ -59,7 +59,7 @@ function drawBeyond(group, row, segments, { x, asOf, width }) {
 
 function drawLengths(group, row, segments, frame) {
   const told = segments.filter(({ kind }) => kind === "closed" || kind === "ongoing")
-    .map((each) => ({ ...each, text: length(row.periods, each, frame.asOf) }))
+    .map((each) => ({ ...each, text: lengthOf(row.runs[each.from], frame.asOf) }))
     .filter((each) => room(each, frame) > each.text.length * LETTER + 14);
   group.selectAll("text.length").data(told).join("text").attr("class", "length")
     .attr("x", (each) => Math.max(each.x, 0) + 7).attr("y", MIDDLE).text(({ text }) => text);
@@ -71,9 +71,8 @@ function room({ x: start, width: long, joints }, { x, asOf, width }) {
   return Math.min(first, start + long, x(asOf), width) - Math.max(start, 0);
 }
 
-function length(periods, { from, to }, asOf) {
-  const { start } = periods[from];
-  const { end } = periods[to];
+/** How long the whole of what is drawn takes, seen or not. */
+function lengthOf({ start, end }, asOf) {
   return end === null ? `${duration(asOf - start)}, ongoing` : duration(end - start);
 }
 

@@ -54,7 +54,7 @@ export class Chart {
       ? { medication: explained.medication, start: explained.time } : this.choice.period;
     Object.assign(this, { instant, asOf });
     this.lines = linesOf(groups, instant, isUnfolded);
-    this.places = nameLines(this.parts.labels, this.lines, marked);
+    this.places = nameLines(this.parts.labels, this.lines, marked, window);
     this.choice.among(this.lines.map(({ row }) => row), chosen);
     this.parts.instant.label.text(instant === null ? "" : time(instant));
     this.resize(window);

@@ -3,7 +3,9 @@
 import { duration, time } from "./words.js";
 
 const kinds = {
-  in_future: ({ time: at }) => ({ brief: "planned", full: `${time(at)} lies in the future.` }),
+  in_future: ({ time: at, of }) => ({
+    brief: `${of} planned`, full: `the ${of} ${time(at)} lies in the future.`,
+  }),
   reported_late: ({ time: at, received_at }) => ({
     brief: `reported ${duration(received_at - at)} late`,
     full: `what happened ${time(at)} was reported ${time(received_at)}.`,

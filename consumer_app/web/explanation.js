@@ -23,19 +23,23 @@ export class Explanation {
     this.isAsked = true;
   }
 
-  /** Explain what the address names, of an answer, unless it is explained; null closes it. */
-  async follow(asked, answer, zone) {
+  /** Explain what the address names, as drawn of an answer, unless it is explained; null closes it. */
+  async follow(asked, drawn, zone) {
     if (asked === null) return this.close();
-    const key = JSON.stringify([asked, answer.tag, answer.patient, answer.gap, zone]);
+    const { answer } = drawn;
+    const key = JSON.stringify([asked, answer.tag, answer.patient, drawn.gap, zone]);
     if (key === this.shown) return;
     this.pending?.abort();
     const { signal } = this.pending = new AbortController();
     this.shown = key;
     try {
+      const period = periodOf(asked, drawn);
+      // What is in the list is explained as it is there, whatever the chart joins.
+      const gap = answer.periods.some((each) => areEqual(each, period)) ? "exact" : drawn.gap;
       const { periods, events } = await waitFor(
-        explain(answer, asked.medication, signal),
+        explain(answer, gap, asked.medication, signal),
         () => this.fill(asked.medication, ["Loading …"], []));
-      this.show(asked, answer, periods, events);
+      this.show(asked, answer, { period, gap, periods, events });
       this.isAsked = false;
       this.tell(await arrivalsOf(this.events, pagesOfEvents(answer, signal)));
     } catch (error) {
@@ -45,12 +49,11 @@ export class Explanation {
     }
   }
 
-  show(asked, answer, periods, events) {
-    const period = periodOf(asked, answer);
+  show(asked, answer, { period, gap, periods, events }) {
     const explained = period && { period: sameAs(period, periods), periods, events };
     const anomaly = answer.anomalies.find(({ medication, time: at }) =>
       medication === asked.medication && at === asked.time);
-    if (explained?.period) this.explainPeriod(period, explained, answer.gap);
+    if (explained?.period) this.explainPeriod(period, explained, gap);
     else if (anomaly) this.explainAnomaly(anomaly, events);
     else throw new NoAnswer("What was to be explained is not there any more.");
   }
@@ -111,12 +114,19 @@ export class Explanation {
   }
 }
 
-/** The period that is asked for; one that has ended since, or goes on again, is still the same. */
-function periodOf({ medication, time: at, end }, { periods }) {
+/**
+ * The period that is asked for, as it is drawn or in the answer itself; one that has ended since, or
+ * goes on again, is still the same.
+ */
+function periodOf({ medication, time: at, end }, { periods, answer }) {
   if (end === undefined) return null;
-  const found = periods.filter((each) => each.medication === medication && each.start === at);
+  const found = [...answer.periods, ...periods]
+    .filter((each) => each.medication === medication && each.start === at);
   return found.find((each) => each.end === end) ?? found.at(-1);
 }
+
+const areEqual = (one, other) => other !== null && other !== undefined
+  && ["medication", "start", "end"].every((field) => one[field] === other[field]);
 
 function sameAs(period, periods) {
   return periods.find(({ start, end }) => Date.parse(start) === period.start

@@ -45,7 +45,7 @@ function option(row) {
   const label = document.createElement("label");
   const box = Object.assign(document.createElement("input"), { type: "checkbox", value: row.name });
   const amount = document.createElement("small");
-  amount.textContent = count(row.periods.length, "period");
+  amount.textContent = row.periods.length ? count(row.periods.length, "period") : "no period";
   label.append(box, named("span", row.name), amount);
   line.append(label);
   return line;

@@ -7,12 +7,13 @@ import { followed, roomy, staysOf, usualWindow } from "./stays.js";
 const BESIDE = 0.01;
 
 /**
- * Look at the rows of an answer as the address asks, at a time. `usual` is the window that was the
- * usual one before, or null. Return {instant, window, usual, stays, reach, shown, on, groups,
- * periods, anomalies}: `shown` are the rows that are not filtered out, `on` those of them that are on at
- * the instant, `periods` and `anomalies` theirs in the window.
+ * Look at the rows of an answer, and at them as they are drawn, as the address asks, at a time. `usual`
+ * is the window that was the usual one before, or null. Return {instant, window, usual, stays, reach,
+ * rows, on, shown, groups, periods, anomalies}: `on` are the rows on at the instant, which no filter
+ * and no joining changes, `shown` those drawn that are not filtered out, `groups` of them with
+ * the number `allOn` of those that no filter leaves out, `periods` and `anomalies` theirs in the window.
  */
-export function lookAt(rows, answer, asked, usual, now) {
+export function lookAt(rows, drawn, asked, usual, now) {
   const instant = asked.instant ?? now;
   const known = reachOf(rows, now);
   const found = staysOf(rows, now);
@@ -21,7 +22,9 @@ export function lookAt(rows, answer, asked, usual, now) {
   const stays = found.map((stay) =>
     ({ ...stay, window: roomy(stay.from === nowUsual.from ? nowUsual : stay) }));
   const window = asked.window ?? roomy(nowUsual);
-  const shown = chosen(rows, asked.medications);
+  const on = rows.filter((row) => holdsAt(row, instant));
+  const namesOn = new Set(on.map(({ name }) => name));
+  const shown = chosen(drawn.rows, asked.medications);
   const names = new Set(shown.map(({ name }) => name));
   const isShown = ({ medication }) => names.has(medication);
   return {
@@ -30,11 +33,12 @@ export function lookAt(rows, answer, asked, usual, now) {
     usual: nowUsual,
     stays,
     reach: roomy({ ...known, to: Math.max(known.to, now) }, BESIDE),
+    rows,
+    on,
     shown,
-    on: shown.filter((row) => holdsAt(row, instant)),
-    groups: grouped(shown, instant, window),
-    periods: answer.periods.filter((period) => isShown(period) && meets(period, window)),
-    anomalies: answer.anomalies.filter((each) =>
+    groups: { ...grouped(shown, ({ name }) => namesOn.has(name), window), allOn: on.length },
+    periods: drawn.periods.filter((period) => isShown(period) && meets(period, window)),
+    anomalies: drawn.answer.anomalies.filter((each) =>
       isShown(each) && each.time >= window.from && each.time <= window.to),
   };
 }

@@ -11,6 +11,7 @@ import { Filter } from "./filter.js";
 import { go, keep, read } from "./fragment.js";
 import { POLL_MS } from "./freshness.js";
 import { listenToInstant, showInstant } from "./instant_field.js";
+import { drawnOf } from "./joined.js";
 import { lookAt } from "./looked.js";
 import { listenToMenus } from "./menus.js";
 import { say, sayNone, sayProblem } from "./message.js";
@@ -31,7 +32,7 @@ import { steadily } from "./steady.js";
 import { Strip } from "./strip.js";
 import { copyLink, saveTable } from "./taking.js";
 import { waitFor } from "./waiting.js";
-import { count, days, extent, summary } from "./words.js";
+import { count, days, difference, extent, filtered, summary } from "./words.js";
 import { zone } from "./zones.js";
 
 const SETTLED_MS = 250;
@@ -63,6 +64,7 @@ const polling = new Polling(askAgain, POLL_MS, () => !document.hidden);
 
 let answer = null;
 let rows = [];
+let drawn = null;
 let looked = null;
 let isUnfolded = false;
 let pending = null;
@@ -84,10 +86,10 @@ async function follow() {
 
 const isEmpty = ({ periods, anomalies }) => periods.length + anomalies.length === 0;
 
-const isAnswerTo = ({ patient, gap }) => answer?.patient === patient && answer.gap === gap;
+const isAnswerTo = ({ patient }) => answer?.patient === patient;
 
 async function ask(asked, signal) {
-  if (answer?.patient !== asked.patient) forget();
+  if (!isAnswerTo(asked)) forget();
   try {
     const found = await waitFor(
       findPeriods(asked, signal), () => say(`Loading patient ${asked.patient} …`));
@@ -99,7 +101,7 @@ async function ask(asked, signal) {
   } catch (error) {
     // Who is signed out sees what was shown for as long as nothing else is asked for.
     if (signal.aborted || error instanceof SignedOut) return;
-    // What was shown may be of other periods than the controls now say.
+    // What was shown may not be true any more.
     forget();
     tellProblem(error);
   }
@@ -145,7 +147,8 @@ function render() {
   const asked = seen();
   if (!isAnswerTo(asked)) return;
   const now = Date.now();
-  looked = lookAt(rows, answer, asked, looked?.usual ?? null, now);
+  if (drawn?.answer !== answer || drawn.gap !== asked.gap) drawn = drawnOf(answer, asked.gap);
+  looked = lookAt(rows, drawn, asked, looked?.usual ?? null, now);
   steadily(parts, () => {
     say("");
     byId("answer").hidden = false;
@@ -155,8 +158,8 @@ function render() {
     renderRows(asked, now);
     renderTables(now);
   });
-  explanation.follow(asked.why, answer, zone());
-  addOrders(asked.instant);
+  explanation.follow(asked.why, drawn, zone());
+  addOrders();
 }
 
 function renderControls({ gap, medications, instant }, now) {
@@ -170,7 +173,10 @@ function renderControls({ gap, medications, instant }, now) {
 function renderRows({ instant, why: explained }, now) {
   const { groups, on, shown, window } = looked;
   const { marked } = changes;
-  showOn({ rows: on, all: shown, instant, now, orders: orders.of, marked }, why);
+  showOn({ rows: on, all: rows, instant, now, orders: orders.at(looked.instant), marked }, why);
+  const differs = difference(shown, drawn.rows, drawn.gap);
+  byId("difference").hidden = !differs;
+  byId("difference").firstElementChild.textContent = differs;
   chart.show({ groups, isUnfolded, marked, instant, asOf: answer.asOf, window, explained });
   const others = count(groups.others.length, "medication");
   byId("others").hidden = !groups.others.length;
@@ -181,15 +187,16 @@ function renderRows({ instant, why: explained }, now) {
 }
 
 function renderTables(now) {
-  const { periods, anomalies, shown } = looked;
-  byId("counts").textContent = summary({ periods, anomalies, gap: answer.gap });
-  periodTable.show(periods, shown, now, changes.marked);
+  const { periods, anomalies } = looked;
+  byId("counts").textContent = summary({ periods, anomalies, gap: drawn.gap });
+  periodTable.show(periods, rows, now, changes.marked);
   anomalyGroups.show(anomalies, answer.withoutEffect);
 }
 
 /** The orders of what is on are asked for beside all else. */
-async function addOrders(instant) {
-  if (await orders.find(answer, instant, pending.signal)) render();
+async function addOrders() {
+  const medications = looked.on.map(({ name }) => name);
+  if (await orders.find(answer, medications, pending.signal)) render();
 }
 
 /** What a ward's screen shows stays when its session ends: the bar says as of when it is. */
@@ -214,7 +221,7 @@ function welcome() {
 }
 
 function forget() {
-  answer = looked = null;
+  answer = drawn = looked = null;
   isUnfolded = false;
   polling.stop();
   explanation.close();
@@ -283,7 +290,7 @@ async function takeAway(format) {
   const { signal } = pending;
   try {
     const tell = () => (byId("copied").textContent = "Loading …");
-    await waitFor(saveTable(answer, chart.view.window, format, signal), tell);
+    await waitFor(saveTable(drawn, chart.view.window, format, signal), tell);
     byId("copied").textContent = "";
   } catch (error) {
     if (!signal.aborted) tellProblem(error);
@@ -292,9 +299,16 @@ async function takeAway(format) {
 
 function layOutPaper() {
   if (!looked) return;
-  const { groups, window } = looked;
+  const { groups, shown, window } = looked;
   const { instant } = read();
-  layOut(byId("sheets"), { groups, orders: orders.of, answer, window, instant });
+  layOut(byId("sheets"), {
+    groups,
+    orders: orders.at(looked.instant),
+    filter: filtered(shown, drawn.rows),
+    drawn,
+    window,
+    instant,
+  });
 }
 
 byId("find").addEventListener("submit", find);
@@ -303,6 +317,7 @@ byId("others").addEventListener("click", () => {
   isUnfolded = !isUnfolded;
   render();
 });
+byId("unchanged").addEventListener("click", () => change({ medications: [], gap: "exact" }));
 byId("print").addEventListener("click", () => print());
 for (const each of document.querySelectorAll("[data-take]")) {
   each.addEventListener("click", () => takeAway(each.dataset.take));
@@ -336,7 +351,7 @@ listenToKeys(byId("rows"), chart, {
     byId("chosen").textContent = `${period.medication}: ${extent(period)}`;
   }),
   onEnter: withChosen(why),
-  onFit: withChosen(({ medication }) => chart.fit(rows.find(({ name }) => name === medication))),
+  onFit: withChosen(({ medication }) => chart.fit(drawn.rows.find(({ name }) => name === medication))),
   onInstant: withChosen(({ start }) => change({ instant: start })),
 });
 offerZones(hospitalZone, render);

@@ -22,10 +22,12 @@ const AXIS = 22;
 const HEAD = 38;
 
 /**
- * Lay out the sheets of groups of rows, as of an answer and looked at an instant; `orders` are those
- * that hold then, by medications' names.
+ * Lay out the sheets of groups of rows, as drawn of an answer and looked at an instant; `orders` are
+ * those that hold then, by medications' names, and `filter` says which rows they are, where they are
+ * not all.
  */
-export function layOut(place, { groups, orders, answer, window, instant }) {
+export function layOut(place, { groups, orders, drawn, filter, window, instant }) {
+  const { answer, gap } = drawn;
   place.classList.add("measured");
   const rows = headed(linesOf(groups, instant, false));
   const lines = rows.map((each) => line(each, { window, now: answer.asOf, orders }));
@@ -35,7 +37,7 @@ export function layOut(place, { groups, orders, answer, window, instant }) {
   place.classList.remove("measured");
   const printed = Date.now();
   const sheets = pages.map((page, number) =>
-    sheet(head({ answer, window, instant, printed }, number + 1, pages.length), page, lines));
+    sheet(head({ answer, gap, filter, window, instant, printed }, number + 1, pages.length), page, lines));
   place.replaceChildren(...sheets);
   const frame = frameOf({ ...window, asOf: answer.asOf });
   sheets.forEach((each, number) => {
@@ -45,12 +47,12 @@ export function layOut(place, { groups, orders, answer, window, instant }) {
   });
 }
 
-function head({ answer, window, instant, printed }, number, pages) {
+function head({ answer, gap, filter, window, instant, printed }, number, pages) {
   const looked = instant === null ? "now" : time(instant);
   return element("header", {},
     element("b", { textContent: `Patient ${answer.patient}`, dir: "auto" }),
     element("span", { textContent: `${minute(window.from)} to ${minute(window.to)}, `
-      + `${gaps[answer.gap].words}; what the patient is on ${looked} first` }),
+      + `${filter && `${filter}, `}${gaps[gap].words}; what the patient is on ${looked} first` }),
     element("span", { textContent: `As of ${time(answer.asOf)}, printed ${time(printed)}, `
       + `times in ${zone()} ${offsetInWords(printed)}` }),
     element("b", { textContent: `Page ${number} of ${pages}` }));
@@ -69,8 +71,8 @@ function sheet(header, page, lines) {
 function line({ row, heading }, { window, now, orders }) {
   const periods = row.periods.filter((period) => meets(period, window));
   const doubts = doubtsInWords(periods.at(-1)?.doubts ?? [], now).map(({ brief }) => `! ${brief}`);
-  const order = orders.get(row.name);
-  const told = [extents(periods), ...(order ? [`order ${order}`] : []), ...doubts].join(" · ");
+  const own = (orders.get(row.name) ?? []).map((order) => `order ${order}`);
+  const told = [extents(periods), ...own, ...doubts].join(" · ");
   const beside = element("div");
   d3.select(beside).append("svg").attr("class", "plot").attr("width", WIDTH).attr("height", BAR);
   beside.append(element("p", { textContent: told }));

@@ -90,7 +90,7 @@ export class PeriodTable {
   row(period) {
     const { start, end } = period;
     const stated = state(period, this.now);
-    return element("tr", { className: stated.replace(" ", "-") },
+    return element("tr", { className: stated },
       element("th", { scope: "row" }, named("span", period.medication)),
       cell(time(start)),
       cell(end === null ? "—" : time(end)),
@@ -101,12 +101,15 @@ export class PeriodTable {
   }
 
   length({ start, end }) {
+    if (end === start) return "—";
     if (end !== null) return duration(end - start);
     return start > this.now ? "—" : `${duration(this.now - start)} so far`;
   }
 
   doubtful({ doubts }, stated) {
-    const words = doubtsInWords(doubts, this.now)
+    // That the start lies ahead is what the state says.
+    const more = doubts.filter(({ kind, of }) => kind !== "in_future" || of !== "start");
+    const words = doubtsInWords(more, this.now)
       .map(({ brief, full }) => element("span", { className: "chip", title: full }, brief));
     return element("td", {}, stated, ...words);
   }
@@ -120,7 +123,8 @@ export class PeriodTable {
       element("summary", {}, named("span", words)));
     details.addEventListener("toggle", () => details.append(element("ul", {},
       ...others.map(({ name, milliseconds }) =>
-        element("li", {}, named("span", name), ` ${duration(milliseconds)}`)))), { once: true });
+        element("li", {}, named("span", name), milliseconds ? `: ${duration(milliseconds)}` : ""))),
+    ), { once: true });
     return element("td", {}, details);
   }
 

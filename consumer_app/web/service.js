@@ -16,8 +16,8 @@ export class NoAnswer extends Error {}
  * Find a patient's periods with what is doubtful of them; null where they are what `tag`, that of an
  * earlier answer, stands for. The answer is as of `asOf`, by this machine's clock.
  */
-export async function findPeriods({ patient, gap }, signal, tag = null) {
-  const asked = query(patient, gap);
+export async function findPeriods({ patient }, signal, tag = null) {
+  const asked = query(patient);
   asked.set("doubts", "true");
   const { body, ...came } = await ask("periods", asked, signal, tag);
   if (body === null) return { ...came, isSame: true };
@@ -25,7 +25,6 @@ export async function findPeriods({ patient, gap }, signal, tag = null) {
     ...came,
     isSame: false,
     patient,
-    gap,
     periods: body.periods.map(readPeriod),
     anomalies: body.anomalies.map(readAnomaly),
     withoutEffect: body.without_effect,
@@ -33,14 +32,15 @@ export async function findPeriods({ patient, gap }, signal, tag = null) {
   };
 }
 
-/** Find the orders of what holds at an instant: of each medication's name, its orders. */
-export async function findOrders({ patient, gap }, instant, signal) {
-  const asked = query(patient, gap);
-  asked.set("at", new Date(instant).toISOString());
+/** Find all events of medications, with what each did. */
+export async function findEvents(patient, medications, signal) {
+  // Without a name it would be those of all.
+  if (!medications.length) return [];
+  const asked = query(patient);
   asked.set("explain", "true");
+  for (const name of medications) asked.append("medication_name", name);
   const { body } = await ask("periods", asked, signal);
-  return new Map(body.periods.map(({ medication_name: name, opened_by }) =>
-    [name, opened_by.order_id]));
+  return body.events;
 }
 
 export async function isKnown(patient, signal) {
@@ -55,8 +55,8 @@ export async function findProblems(signal) {
   return body.problems;
 }
 
-/** Find a medication's periods again, with all the events that made them. */
-export async function explain({ patient, gap }, medication, signal) {
+/** Find a medication's periods again, joined over a gap, with all the events that made them. */
+export async function explain({ patient }, gap, medication, signal) {
   const asked = query(patient, gap);
   asked.set("explain", "true");
   asked.set("medication_name", medication);
@@ -81,8 +81,11 @@ export async function findPatients(prefix, signal) {
   return body.patients;
 }
 
-/** Fetch the periods of a window: as a text in the format `csv`, as an object in `json`. */
-export async function findTable({ patient, gap }, { from, to }, format, signal) {
+/**
+ * Fetch the periods of a window, as they are drawn: as a text in the format `csv`, as an object in
+ * `json`.
+ */
+export async function findTable({ answer: { patient }, gap }, { from, to }, format, signal) {
   const asked = query(patient, gap);
   asked.set("from", new Date(from).toISOString());
   asked.set("to", new Date(to).toISOString());
@@ -91,7 +94,7 @@ export async function findTable({ patient, gap }, { from, to }, format, signal) 
   return body;
 }
 
-function query(patient, gap) {
+function query(patient, gap = "exact") {
   const asked = new URLSearchParams({ patient_id: patient });
   if (gaps[gap].duration) asked.set("merge_gap", gaps[gap].duration);
   return asked;
@@ -158,7 +161,10 @@ const readPeriod = ({ medication_name: medication, start, end: until, doubts }) 
   start: Date.parse(start),
   end: instantOf(until),
   doubts: doubts.map((doubt) => ({
-    ...doubt, time: Date.parse(doubt.time), received_at: instantOf(doubt.received_at),
+    ...doubt,
+    time: Date.parse(doubt.time),
+    received_at: instantOf(doubt.received_at),
+    of: { [until]: "stop", [start]: "start" }[doubt.time] ?? "change",
   })),
 });
 

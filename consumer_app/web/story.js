@@ -1,6 +1,7 @@
 // What became of a medication's events, and which of them tell of one period.
 
-import { count, duration, gaps, reasons, time } from "./words.js";
+import { runsOf } from "./rows.js";
+import { count, duration, gaps, reasons, time, touching } from "./words.js";
 
 const unmatched = {
   stop: reasons.stop_without_start,
@@ -34,13 +35,51 @@ function meets({ start, end }, from, to) {
   return Date.parse(start) <= to && (end === null || Date.parse(end) >= from);
 }
 
+/**
+ * The orders by which the patient is on medications at an instant, by names: those that were opened
+ * until then more often than closed. Events without an order tell of none.
+ */
+export function ordersAt(events, instant) {
+  const open = new Map();
+  for (const { medication_name: name, order_id: order, role, event_time } of events) {
+    if (order === null || !(role in steps) || Date.parse(event_time) > instant) continue;
+    if (!open.has(name)) open.set(name, new Map());
+    const ofName = open.get(name);
+    ofName.set(order, (ofName.get(order) ?? 0) + steps[role]);
+  }
+  return new Map([...open].map(([name, ofName]) =>
+    [name, [...ofName].filter(([, often]) => often > 0).map(([order]) => order)]));
+}
+
+const steps = { opened: 1, closed: -1 };
+
 /** What a period is made of, as of an instant, in a few sentences. */
 export function summary(explained, gap, now) {
   const own = eventsOf(explained);
   const made = own.filter((event) => event.role === "opened").length;
   const parts = [beginning(explained.period, now), ending(explained.period, own, now)];
-  if (made > 1) parts.push(`It was joined from ${count(made, "period")} (${gaps[gap].words}).`);
-  return parts.join(" ");
+  if (made > 1) parts.push(joined(count(made, "period"), gap));
+  return [...parts, ...handover(explained)].join(" ");
+}
+
+/** Without a gap it is the periods of several orders that become one, where they overlap. */
+function joined(made, gap) {
+  return gap === "exact" ? `It is of ${made} of several orders, which overlap.`
+    : `It was joined from ${made} (${gaps[gap].words}).`;
+}
+
+/** Which periods of the medication touch this one: without a break, the patient is on it for longer. */
+function handover({ period, periods }) {
+  const read = periods.map(({ start, end }) =>
+    ({ start: Date.parse(start), end: end === null ? null : Date.parse(end) }));
+  const own = read[periods.indexOf(period)];
+  const { start, end, number } = runsOf(read)[periods.indexOf(period)];
+  const parts = [];
+  if (start < own.start) parts.push("It begins as the period before ends.");
+  if (end !== own.end) parts.push("As it ends, the next begins.");
+  if (!parts.length) return [];
+  const until = end === null ? "" : ` until ${time(end)}`;
+  return [...parts, `Without a break the patient is on it from ${time(start)}${until}${touching(number)}.`];
 }
 
 function beginning({ opened_by: { event_time: at } }, now) {

@@ -32,7 +32,7 @@ export class Strip {
   }
 
   /** Show rows as far as all reach, with the stays, the window and the instant. */
-  show({ shown: rows, reach, stays, window, instant }) {
+  show({ rows, reach, stays, window, instant }) {
     if (!areSame(rows, this.rows)) this.steps = countAtOnce(rows);
     Object.assign(this, { rows, reach, stays, window, instant });
     put(this.list, ...stays.map((stay) => this.named(stay)).reverse());

@@ -5,8 +5,8 @@ import { findTable } from "./service.js";
 const kinds = { csv: "text/csv", json: "application/json" };
 
 /** Save them as `csv` or `json`, under a name that tells nothing of the patient. */
-export async function saveTable(answer, window, format, signal) {
-  const table = await findTable(answer, window, format, signal);
+export async function saveTable(drawn, window, format, signal) {
+  const table = await findTable(drawn, window, format, signal);
   const text = format === "json" ? JSON.stringify(table, null, 2) : table;
   const address = URL.createObjectURL(new Blob([text], { type: kinds[format] }));
   const download = `periods.${format}`;

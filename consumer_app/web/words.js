@@ -2,6 +2,9 @@
 
 import { format, formatRange, isTwice, offsetInWords } from "./zones.js";
 
+// So many names are read at a glance.
+const NAMED = 3;
+
 export const MINUTE = 60_000;
 export const DAY = 86_400_000;
 
@@ -37,14 +40,34 @@ export function count(number, noun) {
 export function state({ start, end }, instant) {
   if (start > instant) return "planned";
   if (end === null || end > instant) return "ongoing";
-  return end === start ? "zero length" : "ended";
+  return end === start ? "dose" : "ended";
 }
 
 /** A period in words; of an end that lies ahead it is said when. */
 export function extent({ start, end }) {
   if (end === null) return `from ${time(start)}, no end reported`;
-  if (end === start) return `at ${time(start)}, zero length`;
+  if (end === start) return `at ${time(start)}, a dose`;
   return `${time(start)} to ${time(end)}, ${duration(end - start)}`;
+}
+
+/** That a stretch without a break is of so many periods; nothing where it is of one. */
+export const touching = (number) => (number > 1 ? `, in ${number} periods that touch` : "");
+
+/** Say that nothing of rows holds at an instant, what ended last before it, and what comes next. */
+export function onNone(rows, instant) {
+  const periods = rows.flatMap((row) => row.periods);
+  const ended = periods.filter(({ end }) => end !== null && end <= instant);
+  const coming = periods.filter(({ start }) => start > instant);
+  const parts = ["On no medication."];
+  if (ended.length) {
+    const last = ended.reduce((one, other) => (other.end > one.end ? other : one));
+    parts.push(`The last period before ended ${time(last.end)}.`);
+  }
+  if (coming.length) {
+    const next = coming.reduce((one, other) => (other.start < one.start ? other : one));
+    parts.push(`The next begins ${time(next.start)}: ${next.medication}.`);
+  }
+  return parts.join(" ");
 }
 
 export const actions = {
@@ -62,9 +85,11 @@ export const reasons = {
 };
 
 export const gaps = {
-  exact: { duration: null, words: "exact periods" },
-  joined: { duration: "PT0S", words: "periods joined where they touch" },
-  "30d": { duration: "P30D", words: "periods joined over gaps of up to 30 days" },
+  exact: { duration: null, milliseconds: null, words: "exact periods" },
+  joined: { duration: "PT0S", milliseconds: 0, words: "periods joined where they touch" },
+  "30d": {
+    duration: "P30D", milliseconds: 30 * DAY, words: "periods joined over gaps of up to 30 days",
+  },
 };
 
 /**
@@ -78,6 +103,20 @@ export function arrival(problems, lastReceived) {
     ? "New reports may be late at the moment: what is shown may lack some."
     : "New reports do not arrive at the moment: what is shown may be out of date.";
   return lastReceived === null ? how : `${how} The last ones came ${time(lastReceived)}.`;
+}
+
+/** Say which of all rows are shown; nothing where all of them are. */
+export function filtered(shown, all) {
+  if (shown.length === all.length) return "";
+  const named = shown.slice(0, NAMED).map(({ name }) => name).join(", ");
+  const more = shown.length > NAMED ? ` and ${shown.length - NAMED} more` : "";
+  return `only ${shown.length} of ${count(all.length, "medication")} (${named}${more})`;
+}
+
+/** How the chart and the table differ from the list of what the patient is on; or nothing. */
+export function difference(shown, all, gap) {
+  const parts = [filtered(shown, all), gap === "exact" ? "" : gaps[gap].words].filter(Boolean);
+  return parts.length ? `Chart and table have ${parts.join(", ")}. The list is complete and exact.` : "";
 }
 
 /** How many periods and reports there are in a window, in a line. */

@@ -144,4 +144,22 @@ def crowd() -> list[dict[str, str]]:
     return _events("crowd", *reports, *(("Heparin", "stop", at) for at in range(1, 121)))
 
 
-ALL = (example, boluses, cancelled, planned, stays, nights, crowd, ward)
+def handover() -> list[dict[str, str]]:
+    """An order that takes over from another, periods that touch, and what is planned."""
+    orders = [("start", 0, "n1"), ("start", 10, "n2"), ("stop", 20, "n1")]
+    events = [
+        {**_event("handover", "Heparin", action, hours), "order_id": order}
+        for action, hours, order in orders
+    ]
+    touching = [("start", 0), ("stop", 40), ("start", 40)]
+    return events + _events("handover", *(("Insulin", action, hours) for action, hours in touching))
+
+
+def plans() -> list[dict[str, str]]:
+    """What ends, and what begins, when nobody tests any more."""
+    later = 24 * 365 * 70
+    reports = [("Stopped later", "start", 0), ("Stopped later", "stop", later)]
+    return _events("plans", *reports, ("Begun later", "start", later))
+
+
+ALL = (handover, plans, example, boluses, cancelled, planned, stays, nights, crowd, ward)

@@ -51,7 +51,21 @@ def test_what_lies_ahead_is_told_to_be_planned_and_what_ends_later_to_go_on(visi
     assert state("from 24").startswith("planned")
     assert state("from -24 to 24").startswith("ongoing")
     assert state("from -48 to -24").startswith("ended")
-    assert state("from -24 to -24").startswith("zero length")
+    assert state("from -24 to -24").startswith("dose")
+
+
+def test_of_what_is_planned_it_is_told_whether_it_is_the_start_or_the_stop(visit: Visit) -> None:
+    page = visit.show_patient("plans", **{"from": "2026-01-01", "to": "2100-01-01"})
+    rows = page.locator("#periods tbody tr")
+    stated = {
+        name: rows.filter(has=page.get_by_text(name, exact=True)).locator("td").nth(3)
+        for name in ("Stopped later", "Begun later")
+    }
+    expect(stated["Stopped later"]).to_contain_text("ongoing")
+    expect(stated["Stopped later"].locator(".chip", has_text="stop planned")).to_have_count(1)
+    expect(stated["Begun later"]).to_have_text("planned")
+    expect(page.locator("#on-list .chip")).to_contain_text(["stop planned"])
+    expect(rows.filter(has_text="Stopped later").locator("td").nth(4)).to_have_text("—")
 
 
 def test_a_stop_is_seen_soon_without_a_reload_and_nothing_jumps(
@@ -112,6 +126,46 @@ def test_a_period_of_which_nothing_was_heard_for_long_has_a_doubt(
     chip = page.locator("#on-list .chip", has_text="nothing reported for").first
     chip.click()
     expect(chip).to_contain_text("It may have ended meanwhile.")
+
+
+def test_a_doubt_is_told_to_be_as_of_now_where_another_instant_is_looked_at(visit: Visit) -> None:
+    page = visit.show_patient("2", at="2026-03-01T12:00:00Z")
+    chip = page.locator("#on-list .chip summary")
+    expect(chip.filter(has_text="nothing reported for")).to_have_text(
+        re.compile("^as of now: nothing reported for")
+    )
+
+
+def test_who_is_on_nothing_yet_is_told_what_comes_next(visit: Visit) -> None:
+    visit.page.clock.set_fixed_time(patients.FAKED_NOW - timedelta(days=9))
+    page = visit.show_patient("2")
+    expect(page.locator("#on-list")).to_have_text(
+        "On no medication. The next begins 1 Mar 2026 11:00: Y."
+    )
+
+
+def test_the_orders_are_named_that_hold_at_the_instant(visit: Visit) -> None:
+    page = visit.show_patient("handover")
+    heparin = page.locator("#on-list li", has_text="Heparin")
+    expect(heparin.locator(".mark")).to_have_text(["order n2"])
+    page.locator("#instant").fill("2026-03-01T23:00")
+    page.get_by_role("button", name="Look").click()
+    expect(heparin.locator(".mark")).to_have_text(["order n1", "order n2"])
+
+
+@pytest.mark.parametrize("end", ["2026-03-02T12:00:00Z", "2026-03-05T00:00:00Z"])
+def test_list_bar_and_reasons_say_the_same_of_periods_that_touch(visit: Visit, end: str) -> None:
+    visit.page.clock.set_fixed_time(patients.FAKED_NOW)
+    page = visit.show_patient("handover", **{"from": "2026-03-01T00:00:00Z", "to": end})
+    row = page.locator("#on-list li", has_text="Insulin")
+    expect(row).to_contain_text("since 1 Mar 2026 09:00, for 4 d 4 h, in 2 periods that touch")
+    expect(page.locator(".bar[data-medication=Insulin]")).to_have_class("bar ongoing")
+    expect(page.locator("text.length", has_text="4 d 4 h, ongoing")).to_have_count(2)
+    row.get_by_role("button", name="Why").click()
+    expect(page.locator("#explanation")).to_contain_text(
+        "It begins as the period before ends."
+        " Without a break the patient is on it from 1 Mar 2026 09:00,"
+    )
 
 
 def test_patients_who_were_looked_at_are_a_click_away_until_the_list_is_cleared(

@@ -19,7 +19,9 @@ _WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("state", ["explained", "scrolling", "earlier", "anomalies", "welcome"])
+@pytest.mark.parametrize(
+    "state", ["explained", "scrolling", "earlier", "filtered", "anomalies", "welcome"]
+)
 def test_axe_finds_no_violation(visit: Visit, state: str, scheme: Literal["light", "dark"]) -> None:
     visit.page.emulate_media(color_scheme=scheme)
     _STATES[state](visit)
@@ -43,6 +45,10 @@ def _earlier(visit: Visit) -> None:
     page.get_by_role("button", name="not in this window").click()
 
 
+def _filtered(visit: Visit) -> None:
+    visit.show_patient("handover", at="2026-03-02", medication="Insulin", gap="joined")
+
+
 def _anomalies(visit: Visit) -> None:
     page = visit.show_patient("crowd", **{"from": "2026-02-01", "to": "2026-12-31"})
     page.locator("#anomalies summary").click()
@@ -61,6 +67,7 @@ _STATES = {
     "explained": _explained,
     "scrolling": _scrolling,
     "earlier": _earlier,
+    "filtered": _filtered,
     "anomalies": _anomalies,
     "welcome": _welcome,
 }
@@ -95,7 +102,7 @@ def test_the_table_is_copied_as_cells(visit: Visit, services: Services) -> None:
         (each["medication_name"], instant(each["start"]), instant(each["end"]))
         for each in services.periods("ward")["periods"]
     ]
-    assert sum(state == "zero length" for *_, state in lines) == 1
+    assert sum(state == "dose" for *_, state in lines) == 1
 
 
 def instant(text: str) -> datetime:
@@ -206,6 +213,13 @@ def test_each_page_of_paper_has_the_patient_the_axis_and_its_number(visit: Visit
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.set_viewport_size({"width": 1031, "height": 703})
     visit.keep("print")
+
+
+def test_paper_says_which_medications_alone_are_on_it(visit: Visit) -> None:
+    page = visit.show_patient("ward", medication="Heparin")
+    page.emulate_media(media="print")
+    page.pdf(prefer_css_page_size=True)
+    expect(page.locator(".sheet header")).to_contain_text("only 1 of 5 medications (Heparin)")
 
 
 def test_names_of_any_length_are_printed_with_their_times(visit: Visit) -> None:

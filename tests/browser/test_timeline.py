@@ -93,6 +93,28 @@ def test_the_filter_shows_the_chosen_medications_and_is_in_the_address(visit: Vi
     assert page.locator(".labels .row").all_inner_texts()[0].startswith("Vancomycin")
 
 
+def test_a_filter_and_joined_gaps_change_nothing_of_what_the_patient_is_on(visit: Visit) -> None:
+    between = {"at": "2026-03-07T17:00:00Z", "medication": "Vancomycin", "gap": "30d"}
+    page = visit.show_patient("ward", **between)
+    expect(page.locator("#on-list .name")).to_have_text(["Heparin", "Piperacillin/tazobactam"])
+    visit.keep("filtered")
+    note = page.locator("#difference")
+    expect(note).to_contain_text("only 1 of 5 medications (Vancomycin), periods joined over gaps")
+    page.get_by_role("button", name="Why Piperacillin").click()
+    expect(page.locator("#explanation h2")).to_have_text("Piperacillin/tazobactam")
+    expect(page.locator("#explanation")).not_to_contain_text("joined")
+    note.get_by_role("button").click()
+    expect(note).to_be_hidden()
+    expect(page.locator(".labels .row")).to_have_count(5)
+    assert "medication" not in page.url.split("why=")[0]
+
+
+def test_what_is_between_two_periods_is_off_where_the_chart_joins_them(visit: Visit) -> None:
+    page = visit.show_patient("ward", at="2026-03-07T09:00:00Z", gap="30d")
+    expect(page.locator(".bar[data-medication=Heparin]")).to_have_count(1)
+    expect(page.locator("#on-list .name")).to_have_text(["Piperacillin/tazobactam"])
+
+
 def test_a_box_of_the_filter_keeps_the_focus_when_it_is_ticked(visit: Visit) -> None:
     page = visit.show_patient("ward")
     page.click("#filter summary")
@@ -181,6 +203,9 @@ def test_the_table_follows_the_window_and_is_sorted(visit: Visit) -> None:
     page = visit.show_patient("ward", **{"from": "2026-03-07T14:00Z", "to": "2026-03-20"})
     rows = page.locator("#periods tbody th")
     expect(rows).to_have_text(["Piperacillin/tazobactam", "Heparin"])
+    expect(page.locator(".labels .row", has_text="Heparin").locator(".amount")).to_have_text(
+        "1 period"
+    )
     heading = page.locator("#periods thead th").first
     heading.get_by_role("button").click()
     expect(heading).to_have_attribute("aria-sort", "ascending")
@@ -195,7 +220,7 @@ def test_overlaps_open_in_full_with_their_durations(visit: Visit) -> None:
     row = page.locator("#periods tbody tr", has_text="Piperacillin")
     row.get_by_text("3 medications").click()
     expect(row.locator(".with li")).to_have_text(
-        ["Heparin 6 d 6 h", "Norepinephrine 1 d 6 h", "Vancomycin zero"]
+        ["Heparin: 6 d 6 h", "Norepinephrine: 1 d 6 h", "Vancomycin"]
     )
 
 

@@ -10,7 +10,7 @@ const TIME = Date.parse("2026-03-01T08:00:00Z");
 const NOW = TIME + 240 * HOUR;
 
 for (const [kind, received, brief, full] of [
-  ["in_future", null, "planned", "Order A: 1 Mar 2026 09:00 lies in the future."],
+  ["in_future", null, "stop planned", "Order A: the stop 1 Mar 2026 09:00 lies in the future."],
   [
     "reported_late", TIME + 2 * HOUR, "reported 2 h late",
     "Order A: what happened 1 Mar 2026 09:00 was reported 1 Mar 2026 11:00.",
@@ -30,15 +30,18 @@ for (const [kind, received, brief, full] of [
   ],
 ]) {
   test(`a doubt is told in brief and in full: ${kind}`, () => {
-    const doubt = { kind, order_id: "A", time: TIME, received_at: received, count: 1 };
+    const doubt = { kind, order_id: "A", time: TIME, received_at: received, of: "stop", count: 1 };
     assert.deepEqual(doubtsInWords([doubt], NOW), [{ kind, brief, full }]);
   });
 }
 
-const planned = { kind: "in_future", order_id: null, time: TIME, received_at: null, count: 1 };
+const planned = {
+  kind: "in_future", order_id: null, time: TIME, received_at: null, of: "stop", count: 1,
+};
 
 test("a doubt of no order names none", () => {
-  assert.equal(doubtsInWords([planned], NOW)[0].full, "1 Mar 2026 09:00 lies in the future.");
+  const doubt = { ...planned, of: "start" };
+  assert.equal(doubtsInWords([doubt], NOW)[0].full, "The start 1 Mar 2026 09:00 lies in the future.");
 });
 
 test("of several of one kind the newest is told, and how many more there are", () => {
@@ -46,5 +49,5 @@ test("of several of one kind the newest is told, and how many more there are", (
     kind: "reported_late", order_id: "B", time: TIME, received_at: TIME + 2 * HOUR, count: 3,
   };
   assert.deepEqual(doubtsInWords([planned, late], NOW).map(({ brief }) => brief),
-    ["planned", "reported 2 h late, and 2 more"]);
+    ["stop planned", "reported 2 h late, and 2 more"]);
 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  countAtOnce, firstEndingAfter, grouped, holdsAt, reachOf, together, toRows,
+  countAtOnce, firstEndingAfter, grouped, holdsAt, numberIn, reachOf, runAt, runsOf, together,
+  toRows,
 } from "../../../consumer_app/web/rows.js";
 
 const HOUR = 3_600_000;
@@ -13,6 +14,7 @@ const row = (name, ...extents) => ({
   periods: extents.map(([start, end]) => period(name, start, end)),
   anomalies: [],
 });
+const run = (start, end, number = 1) => ({ start, end, number });
 const names = (rows) => rows.map(({ name }) => name);
 
 test("a medication has one row, with its periods and anomalies in the order of the answer", () => {
@@ -20,8 +22,8 @@ test("a medication has one row, with its periods and anomalies in the order of t
   const anomalies = [{ medication: "X", time: 5 }];
 
   assert.deepEqual(toRows({ periods, anomalies }), [
-    { name: "X", periods: [periods[0], periods[2]], anomalies },
-    { name: "Y", periods: [periods[1]], anomalies: [] },
+    { name: "X", periods: [periods[0], periods[2]], runs: [run(0, 1), run(3, 4)], anomalies },
+    { name: "Y", periods: [periods[1]], runs: [run(0, 2)], anomalies: [] },
   ]);
 });
 
@@ -32,11 +34,12 @@ test("rows stand by name, as a reader looks for them", () => {
 
 test("a medication of which there are anomalies alone has a row", () => {
   const anomalies = [{ medication: "X", time: 5 }];
-  assert.deepEqual(toRows({ periods: [], anomalies }), [{ name: "X", periods: [], anomalies }]);
+  assert.deepEqual(
+    toRows({ periods: [], anomalies }), [{ name: "X", periods: [], runs: [], anomalies }]);
 });
 
 const inGroups = (rows, instant, window) =>
-  Object.values(grouped(rows, instant, window)).map(names);
+  Object.values(grouped(rows, (each) => holdsAt(each, instant), window)).map(names);
 
 test("of what meets the window, that which is on at the instant comes first", () => {
   const rows = [
@@ -69,6 +72,13 @@ test("a period that ends as the window begins does not meet it, a later one of i
   const window = { from: 10, to: 20 };
   assert.deepEqual(inGroups([row("X", [0, 10])], 99, window), [[], [], ["X"]]);
   assert.deepEqual(inGroups([row("X", [0, 10], [15, 16])], 99, window), [[], ["X"], []]);
+});
+
+test("the periods of a row that meet a window are counted, not those of its whole history", () => {
+  const counted = row("X", [0, 10], [10, 12], [15, 15], [20, null]);
+  assert.equal(numberIn(counted, { from: 10, to: 20 }), 3);
+  assert.equal(numberIn(counted, { from: 12, to: 14 }), 0);
+  assert.equal(numberIn(row("vain"), { from: 0, to: 99 }), 0);
 });
 
 test("there is to see what lies between the first and the last that was reported", () => {
@@ -118,6 +128,14 @@ test("a period holds from its start and no longer at its end", () => {
   assert.deepEqual(holds, [false, true, true, false, false, false, false, true, true]);
 });
 
+test("periods that touch are one run, however many, and a dose is none of it", () => {
+  const { periods } = row("X", [0, 2], [2, 4], [4, 4], [4, 5], [5, 9], [9, null]);
+  const [first, later] = [run(0, 4, 2), run(4, null, 3)];
+  assert.deepEqual(runsOf(periods), [first, first, run(4, 4), later, later, later]);
+  assert.deepEqual(runAt({ periods, runs: runsOf(periods) }, 6), later);
+  assert.equal(runAt({ periods, runs: runsOf(periods) }, -1), undefined);
+});
+
 const beside = (rows, one, now = 100) =>
   together(rows, one, now).map(({ name, milliseconds }) => [name, milliseconds]);
 
@@ -140,6 +158,15 @@ test("several periods of a medication beside one are added up", () => {
 test("what lasts is together with all that comes, until now", () => {
   const rows = [row("over", [0, 10]), row("later", [50, 60]), row("last", [90, null])];
   assert.deepEqual(beside(rows, period("itself", 10, null)), [["later", 10], ["last", 10]]);
+});
+
+test("what is planned is together with nothing, and nothing with it", () => {
+  const rows = [row("on", [0, null]), row("ends later", [90, 150]), row("planned", [103, null])];
+  assert.deepEqual(
+    beside(rows, period("itself", 50, null)), [["on", 50], ["ends later", 10]]);
+  assert.deepEqual(
+    beside(rows, period("itself", 50, 200)), [["on", 50], ["ends later", 10]]);
+  assert.deepEqual(beside(rows, period("itself", 101, null)), []);
 });
 
 test("a period of zero length is together with those around it", () => {

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { runsOf } from "../../../consumer_app/web/rows.js";
 import { toSegments } from "../../../consumer_app/web/segments.js";
 
 /** A hundred pixels that show the hundred instants from `left` on. */
 const frame = (left = 0) => ({ x: (at) => at - left, left, right: left + 100, width: 100 });
-const segments = (extents, left) =>
-  toSegments(extents.map(([start, end]) => ({ start, end })), frame(left));
+const segments = (extents, left) => {
+  const periods = extents.map(([start, end]) => ({ start, end }));
+  return toSegments({ periods, runs: runsOf(periods) }, frame(left));
+};
 
 const bar = (from, to, kind, x, width, joints = []) => ({ from, to, kind, x, width, joints });
 
@@ -32,6 +35,13 @@ test("periods that touch are one bar with a mark at each joint", () => {
     bar(0, 2, "ongoing", 0, 100, [20, 40]),
   ]);
   assert.deepEqual(segments([[0, 20], [21, 40]]).map(({ from, to }) => [from, to]), [[0, 0], [1, 1]]);
+});
+
+test("periods that touch are ongoing where the last of them is, seen or not", () => {
+  const kinds = (extents, left) => segments(extents, left).map(({ kind }) => kind);
+  assert.deepEqual(kinds([[0, 20], [20, 150], [150, null]]), ["ongoing"]);
+  assert.deepEqual(kinds([[0, 20], [20, 150], [150, 160]]), ["closed"]);
+  assert.deepEqual(kinds([[10, 12], [13, 14], [14, null]]), ["closed", "ongoing"]);
 });
 
 test("a joint is marked where there is room for it", () => {

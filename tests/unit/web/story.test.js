@@ -3,7 +3,7 @@ import "./in_berlin.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { eventsOf, summary, why } from "../../../consumer_app/web/story.js";
+import { eventsOf, ordersAt, summary, why } from "../../../consumer_app/web/story.js";
 
 const at = (hour) => `2021-01-01T${String(hour).padStart(2, "0")}:00:00Z`;
 const event = (action, hour, role, more = {}) =>
@@ -66,6 +66,22 @@ test("two reports of one instant are told apart by their order and by their own 
   assert.deepEqual(eventsOf({ period: own, periods: [before, own], events }), [ours, two]);
 });
 
+const ordered = (name, told, order_id) => ({ ...told, medication_name: name, order_id });
+const ORDERS = [
+  ordered("X", start(1), "n1"), ordered("X", start(3), "n2"), ordered("X", stop(5), "n1"),
+  ordered("X", stop(9), "n2"), ordered("X", event("start", 4, "cancelled"), "n3"),
+  ordered("Y", start(2), null), ordered("Z", start(4), "z"), ordered("Z", stop(4), "z"),
+  ordered("Z", start(4), "z"),
+];
+for (const [hour, held] of [
+  [0, {}], [1, { X: ["n1"] }], [4, { X: ["n1", "n2"], Z: ["z"] }], [5, { X: ["n2"], Z: ["z"] }],
+  [9, { X: [], Z: ["z"] }],
+]) {
+  test(`the orders are told that hold at an instant, not those that began or ended: ${hour}`, () => {
+    assert.deepEqual(Object.fromEntries(ordersAt(ORDERS, Date.parse(at(hour)))), held);
+  });
+}
+
 test("what opened and closed a period is said in two sentences", () => {
   const closed = { ...only(period(start(1), stop(2))), events: [start(1), stop(2)] };
   assert.equal(summary(closed, "exact", NOW), "A start opens it. A stop closes it.");
@@ -74,6 +90,27 @@ test("what opened and closed a period is said in two sentences", () => {
   assert.equal(
     summary(ongoing, "exact", NOW),
     "A start opens it. No stop has been reported since: it is ongoing.");
+});
+
+test("of periods that touch it is told which this one follows, and how long all are together", () => {
+  const periods = [period(start(1), stop(2)), period(start(2), stop(4)), period(start(4), stop(6))];
+  const events = periods.flatMap(({ opened_by, closed_by }) => [opened_by, closed_by]);
+  const told = periods.map((each) => summary({ period: each, periods, events }, "exact", NOW));
+  const together = " Without a break the patient is on it from 1 Jan 2021 02:00 until 1 Jan 2021 07:00,"
+    + " in 3 periods that touch.";
+  const before = " It begins as the period before ends.";
+  const after = " As it ends, the next begins.";
+  assert.deepEqual(
+    told.map((each) => each.replace("A start opens it. A stop closes it.", "")),
+    [after, before + after, before].map((each) => each + together));
+});
+
+test("an exact period of several orders is told to be of those, not to be joined", () => {
+  const several = {
+    ...only(period(start(1), stop(6))),
+    events: [start(1), start(2, { order_id: "B" }), stop(4), stop(6)],
+  };
+  assert.match(summary(several, "exact", NOW), / It is of 2 periods of several orders, which overlap.$/);
 });
 
 test("stops that are listed below an ongoing period are not said to be missing", () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  arrival, count, days, duration, extent, state, summary, time,
+  arrival, count, days, difference, duration, extent, filtered, onNone, state, summary, time,
 } from "../../../consumer_app/web/words.js";
 
 const SECOND = 1_000;
@@ -67,7 +67,7 @@ const begin = Date.parse("2021-01-01T02:00:00Z");
 for (const [period, stated, told] of [
   [{ start: begin, end: null }, "ongoing", "from 1 Jan 2021 03:00, no end reported"],
   [{ start: begin, end: begin + 3 * DAY }, "ongoing", "1 Jan 2021 03:00 to 4 Jan 2021 03:00, 3 d"],
-  [{ start: begin, end: begin }, "zero length", "at 1 Jan 2021 03:00, zero length"],
+  [{ start: begin, end: begin }, "dose", "at 1 Jan 2021 03:00, a dose"],
   [{ start: begin, end: begin + DAY }, "ended", "1 Jan 2021 03:00 to 2 Jan 2021 03:00, 1 d"],
   [
     { start: begin + 3 * DAY, end: null }, "planned", "from 4 Jan 2021 03:00, no end reported",
@@ -79,12 +79,44 @@ for (const [period, stated, told] of [
   });
 }
 
+test("who is on nothing is told what ended last, and what comes next", () => {
+  const row = (medication, ...extents) =>
+    ({ periods: extents.map(([start, end]) => ({ medication, start, end })) });
+  const rows = [
+    row("X", [begin - 2 * DAY, begin - DAY], [begin + 2 * DAY, null]), row("Y", [begin + DAY, null]),
+  ];
+  const [last, next] = [
+    "The last period before ended 31 Dec 2020 03:00.", "The next begins 2 Jan 2021 03:00: Y.",
+  ];
+  assert.equal(onNone(rows, begin), `On no medication. ${last} ${next}`);
+  assert.equal(onNone([row("X", [begin, begin + DAY])], begin + DAY),
+    "On no medication. The last period before ended 2 Jan 2021 03:00.");
+  assert.equal(onNone([rows[1]], begin), `On no medication. ${next}`);
+});
+
 test("what a window holds is told in a line", () => {
   const periods = [{}, {}, {}];
   assert.equal(
     summary({ periods, anomalies: [{}], gap: "joined" }),
     "3 periods · periods joined where they touch · 1 report without effect");
   assert.equal(summary({ periods, anomalies: [], gap: "exact" }), "3 periods · exact periods");
+});
+
+const some = (...names) => names.map((name) => ({ name }));
+const ALL = some("A", "B", "C", "D", "E");
+
+test("of a filter it is told how many it leaves, and of the first which", () => {
+  assert.equal(filtered(ALL, ALL), "");
+  assert.equal(filtered(some("B"), ALL), "only 1 of 5 medications (B)");
+  assert.equal(filtered(some("A", "B", "C", "E"), ALL), "only 4 of 5 medications (A, B, C and 1 more)");
+});
+
+test("that chart and table are filtered or joined is told, with what is not", () => {
+  assert.equal(difference(ALL, ALL, "exact"), "");
+  assert.equal(
+    difference(some("B"), ALL, "30d"),
+    "Chart and table have only 1 of 5 medications (B), periods joined over gaps of up to 30 days."
+      + " The list is complete and exact.");
 });
 
 const CAME = Date.parse("2021-01-01T02:00:05Z");
