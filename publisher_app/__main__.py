@@ -101,7 +101,9 @@ def main(  # noqa: PLR0913, PLR0917 - its options
     as_of: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="When what FHIR's `deleted` files name was: the export's time."
+            metavar="TIME",
+            help="When the export was: of FHIR's `deleted` files, and of rows that a profile ranks "
+            "by that (omop-drug-exposure).",
         ),
     ] = None,
     run: Annotated[

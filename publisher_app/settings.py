@@ -153,7 +153,8 @@ class PublisherSettings(ServiceSettings):
     that they come from, by default ``fhir`` and ``hl7``. One for each, where several feed one
     store."""
     as_of: Annotated[str | None, BeforeValidator(read_as_of)] = None
-    """When what a bulk export of FHIR calls deleted was: the export's time, with its offset."""
+    """When an export was, with its offset: it is when what a bulk export of FHIR calls deleted was,
+    and what ranks rows where a profile says so (as-of)."""
     rejects: Annotated[Path | None, BeforeValidator(none_if_empty)] = None
     """Where rejected rows go; by default beside the input."""
     run: Annotated[str | None, BeforeValidator(read_run)] = None

@@ -270,8 +270,10 @@ def _check(table: Table) -> None:
 
 def _check_times(table: Table) -> None:
     times = table.times
-    if times.count is not None and (times.formats or times.zone or times.dates):
-        raise ValueError("table.times.count: numbers are all that is read then: leave out others")
+    beside = [each for each in ("zone", "formats", "dates") if getattr(times, each)]
+    if times.count is not None and beside:
+        which = " and ".join(beside)
+        raise ValueError(f"table.times.count: numbers are all that is read then: leave out {which}")
     if times.count is None and "origin" in times.model_fields_set:
         raise ValueError("table.times.origin: is of numbers: name what they count (count)")
     of_times = table.times.formats if table.times.dates is None else table.times.formats_of_times

@@ -258,7 +258,7 @@ times = { count = "minutes", origin = 2021-01-05T00:00:00+01:00 }
             ),
             "table.look_up.action: of this table it is one of patient_id, medication_name",
         ),
-        (("formats =", 'count = "minutes"\nformats ='), "table.times.count: numbers are all"),
+        (("formats =", 'count = "minutes"\nformats ='), "then: leave out zone and formats"),
         (("formats =", 'origin = "2021-01-01T00:00:00Z"\nformats ='), "table.times.origin: is of"),
         (('action = "what"', ""), "table.columns.action: is needed for events"),
         (('"day + clock"', '"day + "'), "table.columns.event_time: name a column"),
