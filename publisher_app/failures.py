@@ -15,3 +15,7 @@ class NotConfirmed(Failure):
 
 class RejectsNotWritten(Failure):
     """What is rejected can't be kept."""
+
+
+class TakenElsewhere(UnreadableInput):
+    """An input is read, but not here; the text says where."""

@@ -1,12 +1,13 @@
 """Recognition: an input's content says in which format it is, and so how it is read."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from contracts import Report
-from publisher_app.failures import UnreadableInput
+from publisher_app.failures import TakenElsewhere, UnreadableInput
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.delimited import delimited
 from publisher_app.formats.fhir.options import FhirOptions
@@ -24,6 +25,8 @@ from publisher_app.formats.profiles import Profile
 from publisher_app.formats.records import MAX_CHARACTERS, Record
 from publisher_app.formats.tables import TableReader
 from publisher_app.formats.text import BYTE_ORDER_MARK, Source, lines, reading
+
+logger = logging.getLogger(__name__)
 
 Notes = Counter[str]
 """What is worth telling of an input beside its rejects, in words without its content, counted."""
@@ -76,6 +79,8 @@ class Formats:
         self._encoding = settings.encoding_of_files
         self._table = _table_reader(settings)
         self._referred = referred
+        self._settings = settings
+        self._is_told = False
 
     def recognise(
         self,
@@ -97,26 +102,45 @@ class Formats:
         if source is None:
             return self.of_events(iter(()))
         if begins_as_hl7(source.first):
+            self._tell_of_passed_over(self.hl7.zone)
             messages = Messages(self.hl7, self._encoding)
             records = messages.records([source.first], source.rest, source.line)
             return Recognised(records, messages.reports_of, is_hl7=True)
         begun = _begin(source)
         if begun.is_fhir:
+            self._tell_of_passed_over(self._fhir.zone)
             resources = Resources(self._fhir, self._referred, gather)
             records = resources.records(begun.read, source.rest, source.line)
             return Recognised(records, resources.reports_of)
         if self._table is not None:
-            records = _read(source, begun, self._table.columns)
-            return Recognised(records, self._table.reports_of)
+            return self._of_table(_read(source, begun, self._table.columns), self._table)
         records = _read(source, begun, self.columns)
         return self.of_events(self.columns.checked(records, live=live))
 
     def of_parquet(self, descriptor: int) -> Recognised:
         """Read an open file of Parquet, as CSV with its rows would be read."""
         if self._table is not None:
-            records = parquet(descriptor, self._table.columns)
-            return Recognised(records, self._table.reports_of)
+            return self._of_table(parquet(descriptor, self._table.columns), self._table)
         return self.of_events(parquet(descriptor, self.columns))
+
+    def _of_table(self, records: Iterator[Record], table: TableReader) -> Recognised:
+        """Read rows as the profile has it, whatever the settings say of columns and times."""
+        given = {
+            "--map (PUBLISHER_MAP)": self._settings.map,
+            "--time-format (PUBLISHER_TIME_FORMAT)": self._settings.time_format,
+        }
+        not_used = (f"{option} is not used" for option, value in given.items() if value)
+        self._tell_of_passed_over(table.zone, *not_used)
+        return Recognised(records, table.reports_of)
+
+    def _tell_of_passed_over(self, zone: ZoneInfo | None, *others: str) -> None:
+        """Tell once of the settings that a profile makes idle."""
+        told, timezone = [*others], self._settings.timezone
+        if timezone is not None and timezone != zone:
+            told.append(f"the zone is {zone}, and not that of --timezone (PUBLISHER_TIMEZONE)")
+        if told and not self._is_told:
+            self._is_told = True
+            logger.warning("the profile comes first: %s", "; ".join(told))
 
     def with_word(self, record: Record, reason: str) -> str:
         """Name the word of action that a profile lacks, for who completes it."""
@@ -194,12 +218,12 @@ def json_records_of(text: IO[str], columns: Columns) -> Iterator[Record]:
     with reading():
         if source := _source(text):
             if begins_as_hl7(source.first):
-                raise UnreadableInput(f"it is {HL7}")
+                raise TakenElsewhere(f"it is {HL7}")
             if source.first.lstrip()[0] not in _JSON:
                 raise UnreadableInput("is not JSON")
             begun = _begin(source)
             if begun.is_fhir:
-                raise UnreadableInput(f"it is {FHIR}")
+                raise TakenElsewhere(f"it is {FHIR}")
             yield from _read(source, begun, columns)
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from contracts import MedicationEvent, RecordEvent, RecordVersion, RunId
-from publisher_app.failures import UnreadableInput
+from publisher_app.failures import TakenElsewhere, UnreadableInput
 from publisher_app.formats.columns import Columns
 from publisher_app.formats.foreign import is_fhir
 from publisher_app.formats.recognition import Formats, json_records_of
@@ -184,6 +184,8 @@ def _records(body: bytes, columns: Columns) -> Iterator[Record]:
         records = _one_event(body, columns) or _all(body, columns)
         for index, record in enumerate(_noting(names, records)):
             yield record._replace(place=index)
+    except TakenElsewhere as error:
+        raise BadParameter("body", str(error), None) from None
     except UnreadableInput as error:
         raise BadParameter("body", f"{error}: {_FORMS}", _EXAMPLE) from None
     if index < 0:

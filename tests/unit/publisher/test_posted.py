@@ -131,7 +131,6 @@ async def test_elements_of_an_object_s_list_are_rejected_by_their_place_in_it() 
         (ONE.encode("utf-16"), "it is UTF-16: save it as UTF-8"),
         (ONE.replace("\\u00c4", "Ä").encode("latin-1"), "it is not UTF-8: save it as UTF-8"),
         (b"<events/>", "it is XML or HTML: write its events as CSV or JSON Lines"),
-        (b'{"resourceType": "Bundle"}', "it is FHIR: post it to /fhir"),
         (b"patient_id,action\n1,start\n", "is not JSON"),
         (json.dumps([EVENT]) + "]", "line 1: there is more behind the end of the array"),
         (json.dumps(EVENT, indent=1)[:-1], "line 6: is not JSON: Expecting ',' delimiter"),
@@ -141,6 +140,21 @@ async def test_elements_of_an_object_s_list_are_rejected_by_their_place_in_it() 
 async def test_what_is_not_read_is_refused_with_what_to_do(body: bytes | str, told: str) -> None:
     answer, messages = await post(body)
     assert reason(answer) == f"{told}: post an event, a list of events, or JSON Lines"
+    assert messages == []
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"resourceType": "Bundle"}', "it is FHIR: post it to /fhir"),
+        (b"MSH|^~\\&|\r", "it is HL7 v2: send it by MLLP, or publish it as a file"),
+    ],
+)
+async def test_of_what_is_taken_elsewhere_it_is_said_where_and_nothing_else(
+    body: bytes, told: str
+) -> None:
+    answer, messages = await post(body)
+    assert reason(answer) == told
     assert messages == []
 
 
