@@ -35,7 +35,9 @@ _NEWER = ("2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2")
 _TRIGGERS = {**dict.fromkeys(_NEWER, "O17"), "2.3": "O01", "2.3.1": "O01"}
 _GIVEN, _NOTHING = ("CP", "PA", ""), ("RE", "NA")
 _TAKEN_BACK = ("CA", "DC", "OC")
-NOT_ENTERED = "administrations ranked by when they were sent: name ranked_by under [hl7]"
+NOT_ENTERED = (
+    "administrations ranked by when they were sent (a profile chooses: ranked_by under [hl7])"
+)
 BY_OFFSET_OF_HEADER = "times without an offset, read by that of MSH-7"
 TAKEN_BACK = "orders with a control code that cancels, which says nothing of what was given"
 

@@ -227,6 +227,7 @@ def test_a_profile_names_the_one_thing_that_ranks() -> None:
         assert found.notes == {}
     assert read(entered).notes == {}
     assert read(sent).notes == {NOT_ENTERED: 1}
+    assert NOT_ENTERED.endswith("sent (a profile chooses: ranked_by under [hl7])")
 
 
 years = st.integers(1, 9_999).map(lambda year: f"{year:04}0101000000+0000")
