@@ -21,11 +21,11 @@ _FROM_A_SPREADSHEET = re.compile(r'\d+([.,]\d+)?E\+?\d+|="?.*"?', re.IGNORECASE)
 _SET_UP = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
-    CREATE TABLE told (history INTEGER PRIMARY KEY, start REAL, stop REAL);
+    CREATE TABLE told (history INTEGER PRIMARY KEY, start REAL, stop REAL, name TEXT);
     CREATE TABLE begun (record INTEGER PRIMARY KEY, first REAL, last REAL);
 """
 _TELL = """
-    INSERT INTO told VALUES (?, ?, ?) ON CONFLICT (history) DO UPDATE SET
+    INSERT INTO told VALUES (?, ?, ?, ?) ON CONFLICT (history) DO UPDATE SET
     start = min(ifnull(start, excluded.start), ifnull(excluded.start, start)),
     stop = min(ifnull(stop, excluded.stop), ifnull(excluded.stop, stop))
 """
@@ -38,8 +38,8 @@ _MOVED = (
     "records whose versions begin at different times: were they corrected, or is RXA-2 the same of "
     "several doses (by_start under [hl7])?"
 )
-_COUNT = "SELECT count(*) FROM told WHERE stop < ifnull(start, stop + 1)"
-_STOPPED_FIRST = "orders with a stop before any start"
+_COUNT = "SELECT count(*), min(name) FROM told WHERE stop < ifnull(start, stop + 1)"
+_STOPPED_FIRST = "orders with a stop before any start, such as"
 _ALIKE = "differ in leading zeros or case alone"
 _WRITTEN_BY_A_SPREADSHEET = 'as a spreadsheet writes them: 1.2E+10, 1,2E+10 or ="001"'
 
@@ -125,10 +125,10 @@ class _Look:
     def ended(self) -> None:
         """Count what is known at the end alone, in whichever order it came."""
         self._found.patients = self._patients.count
-        (stopped,) = self._told.execute(_COUNT).fetchone()
+        stopped, example = self._told.execute(_COUNT).fetchone()
         self._found.suspicions |= self._patients.suspicions | self._orders.suspicions
         (moved,) = self._told.execute(_COUNT_MOVED).fetchone()
-        self._found.suspicions += Counter({_STOPPED_FIRST: stopped, _MOVED: moved})
+        self._found.suspicions += Counter({f"{_STOPPED_FIRST} {example}": stopped, _MOVED: moved})
         self._told.close()
 
     def at(self, report: Report) -> None:
@@ -162,7 +162,8 @@ class _Look:
             history = f"{event.patient_id}\n{event.medication_name}\n{event.order_id}"
             at = event.event_time.timestamp()
             start, stop = (at, None) if event.action is Action.START else (None, at)
-            self._told.execute(_TELL, (_key(history), start, stop))
+            name = f"{event.patient_id} {event.medication_name} {event.order_id or ''}".rstrip()
+            self._told.execute(_TELL, (_key(history), start, stop, name))
 
 
 def check_file(file: OpenFile, formats: Formats) -> Found:

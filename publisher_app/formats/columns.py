@@ -36,6 +36,10 @@ class Columns:
 
     delimiter: str | None = None
     """What parts them in delimited text, where that is known."""
+    elsewhere = "name others with --map (PUBLISHER_MAP)"
+    """What to do where a column has another name."""
+    another_header = "name its columns with --map (PUBLISHER_MAP)"
+    """What to do where the first line is no header, beside writing one."""
 
     def __init__(self, mapped: Mapping[str, str]) -> None:
         """Take the names of those columns that are ``mapped``, by their fields."""
@@ -77,7 +81,8 @@ class Columns:
         """
         if missing := self._missing(names):
             if not self._may_be_told(names):
-                raise UnreadableInput(_no_header(self._mapped))
+                wanted = {field: self._mapped.get(field, field) for field in _REQUIRED}
+                raise UnreadableInput(self.told_no_header(_spoken(wanted)))
             raise UnreadableInput(self._told_missing("it has no", missing, names))
         try:
             self.find(names)
@@ -173,11 +178,25 @@ class Columns:
         }
 
     def _told_missing(self, what: str, missing: Mapping[str, str], names: Collection[str]) -> str:
-        told = [*map(_read, names)] if self._may_be_told(names) else []
-        wanted = ", ".join(_spoken(field, name, told) for field, name in missing.items())
+        told = self.told_of(names)
+        return self.told_missing(what, _spoken(missing, told), told)
+
+    def told_missing(self, what: str, wanted: str, told: Sequence[str]) -> str:
+        """Say which columns are ``wanted``, which there are, and what to do."""
         listed = textwrap.shorten(", ".join(told), _MAX_LISTED, placeholder=" …")
         there = f"; the columns are {listed}" if told else ""
-        return f"{what} column {wanted}{there}; name others with --map (PUBLISHER_MAP)"
+        return f"{what} column {wanted}{there}; {self.elsewhere}"
+
+    def told_no_header(self, wanted: str) -> str:
+        """Say that a first line names no column that is ``wanted``, and what to do."""
+        return (
+            f"its first line is no header, as it names none of {wanted}: write one, or "
+            f"{self.another_header}"
+        )
+
+    def told_of(self, names: Collection[str]) -> Sequence[str]:
+        """Give the names of columns as they may be told; none where they may be a patient's."""
+        return [*map(_read, names)] if self._may_be_told(names) else []
 
     def _may_be_told(self, names: Collection[str]) -> bool:
         """Say whether these are names of columns, and not a patient's: errors are logged."""
@@ -238,18 +257,20 @@ def _several(field: str, candidates: Sequence[str]) -> str:
     )
 
 
-def _no_header(mapped: Mapping[str, str]) -> str:
-    wanted = ", ".join(_spoken(field, mapped.get(field, field)) for field in _REQUIRED)
-    return (
-        f"its first line is no header, as it names none of {wanted}: write one, or name its "
-        "columns with --map (PUBLISHER_MAP)"
-    )
-
-
-def _spoken(field: str, name: str, names: Iterable[str] = ()) -> str:
-    """Give a column's name with the others that would do, and the nearest of those there are."""
-    remarks = [f"or {other}" for other in _OTHER_NAMES.get(field, ()) if name == field]
+def with_nearest(name: str, names: Iterable[str], *remarks: str) -> str:
+    """Give a column's name with remarks, and the nearest of those that there are."""
     by_key = {_key(each): each for each in names}
     close = difflib.get_close_matches(_key(name), by_key, n=1)
-    remarks += [f"the nearest is {by_key[key]}" for key in close]
-    return f"{name} ({'; '.join(remarks)})" if remarks else name
+    told = [*remarks, *(f"the nearest is {by_key[key]}" for key in close)]
+    return f"{name} ({'; '.join(told)})" if told else name
+
+
+def _spoken(wanted: Mapping[str, str], names: Iterable[str] = ()) -> str:
+    """Give the columns of fields, each with the others that would do, and the nearest."""
+    there = [*names]
+    return ", ".join(
+        with_nearest(
+            name, there, *(f"or {each}" for each in _OTHER_NAMES.get(field, ()) if name == field)
+        )
+        for field, name in wanted.items()
+    )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from contracts import Action, MedicationEvent, RecordVersion, Report, legible
 from publisher_app.failures import UnreadableInput
-from publisher_app.formats.columns import Columns
+from publisher_app.formats.columns import Columns, with_nearest
 from publisher_app.formats.events import (
     event_at,
     key_of,
@@ -28,7 +28,12 @@ from publisher_app.formats.times import read_time, whole_day
 from publisher_app.formats.versions import digest_of, in_order_of_code_points, written_time
 
 NO_EDGE = "rows that report neither a start nor a stop"
+TAKEN_BACK = "rows that take a record back"
 IGNORED = "rows that the profile ignores"
+_ANOTHER_HEADER = (
+    "name in the profile what stands above it (skip_lines), what parts its columns (delimiter), or "
+    "others"
+)
 _ISO_DATE = "%Y-%m-%d"
 _DIGITS = 20
 _UNKNOWN_WORD = "action: is none of the words that the profile names"
@@ -45,6 +50,9 @@ _Moment = tuple[datetime, datetime | None]
 class ProfileColumns(Columns):
     """Knows the columns that a profile names; others may be there."""
 
+    elsewhere = "name others in the profile"
+    another_header = _ANOTHER_HEADER
+
     def __init__(self, needed: Sequence[str], delimiter: str | None) -> None:
         super().__init__({})
         self._needed = needed
@@ -57,9 +65,12 @@ class ProfileColumns(Columns):
         return not {*self._needed}.isdisjoint(names)
 
     def check_header(self, names: Sequence[str]) -> None:
-        missing = [each for each in self._needed if each not in names]
-        if missing:
-            raise UnreadableInput(f"it has no column {', '.join(missing)}, which the profile names")
+        if missing := [each for each in self._needed if each not in names]:
+            told = self.told_of(names)
+            if not told:
+                raise UnreadableInput(self.told_no_header(", ".join(self._needed)))
+            wanted = ", ".join(with_nearest(each, told) for each in missing)
+            raise UnreadableInput(self.told_missing("it has no", wanted, told))
         twice = [each for each in self._needed if list(names).count(each) > 1]
         if twice:
             raise UnreadableInput(f"the column {twice[0]} is there more than once")
@@ -74,7 +85,7 @@ class TableReader:
         self.columns = ProfileColumns(columns_of(table), table.delimiter)
         self._table = table
         self._source = profile.source or ""
-        self._zone = profile.zone or zone
+        self.zone = profile.zone or zone
         self._as_of = None if as_of is None else written_time(read_time(as_of, None))
         self._formats = table.times.formats_of_times
         self._formats_of_days = table.times.formats_of_days if table.times.dates else []
@@ -110,7 +121,7 @@ class TableReader:
         word = self._word(row)
         events = [] if word in ("none", "void") else self._edges(row, word)
         if not events:
-            notes[NO_EDGE] += 1
+            notes[TAKEN_BACK if word == "void" else NO_EDGE] += 1
         if self._table.record is None:
             return events
         return (self._version(row, events),)
@@ -233,7 +244,7 @@ class TableReader:
                 raise ValueError("is no number that a time can be") from None
         if times.dates is not None and (day := self._date(text)) is not None:
             return self._day(day)
-        return read_time(text, self._zone, self._formats).astimezone(UTC), None
+        return read_time(text, self.zone, self._formats).astimezone(UTC), None
 
     def _date(self, text: str) -> date | None:
         """Read a date by all formats that there are for it; None where it is none."""
@@ -247,10 +258,10 @@ class TableReader:
         return next(iter(found), None)
 
     def _day(self, day: date) -> tuple[datetime, datetime]:
-        if self._zone is None:
+        if self.zone is None:
             raise ValueError("is a date, and the profile names no zone (table.times.zone)")
         try:
-            return whole_day(day, self._zone)
+            return whole_day(day, self.zone)
         except OverflowError:
             raise ValueError("lies at an end of the calendar") from None
 

@@ -149,8 +149,8 @@ def test_a_column_that_is_not_there_is_told(tmp_path: Path) -> None:
     file = write(tmp_path / "rows.parquet", {"p": ["1"], "m": ["Heparin"]})
     with pytest.raises(UnreadableInput) as caught:
         read(file, read_profile(str(profile_of(tmp_path, PROFILE))))
-    told = f"{file} can't be read: it has no column s, e, o, which the profile names"
-    assert str(caught.value) == told
+    told = f"{file} can't be read: it has no column s, e, o; the columns are p, m; name others"
+    assert str(caught.value) == f"{told} in the profile"
 
 
 def test_rows_are_numbered_through_all_groups_of_rows(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from consumer_app.rules.periods import medication_periods
 from contracts import MedicationEvent, RecordVersion, Report
 from publisher_app.check import check_file
+from publisher_app.failures import UnreadableInput
 from publisher_app.formats.profiles import Profile, ProfileProblem, read_profile, shipped_names
 from publisher_app.formats.recognition import Formats
 from publisher_app.formats.versions import in_order_of_code_points
@@ -177,6 +178,8 @@ def test_a_row_that_is_void_takes_back_what_an_earlier_version_said(tmp_path: Pa
     found = read(file, profile)
     assert found.periods("1") == ["Aspirin 01-05 09:00 to 01-05 09:00"]
     assert "rejected 0" in found.said
+    assert "rows that take a record back: 1" in found.said
+    assert "neither a start nor a stop" not in found.said
 
 
 def test_numbers_are_times_where_the_profile_says_what_they_count(tmp_path: Path) -> None:
@@ -283,8 +286,75 @@ def test_a_table_without_a_column_of_the_profile_is_unreadable(tmp_path: Path) -
     profile = read_profile(str(profile_of(tmp_path, EVENTS)))
     file = tmp_path / "rows.csv"
     file.write_text(HEADER.replace("clock", "time") + "1,Heparin,Gabe,05.01.2021,08:30,7,1\n")
-    with pytest.raises(Exception, match="it has no column clock, which the profile names"):
+    with pytest.raises(UnreadableInput) as caught:
         read(file, profile)
+    assert str(caught.value).removeprefix(f"{file} can't be read: ") == (
+        "it has no column clock; the columns are mrn, drug, what, day, time, row, changed; name "
+        "others in the profile"
+    )
+    file.write_text(HEADER.replace("drug", "drugs"))
+    with pytest.raises(UnreadableInput, match=r"no column drug \(the nearest is drugs\); the col"):
+        read(file, profile)
+
+
+@pytest.mark.parametrize("first", ["MILLER;JOHN;4711", "4711#Heparin#Gabe#05.01.2021#08:30"])
+def test_a_first_line_that_may_be_a_patient_s_is_not_told_but_what_the_profile_can_say(
+    first: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(f"{first}\n")
+    with pytest.raises(UnreadableInput) as caught:
+        read(file, read_profile(str(profile_of(tmp_path, EVENTS))))
+    told = str(caught.value)
+    assert "its first line is no header, as it names none of mrn, drug, what, day, clock" in told
+    assert "(skip_lines)" in told
+    assert "(delimiter)" in told
+    assert not any(each in told for each in ("MILLER", "4711"))
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_what_is_set_beside_a_profile_that_says_it_otherwise_is_told_once(
+    again: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = PublisherSettings.model_validate(
+        {
+            "profile": read_profile(str(profile_of(tmp_path, EVENTS))),
+            "map": ["patient_id=MRN"],
+            "timezone": "America/New_York",
+            "time_format": ["%Y/%m/%d %H:%M"],
+        }
+    )
+    file, formats = tmp_path / "rows.csv", Formats(settings)
+    file.write_text(HEADER + "1,Heparin,Gabe,05.01.2021,08:30,7,1\n")
+    for _ in range(again):
+        with open_file(str(file), settled_seconds=0) as opened:
+            assert check_file(opened, formats).rejected == 0
+    assert caplog.messages == [
+        "the profile comes first: --map (PUBLISHER_MAP) is not used; --time-format "
+        "(PUBLISHER_TIME_FORMAT) is not used; the zone is Europe/Berlin, and not that of "
+        "--timezone (PUBLISHER_TIMEZONE)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "is_told"),
+    [
+        ("hl7", usual(rxa()), True),
+        ("fhir", json.dumps(administration()).encode(), True),
+        ("hl7", json.dumps(administration()).encode(), False),
+    ],
+)
+def test_the_zone_that_a_profile_names_for_a_format_comes_first_and_that_is_told(
+    part: str, content: bytes, *, is_told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    profile = read_profile(str(profile_of(tmp_path, f'[{part}]\nzone = "Europe/Berlin"\n')))
+    file = tmp_path / "content"
+    file.write_bytes(content)
+    checked(
+        file, PublisherSettings.model_validate({"profile": profile, "timezone": "Europe/London"})
+    )
+    zones = "the zone is Europe/Berlin, and not that of --timezone (PUBLISHER_TIMEZONE)"
+    assert caplog.messages == ([f"the profile comes first: {zones}"] if is_told else [])
 
 
 def test_a_check_shows_what_is_in_a_file_and_publishes_nothing(tmp_path: Path) -> None:
@@ -454,7 +524,10 @@ def test_a_check_finds_stops_before_any_start_in_whichever_order_they_stand(tmp_
     for each in (rows, rows[::-1]):
         file.write_text(header + "\n".join(each) + "\n")
         told = checked(file, PublisherSettings())
-        assert "look at:         2  orders with a stop before any start" in told
+        assert (
+            "look at:         2  orders with a stop before any start, such as 1 Heparin 1,23457E+11"
+            in told
+        )
         assert "look at:         1  orders as a spreadsheet writes them" in told
 
 
