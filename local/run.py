@@ -26,6 +26,8 @@ EXAMPLES = Path("examples/events.jsonl")
 SAMPLE_PATIENT = "2"
 SAMPLE_QUERY = f"/periods?patient_id={SAMPLE_PATIENT}"
 
+# They have our own names, whatever the services are told of those of others.
+_AS_OURS = {"PUBLISHER_PROFILE": "", "PUBLISHER_MAP": ""}
 _LOGS = Path("data/logs")
 _PATIENCE_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -126,7 +128,7 @@ def _start(
 def _publish_examples(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "publisher_app", str(EXAMPLES)]
     _say(f"$ python -m publisher_app {EXAMPLES}")
-    if subprocess.run(command, env=environment, check=False).returncode != 0:
+    if subprocess.run(command, env=environment | _AS_OURS, check=False).returncode != 0:
         raise RunError("the example events could not be published")
 
 

@@ -59,15 +59,17 @@ def make_app(settings: PublisherSettings) -> HttpApp:
     }
     work: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if settings.folder is not None:
-        for name, told in _folders(settings.folder, settings):
+        by_name = dict(_folders(settings.folder, settings))
+        for name, told in by_name.items():
             folder = Folder(
                 settings.folder / name,
                 partial(open_file, encoding=told.encoding_of_files, skip_lines=told.lines_to_skip),
                 Formats(told),
                 intake,
                 polling=settings.folder_polling,
+                watched_apart=() if name else by_name,
             )
-            work.append(folder.watch)
+            work.append(partial(_watch, folder, _spoken(name, told)))
             checks[f"folder {name}".rstrip()] = folder.problem
     if settings.mllp_port is not None:
         listener = mllp_listener(settings, formats, publisher)
@@ -108,7 +110,7 @@ def mllp_listener(
 
 def _folders(folder: Path, settings: PublisherSettings) -> Iterator[tuple[str, PublisherSettings]]:
     """Yield a folder, and those in it for whose name there is a profile, each with its settings."""
-    _check_ranks(settings)
+    _check_ranks(settings, "the profile that PUBLISHER_PROFILE names")
     yield "", settings
     own = {each.stem: str(each) for each in (folder / _PROFILES).glob("*.toml")}
     for name in sorted({*own, *shipped_names()}):
@@ -116,20 +118,33 @@ def _folders(folder: Path, settings: PublisherSettings) -> Iterator[tuple[str, P
             try:
                 profile = read_profile(own.get(name, name))
             except ProfileProblem as problem:
-                can_not_start(f"PUBLISHER_FOLDER: {problem}")
+                can_not_start(f"PUBLISHER_FOLDER: the directory {name}: {problem}")
             told = settings.model_copy(update={"profile": profile})
-            _check_ranks(told)
+            _check_ranks(told, f"the directory {name}: the profile of that name")
             yield name, told
 
 
-def _check_ranks(settings: PublisherSettings) -> None:
+def _spoken(name: str, settings: PublisherSettings) -> str:
+    """Say by which profile a folder is read, or a directory in it."""
+    if name:
+        return f"by the profile {name}"
+    return "by the profile of PUBLISHER_PROFILE" if settings.profile else "without a profile"
+
+
+def _check_ranks(settings: PublisherSettings, which: str) -> None:
     """See that what ranks the versions of rows is not the same for all files that will come."""
     table = settings.profile.table if settings.profile else None
     if table and table.record and table.record.version.written_as == "as-of":
         can_not_start(
-            "PUBLISHER_FOLDER: the profile ranks by the time of an export (as-of), and each file "
-            "has its own: publish them by the command with --as-of, or name a column that ranks"
+            f"PUBLISHER_FOLDER: {which} ranks by the time of an export (as-of), and each file has "
+            "its own: publish them by the command with --as-of, or name a column that ranks"
         )
+
+
+async def _watch(folder: Folder, how: str) -> None:
+    """Publish what falls into a folder until the service stops."""
+    logger.info("%s is watched, and read %s", folder.path, how)
+    await folder.watch()
 
 
 async def _listen(listener: MllpListener) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import (
     AbstractContextManager,
     ExitStack,
@@ -95,8 +96,12 @@ class Folder:
         intake: Intake,
         *,
         polling: bool,
+        watched_apart: Collection[str] = (),
     ) -> None:
-        """``open_file`` opens a file by its name; ``polling`` is for network file systems."""
+        """``open_file`` opens a file by its name; ``polling`` is for network file systems.
+
+        ``watched_apart`` are the directories in it that are folders of their own.
+        """
         self.path = path
         self._open_file = open_file
         self._polling = polling
@@ -108,6 +113,8 @@ class Folder:
         self._told: str | None = None
         self._waiting: dict[Path, _File] = {}
         self._done: list[_Done] = []
+        # What is in any other directory would wait for ever.
+        self._passed_over = {*_DIRECTORIES, *watched_apart}
 
     async def problem(self) -> str | None:
         """Say why the folder could not be read at the last look, or what keeps files waiting.
@@ -145,8 +152,22 @@ class Folder:
         await self._tell()
 
     def _found(self) -> list[Path]:
+        self._tell_of_directories()
         now = time.monotonic()
         return [*self._claims.left(), *self._taken_back(now), *self._resting.complete(now)]
+
+    def _tell_of_directories(self) -> None:
+        """Tell once of each directory that is left alone."""
+        with os.scandir(self.path) as entries:
+            found = {each.name for each in entries if each.is_dir(follow_symlinks=False)}
+        for name in sorted(found - self._passed_over):
+            self._passed_over.add(name)
+            if not name.startswith("."):
+                logger.warning(
+                    "the directory %s is left alone: one in the folder that is named as a profile, "
+                    "and is there at the start, is watched",
+                    legible(str(self.path / name)),
+                )
 
     def _taken_back(self, now: float) -> list[Path]:
         """Claim anew what was written to since it was published."""
@@ -169,7 +190,7 @@ class Folder:
         if claimed is None:  # one of its name is in hand, or it has just gone
             self._done.append(done)
             return []
-        _tell_written_to(claimed)
+        self._tell_written_to(claimed)
         file = _File(claimed, again_at=now + _PAUSE_SECONDS)
         self._waiting = {**self._waiting, claimed: file}
         if done.rejects is not None:
@@ -205,7 +226,7 @@ class Folder:
         file.end = file.end or await self._end_of(file)
         if file.end.outcome.is_another_run_now:
             file.end = None
-            _tell_written_to(claimed)
+            self._tell_written_to(claimed)
             return False
         await self._put_away(file, file.end)
         return True
@@ -215,7 +236,7 @@ class Folder:
         if file.path.exists() or not self.path.exists():
             return False
         self._claims.forget(file.path)
-        logger.warning("%s was taken over by another publisher", legible(file.path.name))
+        logger.warning("%s was taken over by another publisher", self._spoken(file.path))
         return True
 
     def _problem_of(self, error: Exception) -> str:
@@ -280,7 +301,7 @@ class Folder:
                         opened, self._formats, self._intake, outcome, lambda _: None, rejects
                     )
             except NotConfirmed as failure:
-                logger.warning("%s: %s; trying again", legible(file.path.name), failure)
+                logger.warning("%s: %s; trying again", self._spoken(file.path), failure)
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             return outcome
@@ -292,12 +313,12 @@ class Folder:
             OSError: it can't be moved. Where there is no place for it yet, all is kept for later.
 
         """
-        name = legible(file.path.name)
+        name, where = legible(file.path.name), legible(str(self.path / end.where))
         await asyncio.to_thread(self._move, file, end)
         if end.reason is None:
-            logger.info("%s is in done/: %s", name, end.outcome)
+            logger.info("%s is in %s/: %s", name, where, end.outcome)
         else:
-            logger.error("%s is in failed/: %s", name, end.reason)
+            logger.error("%s is in %s/: %s", name, where, end.reason.removeprefix(f"{name} "))
 
     def _move(self, file: _File, end: _End) -> None:
         claimed, rejects = file.path, self._claims.rejects_of(file.path)
@@ -355,6 +376,17 @@ class Folder:
                     # There is no folder, or the system has no watch left for it.
                     await asyncio.sleep(_RESCAN_SECONDS)
 
+    def _tell_written_to(self, claimed: Path) -> None:
+        logger.warning(
+            "%s was written to since it was read: all of it is published again; write under "
+            "another name, such as NAME.part, and rename",
+            self._spoken(claimed),
+        )
+
+    def _spoken(self, claimed: Path) -> str:
+        """Name a file by where it fell."""
+        return legible(str(self.path / claimed.name))
+
     @asynccontextmanager
     async def _touched(self) -> AsyncIterator[None]:
         async def touch() -> None:
@@ -369,14 +401,6 @@ class Folder:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-def _tell_written_to(claimed: Path) -> None:
-    logger.warning(
-        "%s was written to since it was read: all of it is published again; write under another"
-        " name, such as NAME.part, and rename",
-        legible(claimed.name),
-    )
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What `make run` says while it serves."""
 
 import json
+import subprocess
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -8,6 +9,7 @@ from threading import Thread
 import pytest
 
 from local import run
+from publisher_app.settings import PublisherSettings
 
 Answer = tuple[int, bytes]
 
@@ -98,3 +100,25 @@ def test_an_answer_that_tells_nothing_of_rabbitmq_says_neither_that_it_is_away_n
 
 def test_a_consumer_that_does_not_answer_says_nothing_of_rabbitmq() -> None:
     assert run._lacks_the_broker("http://127.0.0.1:1") is None
+
+
+def test_the_example_events_are_read_by_their_own_names_whatever_profile_the_services_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[dict[str, str]] = []
+
+    def published(
+        *_: object, env: dict[str, str], **__: object
+    ) -> subprocess.CompletedProcess[str]:
+        given.append(env)
+        return subprocess.CompletedProcess([], 0)
+
+    monkeypatch.setattr(subprocess, "run", published)
+    asked = {"PUBLISHER_PROFILE": "mimic-iv-emar", "PUBLISHER_MAP": "patient_id=MRN", "OTHER": "1"}
+    run._publish_examples(asked)
+    [environment] = given
+    assert environment["OTHER"] == "1"
+    for name in ("PUBLISHER_PROFILE", "PUBLISHER_MAP"):
+        monkeypatch.setenv(name, environment[name])
+    settings = PublisherSettings()
+    assert (settings.profile, settings.map) == (None, {})

@@ -6,13 +6,15 @@ import gzip
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faststream.rabbit import RabbitBroker
 
 from contracts import MedicationEvent, Report
+from publisher_app import main
 from publisher_app.failures import NotConfirmed
 from publisher_app.formats.recognition import Formats
 from publisher_app.inputs import folder as folder_module
@@ -68,9 +70,22 @@ async def publisher() -> Confirming:
     return Confirming()
 
 
-def watched(path: Path, publisher: Confirming, *, polling: bool = False) -> Folder:
+def watched(
+    path: Path,
+    publisher: Confirming,
+    *,
+    polling: bool = False,
+    watched_apart: Sequence[str] = (),
+) -> Folder:
     settings = PublisherSettings()
-    return Folder(path, open_file, Formats(settings), Intake(publisher, settings), polling=polling)
+    return Folder(
+        path,
+        open_file,
+        Formats(settings),
+        Intake(publisher, settings),
+        polling=polling,
+        watched_apart=watched_apart,
+    )
 
 
 def names(folder: Path) -> list[str]:
@@ -87,7 +102,7 @@ async def test_a_file_is_done_once_all_is_confirmed(tmp_path: Path, publisher: C
 
 
 async def test_what_is_not_confirmed_is_tried_again_and_never_fails(
-    tmp_path: Path, publisher: Confirming
+    tmp_path: Path, publisher: Confirming, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.jsonl").write_text(LINE)
     publisher.not_confirmed = 2
@@ -96,10 +111,15 @@ async def test_what_is_not_confirmed_is_tried_again_and_never_fails(
     assert publisher.patients == ["2"]
     assert names(tmp_path / "done") == ["a.jsonl"]
     assert not (tmp_path / "failed").exists()
+    told = f"{tmp_path}/a.jsonl: RabbitMQ has not confirmed; trying again"
+    assert caplog.messages[:2] == [told, told]
 
 
 async def test_an_unreadable_file_fails_once_with_its_reason(
-    tmp_path: Path, publisher: Confirming, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    publisher: Confirming,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("publisher_app.inputs.resting.LEFT_AFTER_SECONDS", 0.0)
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04" + bytes(100))
@@ -112,6 +132,8 @@ async def test_an_unreadable_file_fails_once_with_its_reason(
     assert reason.startswith("a.zip can't be read: it is ")
     assert ".claims" not in reason
     assert publisher.patients == []
+    told = reason.strip().removeprefix("a.zip ")
+    assert f"a.zip is in {tmp_path}/failed/: {told}" in caplog.messages
 
 
 async def test_an_error_of_the_program_fails_a_file_and_tells_no_patient(
@@ -720,3 +742,86 @@ async def test_a_file_that_is_being_written_holds_up_no_other(
         os.utime(tmp_path / "a.jsonl", (0, 0))
         await watched(tmp_path, Written()).take_all()
     assert names(tmp_path / "done") == ["z.jsonl"]
+
+
+async def test_a_directory_that_nobody_watches_is_told_once(
+    tmp_path: Path, publisher: Confirming, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for name in ("ward", "other", ".profiles"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a.jsonl").write_text(LINE)
+    folder = watched(tmp_path, publisher, watched_apart=["ward"])
+    for _ in range(2):
+        await folder.take_all()
+    alone = "is left alone: one in the folder that is named as a profile, and is there at the"
+    told = [each for each in caplog.messages if each.startswith("the directory")]
+    assert told == [f"the directory {tmp_path}/other {alone} start, is watched"]
+    assert any(f"a.jsonl is in {tmp_path}/done/: published 1" in each for each in caplog.messages)
+
+
+def test_what_is_watched_and_by_which_profile_is_told_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    (tmp_path / ".profiles").mkdir()
+    (tmp_path / ".profiles" / "ward.toml").touch()
+    for name in ("ward", "intervals", "other"):
+        (tmp_path / name).mkdir()
+    begun: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    def keep(
+        *_: object, beside: list[Callable[[], Coroutine[Any, Any, None]]], **__: object
+    ) -> None:
+        begun.extend(beside)
+
+    async def watch(_: Folder) -> None: ...
+
+    monkeypatch.setattr(main, "HttpApp", keep)
+    monkeypatch.setattr(Folder, "watch", watch)
+    main.make_app(PublisherSettings(folder=tmp_path))
+    for work in begun:
+        asyncio.run(work())
+    assert caplog.messages == [
+        f"{tmp_path} is watched, and read without a profile",
+        f"{tmp_path}/intervals is watched, and read by the profile intervals",
+        f"{tmp_path}/ward is watched, and read by the profile ward",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("directory", "told"),
+    [
+        (
+            "omop-drug-exposure",
+            "PUBLISHER_FOLDER: the directory omop-drug-exposure: the profile of that name ranks by",
+        ),
+        ("ward", "PUBLISHER_FOLDER: the directory ward: ward.toml is not TOML"),
+    ],
+)
+def test_a_directory_whose_profile_can_not_be_used_ends_the_start_by_its_name(
+    directory: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".profiles").mkdir()
+    (tmp_path / ".profiles" / "ward.toml").write_text("[")
+    (tmp_path / directory).mkdir()
+
+    def end(reason: object) -> None:
+        raise SystemExit(str(reason))
+
+    monkeypatch.setattr(main, "can_not_start", end)
+    with pytest.raises(SystemExit) as caught:
+        main.make_app(PublisherSettings(folder=tmp_path))
+    assert str(caught.value).startswith(told)
+
+
+def test_the_profile_of_a_whole_folder_that_ranks_by_an_export_ends_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(reason: object) -> None:
+        raise SystemExit(str(reason))
+
+    monkeypatch.setattr(main, "can_not_start", end)
+    settings = {"folder": tmp_path, "profile": "omop-drug-exposure"}
+    with pytest.raises(SystemExit, match="the profile that PUBLISHER_PROFILE names ranks by"):
+        main.make_app(PublisherSettings.model_validate(settings))
