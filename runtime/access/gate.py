@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runtime.access.callers import (
@@ -17,7 +17,9 @@ from runtime.access.callers import (
 )
 from runtime.access.hosts import IsServed
 from runtime.access.routes import OPEN, Routes, Table
+from runtime.http.operation_outcomes import Issue, outcome
 
+_FHIR = "/fhir/"
 _CHALLENGE = 'Bearer realm="medication-periods"'
 
 
@@ -28,7 +30,18 @@ class Refused(Exception):
         self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(detail)
-        self.answer = JSONResponse({"detail": detail}, status, headers)
+        self.answer: Response = JSONResponse({"detail": detail}, status, headers)
+
+
+class _NotInFhir(Refused):
+    """An address of FHIR's, or a method of one, is not there: told as FHIR tells it."""
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, detail, headers)
+        words = f"{detail}: GET /fhir/metadata says what is understood"
+        self.answer = outcome(status, [Issue("not-supported", words)], headers)
 
 
 class NotConfigured(Exception):
@@ -63,7 +76,8 @@ class Gate:
             await self._app(scope, receive, send)
 
     async def _check(self, scope: Scope) -> None:
-        needed = _needed(self._table.methods(scope), scope["method"])
+        refused = _NotInFhir if f"{scope['path']}/".startswith(_FHIR) else Refused
+        needed = _needed(self._table.methods(scope), scope["method"], refused)
         if needed == OPEN:
             return
         hosts = Headers(scope=scope).getlist("host")
@@ -89,14 +103,14 @@ class Gate:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
 
 
-def _needed(methods: Mapping[str, str], method: str) -> str:
+def _needed(methods: Mapping[str, str], method: str, refused: type[Refused]) -> str:
     if not methods:
-        raise Refused(HTTPStatus.NOT_FOUND, "Not Found")
+        raise refused(HTTPStatus.NOT_FOUND, "Not Found")
     needed = methods.get("GET" if method == "HEAD" else method)
     if needed is None:
         allowed = {*methods, "HEAD"} if "GET" in methods else set(methods)
         allow = {"Allow": ", ".join(sorted(allowed))}
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Method Not Allowed", allow)
+        raise refused(HTTPStatus.METHOD_NOT_ALLOWED, "Method Not Allowed", allow)
     return needed
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from fhir.resources.R4B.operationoutcome import OperationOutcome
 from httpx import ASGITransport, AsyncClient
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -145,6 +146,28 @@ async def test_what_the_table_does_not_list_is_not_reached(
     answer = await client.get(path)
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
     assert reached == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "told"),
+    [
+        ("POST", "/fhir/MedicationRequest", 404, "Not Found"),
+        ("GET", "/fhir", 405, "Method Not Allowed"),
+        ("GET", "/fhir/MedicationAdministration/b1", 405, "Method Not Allowed"),
+    ],
+)
+@pytest.mark.parametrize("service", ["publisher"], indirect=True)
+@pytest.mark.usefixtures("service")
+async def test_what_is_not_there_of_fhir_is_told_as_fhir_tells_it(
+    client: AsyncClient, method: str, path: str, status: int, told: str
+) -> None:
+    answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/fhir+json"
+    [issue] = OperationOutcome.model_validate_json(answer.content).issue
+    assert (issue.severity, issue.code) == ("error", "not-supported")
+    assert issue.diagnostics == f"{told}: GET /fhir/metadata says what is understood"
+    assert ("allow" in answer.headers) == (status == 405)
 
 
 async def test_a_new_method_of_a_listed_address_is_not_reached(
