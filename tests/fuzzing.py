@@ -62,7 +62,10 @@ def filter_case(_: HookContext, case: Case[Any]) -> bool:
         return all(_fits_together(each) for each in (case.query, form))
     if case.media_type == _FORM and _reads_as_good(form):
         return False
-    return not any(map(_is_shortened, _texts([case.query, case.body])))
+    texts = [*_texts([case.query, case.body])]
+    if case.path.startswith("/fhir") and "" in texts:
+        return False  # FHIR passes over what is empty
+    return not any(map(_is_shortened, texts))
 
 
 def _reads_as_good(form: Mapping[str, object]) -> bool:

@@ -11,7 +11,12 @@ from consumer_app.access import check_patient
 from consumer_app.audit.answers import note_parameters
 from consumer_app.queries.apart import AnswersApart, TooMuchForMemory
 from consumer_app.queries.reader import Reader
-from consumer_app.queries.statement_search import MOST_ON_A_PAGE, SearchRefused, StatementsQuery
+from consumer_app.queries.statement_search import (
+    MOST_ON_A_PAGE,
+    STATUS_PATTERN,
+    SearchRefused,
+    StatementsQuery,
+)
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
 from runtime.http.forms import FORM, GivenForm, grouped
@@ -133,7 +138,11 @@ _PARAMETERS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "Repeat it for a window.",
         {"type": "string", "format": "fhir-date"},
     ),
-    "status": ("token", "`active`, `completed`, `intended`: still to come.", _TEXT),
+    "status": (
+        "token",
+        "`active`, `completed`, `intended`: still to come.",
+        {"type": "string", "pattern": STATUS_PATTERN},
+    ),
     "code:text": (
         "token",
         "How the medication's name begins, without regard to case and accents.",

@@ -41,6 +41,9 @@ _STATUSES = (
     "unknown",
     "not-taken",
 )
+_A_STATUS = rf"({re.escape(_STATUS_SYSTEM)})?({'|'.join(_STATUSES)})"
+STATUS_PATTERN = f"^({_A_STATUS}(,{_A_STATUS})*)?$"
+"""What is searched for by status may be written like; as any value, it may be empty."""
 _BETWEEN_VALUES = re.compile(r"(?<!\\),")
 _DATE = re.compile(
     r"(?P<prefix>[a-z]{2})?(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
