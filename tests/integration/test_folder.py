@@ -168,6 +168,5 @@ def test_a_profile_that_ranks_by_the_time_of_an_export_ends_the_start_with_one_l
     environment = {"RABBITMQ_URL": "amqp://127.0.0.1:1", "PUBLISHER_FOLDER": str(tmp_path)}
     publisher = ServiceProcess("publisher", environment, tmp_path, anew=True)
     assert publisher.process.wait(30) == 3
-    assert "PUBLISHER_FOLDER: the profile ranks by the time of an export" in (
-        publisher.log.read_text()
-    )
+    told = "PUBLISHER_FOLDER: the directory omop-drug-exposure: the profile of that name ranks by"
+    assert told in publisher.log.read_text()
