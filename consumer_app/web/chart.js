@@ -41,7 +41,10 @@ export class Chart {
     plot.on("click.choose", (event) => this.click(event));
     labels.on("click", (event) => this.fit(d3.select(event.target.closest("li")).datum()?.row));
     head.on("pointerdown", (event) => this.measure(event));
-    new ResizeObserver(() => this.resize()).observe(this.element);
+    const anew = new ResizeObserver(() => this.resize());
+    anew.observe(this.element);
+    // They grow by themselves, too: where fingers take the place of a mouse, or a font comes late.
+    anew.observe(this.parts.labels.node());
     setInterval(() => this.redraw(), MINUTE);
   }
 
