@@ -51,6 +51,10 @@ in November 2026, beside little else.
   15 %, the parameters and their check 12 %, the trip to the store 10 to 15 %, the access log 9 %.
 - **Queries during a backfill.** Publisher, RabbitMQ and consumer fill both cores; queries get what
   the scheduler gives to one more process. Answered apart they wait for no commit.
+- **MLLP against a bare listener.** Reading a message, its record and its answer take 0.06 ms of the
+  processor, the line in the log 0.01, FastStream's publisher about as much again as aio-pika's.
+  Beside the bare loop the way from a sender and back is added, which takes even the bare listener a
+  fifth of the loop's rate.
 """
 _METHOD = """\
 - Each line is measured in three rounds. A round measures every line once, the yardstick first, so
