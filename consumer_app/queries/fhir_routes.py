@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import JSONResponse
 
 from consumer_app.access import check_patient
 from consumer_app.audit.answers import note_parameters
@@ -19,13 +18,18 @@ from consumer_app.queries.statement_search import (
 )
 from consumer_app.storage.errors import DatabaseUnavailable, UnreadableEvents
 from consumer_app.storage.store import EventStore
+from runtime.http.fhir import (
+    FHIR_JSON,
+    FhirResponse,
+    Issue,
+    capabilities,
+    fhir_answer,
+    outcome,
+)
 from runtime.http.forms import FORM, GivenForm, grouped
-from runtime.http.operation_outcomes import FHIR_JSON, Issue, fhir_answer, outcome
 from runtime.http.problems import Busy
-from runtime.version import VERSION
 
 KIND = "MedicationStatement"
-_WRITTEN_ON = "2026-11-27"
 _CODES = {
     HTTPStatus.FORBIDDEN: "forbidden",
     HTTPStatus.REQUEST_TIMEOUT: "timeout",
@@ -35,16 +39,10 @@ _CODES = {
 _NO_READ = Issue("not-supported", f"statements are found by a search alone: {KIND}?patient=…")
 
 
-class _FhirResponse(JSONResponse):
-    """Documents that answers are FHIR's."""
-
-    media_type = FHIR_JSON
-
-
 def fhir_router(store: EventStore, answered_apart: AnswersApart) -> APIRouter:
     """Make the routes of FHIR's REST over a store."""
     router = APIRouter(
-        prefix="/fhir", tags=["FHIR"], responses=_RESPONSES, default_response_class=_FhirResponse
+        prefix="/fhir", tags=["FHIR"], responses=_RESPONSES, default_response_class=FhirResponse
     )
     reader = Reader(store, answered_apart)
     form = GivenForm(note_parameters)
@@ -195,29 +193,20 @@ _METADATA_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "A CapabilityStatement", **_RESOURCE}
 }
 
-_CAPABILITIES = {
-    "resourceType": "CapabilityStatement",
-    "status": "active",
-    "date": _WRITTEN_ON,
-    "kind": "instance",
-    "software": {"name": "medication-periods consumer", "version": VERSION},
-    "implementation": {"description": "Tells in which periods a patient was on each medication"},
-    "fhirVersion": "4.0.1",
-    "format": ["json"],
-    "rest": [
-        {
-            "mode": "server",
-            "resource": [
-                {
-                    "type": KIND,
-                    "interaction": [{"code": "search-type"}],
-                    "searchParam": [
-                        {"name": name.partition(":")[0], "type": kind, "documentation": words}
-                        for name, (kind, words, _) in {**_PARAMETERS, **_SUBJECT}.items()
-                        if name != "_count"
-                    ],
-                }
-            ],
-        }
-    ],
-}
+_CAPABILITIES = capabilities(
+    "consumer",
+    "Tells in which periods a patient was on each medication",
+    {
+        "resource": [
+            {
+                "type": KIND,
+                "interaction": [{"code": "search-type"}],
+                "searchParam": [
+                    {"name": name.partition(":")[0], "type": kind, "documentation": words}
+                    for name, (kind, words, _) in {**_PARAMETERS, **_SUBJECT}.items()
+                    if name != "_count"
+                ],
+            }
+        ],
+    },
+)

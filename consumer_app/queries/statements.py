@@ -18,7 +18,7 @@ from consumer_app.recorded import FullEvent
 from consumer_app.rules.periods import medication_periods
 from consumer_app.storage.backend import Reports
 from contracts import MedicationEvent
-from runtime.http.operation_outcomes import FHIR_JSON
+from runtime.http.fhir import FHIR_JSON
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)

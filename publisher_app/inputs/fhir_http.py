@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 import msgspec
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import JSONResponse
 
 from contracts import Report
 from contracts.event import written_like
@@ -31,14 +30,20 @@ from publisher_app.formats.recognition import Formats, Notes
 from publisher_app.formats.records import Record
 from publisher_app.intake import Intake, Outcome
 from runtime.http.bodies import Bodies, BodyRefused, BodyTooLong, NoRoom
-from runtime.version import VERSION
+from runtime.http.fhir import (
+    FHIR_JSON,
+    FhirResponse,
+    Issue,
+    capabilities,
+    fhir_answer,
+    operation_outcome,
+    outcome,
+)
 
-_FHIR_JSON = "application/fhir+json"
 # DSTU2 has its own name for it.
-_TYPES = {_FHIR_JSON, "application/json+fhir", "application/json"}
+_TYPES = {FHIR_JSON, "application/json+fhir", "application/json"}
 _METHODS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
 _RETRY_SECONDS = 5
-_WRITTEN_ON = "2026-11-27"
 
 Id = Annotated[
     str,
@@ -48,27 +53,12 @@ Id = Annotated[
 ]
 
 
-class Issue(NamedTuple):
-    """One thing that is wrong, or worth telling; by FHIR's code, and where it is."""
-
-    code: str
-    words: str
-    where: str | None = None
-    severity: str = "error"
-
-
 class _Taken(NamedTuple):
     """What a Bundle reports, and what is answered to each of its entries."""
 
     kind: str
     reports: Sequence[Report]
     responses: Sequence[dict[str, Any]]
-
-
-class _FhirResponse(JSONResponse):
-    """Documents that answers are FHIR's."""
-
-    media_type = _FHIR_JSON
 
 
 class _Refused(Exception):
@@ -83,7 +73,7 @@ class _Refused(Exception):
 def fhir_router(formats: Formats, intake: Intake, bodies: Bodies, max_elements: int) -> APIRouter:
     """Make the routes that take FHIR; a Bundle holds up to ``max_elements`` entries."""
     router = APIRouter(
-        prefix="/fhir", tags=["FHIR"], responses=_RESPONSES, default_response_class=_FhirResponse
+        prefix="/fhir", tags=["FHIR"], responses=_RESPONSES, default_response_class=FhirResponse
     )
     rest = _Rest(formats, intake, bodies, max_elements)
     one = f"/{KIND}/{{key}}"
@@ -155,7 +145,7 @@ class _Rest:
 
     async def metadata(self) -> Response:
         """Say what is understood: a CapabilityStatement."""
-        return _answer(HTTPStatus.OK, _CAPABILITIES)
+        return fhir_answer(_CAPABILITIES)
 
     async def _answered(
         self,
@@ -167,18 +157,18 @@ class _Rest:
         try:
             return await self._act(request, act, has_body=has_body)
         except _Refused as refused:
-            return _outcome(refused.status, refused.issues)
+            return outcome(refused.status, refused.issues)
         except BodyTooLong:
             words = f"the body is longer than {self._bodies.limit:,} bytes"
-            return _outcome(BodyTooLong.status, [Issue("too-long", words)])
+            return outcome(BodyTooLong.status, [Issue("too-long", words)])
         except NoRoom as error:
             headers = {"Retry-After": str(_RETRY_SECONDS)}
-            return _outcome(NoRoom.status, [Issue("throttled", str(error))], headers)
+            return outcome(NoRoom.status, [Issue("throttled", str(error))], headers)
         except BodyRefused as error:
-            return _outcome(error.status, [Issue("structure", f"the body: {error}")])
+            return outcome(error.status, [Issue("structure", f"the body: {error}")])
         except Failure as failure:
             words = f"{failure}; repeating the request is safe"
-            return _outcome(HTTPStatus.SERVICE_UNAVAILABLE, [Issue("transient", words)])
+            return outcome(HTTPStatus.SERVICE_UNAVAILABLE, [Issue("transient", words)])
 
     async def _act(
         self, request: Request, act: Callable[[bytes], Awaitable[Response]], *, has_body: bool
@@ -217,7 +207,7 @@ class _Rest:
         await self._publish(read.reports)
         answers = [{"response": response} for response in read.responses]
         bundle = {"resourceType": "Bundle", "type": f"{read.kind}-response", "entry": answers}
-        return _answer(HTTPStatus.OK, bundle)
+        return fhir_answer(bundle)
 
     def _read_bundle(self, body: bytes, resources: Resources) -> _Taken:
         try:
@@ -236,10 +226,12 @@ class _Rest:
                 reports += found
                 told.append({"status": _METHODS[asked.method]} if asked else {})
                 if notes:
-                    told[-1]["outcome"] = _issues(_information(notes))
+                    told[-1]["outcome"] = operation_outcome(_information(notes))
             except NoEvent as problem:
                 issues.append(Issue("invalid", str(problem), f"Bundle.entry[{number}]"))
-                told.append({"status": "400 Bad Request", "outcome": _issues(issues[-1:])})
+                told.append(
+                    {"status": "400 Bad Request", "outcome": operation_outcome(issues[-1:])}
+                )
         if kind == "transaction" and issues:
             raise _Refused(HTTPStatus.BAD_REQUEST, issues)
         return _Taken(kind, reports, told)
@@ -283,13 +275,13 @@ def _taken(
 ) -> Response:
     """Answer with the resource that was taken, or with what is worth telling of it."""
     if issues := _information(notes):
-        return _outcome(status, issues, headers)
-    return Response(body, status, headers, _FHIR_JSON)
+        return outcome(status, issues, headers)
+    return Response(body, status, headers, FHIR_JSON)
 
 
 def _check_type(content_type: str) -> None:
     if content_type.partition(";")[0].strip().lower() not in _TYPES:
-        words = f"the header Content-Type must be {_FHIR_JSON}: XML is not read"
+        words = f"the header Content-Type must be {FHIR_JSON}: XML is not read"
         raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, [Issue("not-supported", words)])
 
 
@@ -302,48 +294,20 @@ def _date_of(header: str | None) -> str:
         raise _Refused(HTTPStatus.BAD_REQUEST, [Issue("value", words)]) from None
 
 
-def _outcome(
-    status: int, issues: Iterable[Issue], headers: dict[str, str] | None = None
-) -> Response:
-    return _answer(status, _issues(issues), headers)
-
-
-def _issues(issues: Iterable[Issue]) -> dict[str, Any]:
-    told = [
-        {"severity": each.severity, "code": each.code, "diagnostics": each.words}
-        | ({"expression": [each.where]} if each.where else {})
-        for each in issues
-    ]
-    return {"resourceType": "OperationOutcome", "issue": told}
-
-
-def _answer(status: int, content: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(content), status, headers, _FHIR_JSON)
-
-
-_CAPABILITIES = {
-    "resourceType": "CapabilityStatement",
-    "status": "active",
-    "date": _WRITTEN_ON,
-    "kind": "instance",
-    "software": {"name": "medication-periods publisher", "version": VERSION},
-    "implementation": {"description": "Takes MedicationAdministrations, and keeps none"},
-    "fhirVersion": "4.0.1",
-    "format": ["json"],
-    "rest": [
-        {
-            "mode": "server",
-            "resource": [
-                {
-                    "type": KIND,
-                    "interaction": [{"code": "create"}, {"code": "update"}, {"code": "delete"}],
-                    "updateCreate": True,
-                }
-            ],
-            "interaction": [{"code": "transaction"}, {"code": "batch"}],
-        }
-    ],
-}
+_CAPABILITIES = capabilities(
+    "publisher",
+    "Takes MedicationAdministrations, and keeps none",
+    {
+        "resource": [
+            {
+                "type": KIND,
+                "interaction": [{"code": "create"}, {"code": "update"}, {"code": "delete"}],
+                "updateCreate": True,
+            }
+        ],
+        "interaction": [{"code": "transaction"}, {"code": "batch"}],
+    },
+)
 
 
 def _content(what: str) -> dict[str, Any]:
@@ -354,7 +318,7 @@ def _content(what: str) -> dict[str, Any]:
 
 _BUNDLE = _content("A Bundle of type transaction or batch.")
 _RESOURCE = _content("A MedicationAdministration, of DSTU2 to R6.")
-_OUTCOME = {"content": {_FHIR_JSON: {"schema": {"type": "object"}}}}
+_OUTCOME = {"content": {FHIR_JSON: {"schema": {"type": "object"}}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"description": "It can't be read: nothing is published", **_OUTCOME},
     408: {"description": "The body has not come in time", **_OUTCOME},

@@ -17,7 +17,7 @@ from runtime.access.callers import (
 )
 from runtime.access.hosts import IsServed
 from runtime.access.routes import OPEN, Routes, Table
-from runtime.http.operation_outcomes import Issue, outcome
+from runtime.http.fhir import Issue, outcome
 
 _FHIR = "/fhir/"
 _CHALLENGE = 'Bearer realm="medication-periods"'
