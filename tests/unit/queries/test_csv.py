@@ -55,13 +55,6 @@ async def api(tmp_path: Path) -> AsyncIterator[FastAPI]:
         yield api
 
 
-@pytest.fixture
-async def client(api: FastAPI) -> AsyncIterator[AsyncClient]:
-    transport = ASGITransport(let_in(api))
-    async with AsyncClient(transport=transport, base_url="http://consumer") as client:
-        yield client
-
-
 async def test_csv_has_a_row_for_each_period_and_none_for_an_anomaly(client: AsyncClient) -> None:
     asked = {"patient_id": "2", "format": "csv"}
     for answer in (

@@ -47,13 +47,6 @@ async def api(tmp_path: Path) -> AsyncIterator[FastAPI]:
         yield api
 
 
-@pytest.fixture
-async def client(api: FastAPI) -> AsyncIterator[AsyncClient]:
-    transport = ASGITransport(let_in(api))
-    async with AsyncClient(transport=transport, base_url="http://consumer") as client:
-        yield client
-
-
 @pytest.mark.parametrize(
     ("asked", "found"),
     [

@@ -23,7 +23,6 @@ from runtime.access.configured import configured_access
 from runtime.access.settings import AccessSettings
 from runtime.http.heads import MAX_HEAD_BYTES
 from runtime.http.problems import answer_problems
-from tests.callers import let_in
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 Asked = Sequence[tuple[str, str]]
@@ -73,13 +72,6 @@ async def api(tmp_path: Path) -> AsyncIterator[FastAPI]:
         api.include_router(periods_router(store, AnswersApart({}, asyncio.Lock())))
         answer_problems(api, unavailable=DatabaseUnavailable)
         yield api
-
-
-@pytest.fixture
-async def client(api: FastAPI) -> AsyncIterator[AsyncClient]:
-    transport = ASGITransport(let_in(api))
-    async with AsyncClient(transport=transport, base_url="http://consumer") as client:
-        yield client
 
 
 async def search(client: AsyncClient, path: str, body: bytes | str, **headers: str) -> Response:
