@@ -1,5 +1,6 @@
 """Time zones by their names, as IANA lists them."""
 
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 # Files beside the zones of IANA: what a machine happens to be set to, and that it is not.
@@ -15,7 +16,12 @@ def read_zone(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    # Not those with leap seconds, which have names of their own.
-    if value not in available_timezones() - _NO_ZONES:
+    if value not in _names():
         raise ValueError("is no known time zone: write it like Europe/Berlin")
     return ZoneInfo(value)
+
+
+@cache
+def _names() -> set[str]:
+    """Look once through the files of all zones, but those with leap seconds."""
+    return available_timezones() - _NO_ZONES

@@ -65,11 +65,12 @@ def doubts(
     events first arrived; of what is not in it nobody says that it was late. What a run brought,
     such as a file, has no place there: it tells of what is past. Costs n log n.
     """
-    stops = _last_stops(found.histories, now)
+    of_histories = [own_periods(history) for history in found.histories]
+    stops = _last_stops(of_histories, now)
     doubtful: list[list[Doubt]] = [[] for _ in found.periods]
     place_of = _Places(found.periods)
-    for history in found.histories:
-        for own in own_periods(history):
+    for history, periods in zip(found.histories, of_histories, strict=True):
+        for own in periods:
             stopped = stops.get(own.medication_name)
             doubtful[place_of(own)] += _doubts_of(own, history, now, quiet, stopped, arrivals)
     return [[*_newest_of_each_kind(each)] for each in doubtful]
@@ -95,14 +96,13 @@ class _Places:
         return place
 
 
-def _last_stops(histories: Iterable[FoldedHistory], now: datetime) -> Mapping[str, datetime]:
+def _last_stops(histories: Iterable[Sequence[Period]], now: datetime) -> Mapping[str, datetime]:
     """Say of each medication when an order of it was last stopped that no longer goes on.
 
     A dose, which takes no time, stops nothing.
     """
     stops: dict[str, datetime] = {}
-    for history in histories:
-        periods = own_periods(history)
+    for periods in histories:
         if any(each.holds_at(now) for each in periods):
             continue
         for each in periods:

@@ -10,7 +10,7 @@ const unmatched = {
 };
 
 /** Why a report has no effect; of one of an order that is true of this order alone. */
-export function inVain({ action, order_id: order }) {
+function inVain({ action, order_id: order }) {
   const reason = unmatched[action] ?? "The service says no more of it.";
   return order && action === "stop" ? reason.replace(".", " by this order.") : reason;
 }
